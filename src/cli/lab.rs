@@ -191,7 +191,8 @@ impl Output<'_> {
     }
 }
 
-/// Fails if a finding differs or a lab did not run. A missing engine fails only a lab that the user named.
+/// Returns failure if a finding differs or a lab did not run. A missing engine counts only for a lab that the user
+/// named.
 fn status(arguments: &LabRun, done: &[FinishedRun]) -> ExitCode {
     let is_good = |report: &Report| match report.outcome {
         Err(Obstacle::Missing(_)) => arguments.is_all(),

@@ -79,7 +79,7 @@ fn print_usage(error: clap::Error) -> ExitCode {
     ExitCode::from(if is_usage { 2 } else { 0 })
 }
 
-/// Prints a text for people to standard output, in colour and in ASCII where that is wanted.
+/// Prints a text for people to standard output. Uses colours and ASCII only if the user or the terminal wants them.
 fn print(text: &str) -> Result<(), Failure> {
     print_exactly(&alphabet::shown(text))
 }

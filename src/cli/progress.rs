@@ -151,7 +151,7 @@ fn clear_on_signals(bar: ProgressBar) {
                 continue;
             }
             bar.finish_and_clear();
-            // Ends the process, unless the system refuses the signal.
+            // This call ends the process, so it returns only if the system refuses the signal.
             let _ = emulate_default_handler(signal);
         }
     };

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
-    // Takes the sockets that were handed over before this process opens other sockets.
+    // The process has no other socket yet, so it takes the handed-over sockets first.
     let handed_over = InheritedSockets::take(arguments)?;
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
     refuse_contradiction(arguments, &syntax, &handed_over)?;

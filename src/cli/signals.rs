@@ -20,8 +20,8 @@ use std::thread::{self, JoinHandle};
 pub(super) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // Registered first: it must see the flag unset at the first signal, so that only the second signal ends the
-        // process.
+        // This registration must come first. It lets the first signal pass because the flag is not set yet, and ends
+        // the process at the second.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
         flag::register(signal, Arc::clone(&stop))?;
     }

@@ -20,7 +20,7 @@ pub(crate) struct Prediction {
 
 /// What theory expects of an observation: one value, a range of values, or nothing.
 ///
-/// Nothing is expected where no formula gives the value, as for an arbitrary mix of losses: the run itself shows it.
+/// Theory expects nothing if no formula gives the value, for example for an arbitrary mix of losses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     lowest: Option<Value>,
@@ -188,7 +188,7 @@ impl Expected {
         self.highest.as_ref()
     }
 
-    /// The expected value, where only one agrees.
+    /// The expected value, if theory expects exactly one.
     #[must_use]
     pub fn only(&self) -> Option<&Value> {
         self.lowest().filter(|_| self.lowest == self.highest)

@@ -32,7 +32,7 @@ pub(crate) enum Requirement {
     Exceed(Comparand),
 }
 
-/// The other side of a comparison with a finding.
+/// The value to compare a finding with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparand {
     /// Another finding of the same run.

@@ -28,7 +28,7 @@ struct Record {
     trace: Trace,
     /// Number of packet copies that are still on the link.
     under_way: usize,
-    /// The error after which no more packets are recorded.
+    /// The error that ended the recording of packets.
     failure: Option<io::Error>,
 }
 

@@ -140,7 +140,7 @@ fn place(line: Option<u64>, octets: Option<&[u8]>, meaning: Value) -> Value {
     joined([line, Some(json!({ "reply": reply })), Some(meaning)])
 }
 
-/// Returns the error of a question without an answer.
+/// Returns the error of an unanswered question as JSON.
 pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> Value {
     json!({
         "host": target.to_string(),
@@ -149,12 +149,12 @@ pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> V
     })
 }
 
-/// Returns the error that ended a command.
+/// Returns the error that ended a command as JSON.
 pub(crate) fn error(error: &str) -> Value {
     json!({ "error": error })
 }
 
-/// Returns the result of a check.
+/// Returns the result of a check as JSON.
 pub(crate) fn check(check: &Check) -> Value {
     json!({
         "host": check.target.to_string(),
@@ -179,7 +179,7 @@ fn finding(finding: &Finding) -> Value {
     joined([Some(verdict), Some(numbers.collect())])
 }
 
-/// Returns the result of a comparison.
+/// Returns the result of a comparison as JSON.
 pub(crate) fn comparison(comparison: &Comparison) -> Value {
     json!({
         "host": comparison.target.to_string(),

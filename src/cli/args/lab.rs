@@ -29,7 +29,7 @@ goes on. Exit status: 0 if every finding is as predicted, or varies as known on
 this system; 1 if a finding differs, or if a lab that you named cannot run; 2 on
 a usage error.";
 
-/// Name that stands for all labs on the command line.
+/// Name that selects all labs on the command line.
 const ALL: &str = "all";
 
 #[derive(Debug, Args)]

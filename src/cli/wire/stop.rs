@@ -26,8 +26,8 @@ impl Stop {
             let (signalled, signal) = UnixStream::pair()?;
             let at_once = Arc::new(AtomicBool::new(false));
             for number in [SIGINT, SIGTERM] {
-                // Registered first: it must see the flag unset at the first signal, so that only the second signal ends
-                // the process.
+                // This registration must come first. It lets the first signal pass because the flag is not set yet, and
+                // ends the process at the second.
                 flag::register_conditional_shutdown(number, 1, Arc::clone(&at_once))?;
                 flag::register(number, Arc::clone(&at_once))?;
                 pipe::register(number, signal.try_clone()?)?;

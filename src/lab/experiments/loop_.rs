@@ -24,7 +24,7 @@ pub(super) static LAB: Lab = lab!(
     ]
 );
 
-/// The trace keeps every datagram; the minimum delay limits them to about a thousand.
+/// The trace keeps every datagram. The minimum delay of this procedure limits them to about a thousand.
 const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, results| {
     run(setting, results);
     Ok(())
@@ -40,7 +40,7 @@ const ACCEPTED: &str = "connections accepted";
 const UNGUARDED: &str = "datagrams without guard";
 const GUARDED: &str = "datagrams with guard";
 
-/// Time for which datagrams are counted. The loop itself has no end.
+/// Duration of counting datagrams. The loop itself never ends.
 const OBSERVATION_TIME: Duration = Duration::from_secs(1);
 
 fn conditions(setting: &Setting) -> Conditions {

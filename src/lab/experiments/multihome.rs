@@ -1,4 +1,4 @@
-//! Lab `multihome`: a host with two addresses is asked at the second one.
+//! Lab `multihome`: a client asks a host with two addresses at its second address.
 
 mod netns;
 
@@ -34,7 +34,8 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let (service_reply, service_from) = if sys::TELLS_DESTINATIONS {
         (A_REPLY, ASKED.to_string())
     } else {
-        ("EAGAIN", "EAGAIN".to_owned()) // such a reply comes from another address, so the connected socket does not receive it
+        // The reply does not come from the address that the socket is connected to, so the socket does not receive it.
+        ("EAGAIN", "EAGAIN".to_owned())
     };
     vec![
         Prediction::is(Tcp, SOCKET_AT, ASKED.to_string()),

@@ -185,7 +185,8 @@ fn try_out(transport: Transport, closes_first: HostId, reuse: Reuse) -> Result<C
     Ok(Case { recorder, ends, rebind })
 }
 
-/// Serves one client and closes both ends. Over UDP a client that does not close first stays open and is returned.
+/// Serves one client and closes both ends. Over UDP, a client that does not close first stays open, and the function
+/// returns it.
 fn exchange(
     client: RecordedSocket,
     server: &RecordedSocket,

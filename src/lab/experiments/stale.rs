@@ -107,7 +107,7 @@ fn streams(setting: &Setting, results: &mut Results) {
     }
 }
 
-/// Returns in words whose reply a client has read: the reply sent to its own port, another one, or nothing.
+/// Describes the reply that a client has read: the reply sent to its own port, another reply, or none.
 fn reply_owner(client: &StreamClient, service: &StreamService) -> &'static str {
     let sent = |to_second: bool| {
         let to_it = move |port: &Option<u16>| (*port == Some(client.port)) == to_second;

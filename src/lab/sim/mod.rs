@@ -94,7 +94,7 @@ mod tests {
         trace.packets().map(|(_, packet)| &packet.fate).collect()
     }
 
-    /// Tries seeds until the fault occurs. With a probability of one half for each packet this takes few seeds.
+    /// Tries seeds until the fault occurs. Each packet has it with a probability of one half, so few seeds are needed.
     fn happens(conditions: &Conditions, has_happened: fn(&Trace) -> bool) {
         let whole = reply_at(Duration::ZERO).expect("a line").len();
         let mut happened = 0;

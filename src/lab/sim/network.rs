@@ -178,7 +178,7 @@ impl Network {
         }
     }
 
-    /// Records each new state of a socket, except LISTEN, in which every server begins.
+    /// Records each new state of a socket. Omits LISTEN, because every server begins in this state.
     fn record_states(&mut self, host: HostId) {
         if self.recorders.is_empty() {
             return;

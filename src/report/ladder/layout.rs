@@ -13,7 +13,7 @@ use std::time::Duration;
 const MIN_TIME_COLUMNS: usize = 8;
 /// Minimum length of an arrow in columns, without its label.
 const MIN_SHAFT: usize = 6;
-/// A drawing in milliseconds that ends before this time has three decimals, as for microseconds.
+/// Limit of a short drawing. Its times in milliseconds have three decimals, so that microseconds are visible.
 const SHORT_DRAWING: Duration = Duration::from_millis(10);
 
 /// The columns of one ladder.

@@ -27,15 +27,15 @@ const CLIENTS: &str = "client";
 /// Text instead of the median if no client has received a reply.
 const NO_REPLY: &str = "no reply";
 
-/// Maximum number of exchanges over TCP: one takes as long as a hundred over UDP.
+/// Maximum number of exchanges over TCP. One exchange takes as much computing time as a hundred over UDP.
 const MAX_STREAMS: u32 = 100;
 /// Time after which a client over TCP gives up: late enough for many retransmissions.
 const TCP_DEADLINE: Duration = Duration::from_hours(24);
-/// Maximum share of lost packets at which TCP repairs every exchange within [`TCP_DEADLINE`]. Its retransmissions are
-/// at most a minute apart, so even with the longest delay only one seed in a million has an exchange that fails.
+/// Maximum share of lost packets that TCP always repairs within [`TCP_DEADLINE`]. Its retransmissions are at most a
+/// minute apart. So even with the longest delay, only one seed in a million has an exchange that fails.
 const MAX_REPAIRED_LOSS: f64 = 0.5;
 
-/// Probability below which a result is not expected in any run.
+/// A result that is less probable than this is not expected in any run.
 const MAX_CHANCE: f64 = 1e-9;
 
 pub(super) fn count(setting: &Setting) -> u32 {
