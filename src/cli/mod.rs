@@ -37,7 +37,8 @@ pub fn run_command_line() -> ExitCode {
         Err(error) => return print_usage(error),
     };
     let closed = match &arguments.command {
-        Command::Serve(serve) => inherited::close_leaked(serve), // before this process opens any descriptor
+        // This call must come before the process opens any descriptor.
+        Command::Serve(serve) => inherited::close_leaked(serve),
         _ => Ok(()),
     };
     alphabet::choose(arguments.display.ascii);
@@ -79,7 +80,8 @@ fn print_usage(error: clap::Error) -> ExitCode {
     ExitCode::from(if is_usage { 2 } else { 0 })
 }
 
-/// Prints a text for people to standard output. Uses colours and ASCII only if the user or the terminal wants them.
+/// Prints a text for people to standard output. Colours and ASCII depend on the
+/// terminal, the locale and the options.
 fn print(text: &str) -> Result<(), Failure> {
     print_exactly(&alphabet::shown(text))
 }

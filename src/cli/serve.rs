@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     }
     server.run()?;
     drop(answering);
-    signals.end(); // waits, so that the log has the signal before the totals
+    signals.end(); // this call waits, so that the log has the signal before the totals
     log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
 }

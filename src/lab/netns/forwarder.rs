@@ -23,8 +23,8 @@ const MAX_FRAME_OCTETS: usize = 4096;
 const ALARM: Token = Token(2);
 const WAKER: Token = Token(3);
 
-/// A thread that forwards packets until this value is dropped. The thread runs in the namespace that has its ends of the
-/// cables, and keeps this namespace alive.
+/// A thread that forwards packets until this value is dropped. The thread runs in the namespace that has its ends
+/// of the cables, and keeps this namespace alive.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     waker: Waker,
