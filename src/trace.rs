@@ -128,9 +128,9 @@ pub(crate) enum Loss {
     Chance,
     /// The link was cut, so it lost every packet.
     Cut,
-    /// The lab loses the packet with this number, counted from 1.
+    /// The lab loses the packet with this number on purpose. The numbers count the packets sent, from 1.
     Ordered(u64),
-    /// The packet arrived, but the receiving host had no room.
+    /// The packet arrived, but the receiving host dropped it because a buffer was full.
     Overflow,
     /// The lab loses the first packet with the reply.
     Reply,

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-/// Whether output is ASCII; empty until the command line is read.
+/// Whether output is ASCII. Unset until the command line is read.
 static IS_ASCII: OnceLock<bool> = OnceLock::new();
 
 /// Chooses ASCII if the user asks for it, or if the locale has no UTF-8.
@@ -53,8 +53,8 @@ impl Cell {
     }
 }
 
-/// Replaces the characters of drawings and tables that are not ASCII. A replacement of several characters takes the room
-/// from blanks of its own column, so that the next columns keep their places.
+/// Replaces the characters of drawings and tables that are not ASCII. A replacement of several characters takes the
+/// place of blanks in its own column, so that the next columns keep their positions.
 fn to_ascii(text: &str) -> String {
     text.split_inclusive('\n').map(line_to_ascii).collect()
 }
@@ -68,7 +68,7 @@ fn line_to_ascii(line: &str) -> String {
     while at < cells.len() {
         let extra = cells[at].text.chars().count().saturating_sub(1);
         let found = (0..extra).filter(|_| take_blank(&mut cells, &mut at)).count();
-        // Fewer dots where there is no room.
+        // An ellipsis has fewer dots if there are not enough blanks for three.
         if cells[at].text == "..." {
             cells[at].text.truncate(1 + found);
         }
@@ -77,8 +77,8 @@ fn line_to_ascii(line: &str) -> String {
     cells.into_iter().map(|cell| cell.colours + &cell.text).collect()
 }
 
-/// Makes room for one more character in the cell: removes one of two adjacent blanks after the cell, or else before it.
-/// Returns false if there are none. The last column of a line always has room.
+/// Makes space for one more character in the cell, by removing a blank. The removed blank is one of two adjacent blanks
+/// after the cell, or else before the cell. Returns false if there are none. The last column of a line may always grow.
 fn take_blank(cells: &mut Vec<Cell>, at: &mut usize) -> bool {
     let is_pair = |cells: &[Cell], one: usize| cells[one].is_blank() && cells[one - 1].is_blank();
     let end = (*at + 1..cells.len()).find(|it| cells[*it].is_axis());
@@ -96,7 +96,8 @@ fn take_blank(cells: &mut Vec<Cell>, at: &mut usize) -> bool {
     false
 }
 
-/// Returns the end of the line if two adjacent blanks, and so another column of a table, follow the cell.
+/// Returns the end of the line if the line has a further column of a table after the cell. Two adjacent blanks separate
+/// such columns.
 fn has_columns_after(cells: &[Cell], at: usize) -> Option<usize> {
     let is_pair = |pair: &[Cell]| pair.iter().all(Cell::is_blank);
     cells[at + 1..].windows(2).any(is_pair).then_some(cells.len())

@@ -33,7 +33,7 @@ pub(super) fn close_from(first: RawFd) -> io::Result<()> {
 /// Returns the number of open descriptors of this process, or `None` if the system does not list them.
 pub(super) fn open_descriptors() -> Option<u64> {
     let list = fs::read_dir(DESCRIPTORS).ok()?;
-    Some(list.count() as u64 - 1) // without the descriptor of the list
+    Some(list.count() as u64 - 1) // the list includes its own descriptor
 }
 
 /// Checks that the process may open `wanted` more descriptors, by opening and closing them. A server without a
@@ -46,7 +46,7 @@ pub(super) fn require_descriptors(wanted: usize) -> Result<(), Failure> {
             Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
                 return Err(Failure::descriptors(descriptor_limit(), wanted - opened.len()));
             }
-            Err(_) => break, // this error does not concern the limit
+            Err(_) => break, // other errors do not concern the limit
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ fn hint(text: impl Into<Cow<'static, str>>) -> Hint {
     Some(text.into())
 }
 
-/// An error that may end a command.
+/// An error that may end a command, with a hint for the user.
 pub(super) trait Hints: Error + Sized + 'static {
     fn hint(&self) -> Hint;
 

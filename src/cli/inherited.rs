@@ -17,7 +17,7 @@ const DEFAULT_IDLE_TIME: Duration = Duration::from_mins(1);
 /// Name of the socket for the metrics (`FileDescriptorName=`, systemd.socket(5)).
 const METRICS: &str = "metrics";
 
-/// The sockets that were handed over.
+/// The sockets that a supervisor or inetd handed over.
 #[derive(Debug)]
 pub(super) struct InheritedSockets {
     /// Sockets of the services, if there are any.

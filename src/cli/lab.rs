@@ -1,4 +1,4 @@
-//! `daytime lab`.
+//! Runs `daytime lab`.
 
 mod capture;
 
@@ -36,7 +36,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     let runs = match planned(arguments, &setting) {
         Ok(runs) => runs,
         Err(error) => {
-            // Where standard error cannot be written to, the exit status is all that is left.
+            // If standard error is closed, only the exit status shows the error.
             let _ = usage(&error.to_string()).print();
             return Ok(ExitCode::from(2));
         }
@@ -54,7 +54,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     status
 }
 
-/// Runs the labs one after another and shows each.
+/// Runs the labs one after another, and prints each result.
 fn run_planned(
     runs: Vec<(&'static lab::Lab, &'static Procedure)>,
     setting: &Setting,
@@ -74,7 +74,7 @@ fn run_planned(
         let began = Instant::now();
         let report = lab::run_and_compare(lab, procedure, setting);
         if number + 1 == count {
-            output.progress.finish(); // nothing is under way while the last result is printed
+            output.progress.finish(); // no lab runs while the last result is printed
         }
         let written = captures.map(|it| it.write(&report)).transpose()?;
         let printed = output.print_text(|| {
@@ -92,10 +92,11 @@ fn run_planned(
     Ok(status(arguments, &done))
 }
 
-/// Asks for the right to make namespaces, while there is one thread. If it cannot be had, the run says so.
+/// Enters a user namespace if this process needs one to make network namespaces. Call it while the process has one
+/// thread. If the system refuses, the labs report the reason.
 ///
-/// In a user namespace root can no longer write to folders of other users. So root without the capabilities does not
-/// enter one where capture files go to such a folder.
+/// In a user namespace, root cannot write to directories of other users. If capture files go to such a directory, root
+/// without the capabilities does not enter a user namespace.
 pub(super) fn permit_namespaces(captures: Option<&Path>) {
     let is_foreign = |folder: &&Path| folder.metadata().is_ok_and(|it| it.uid() != 0);
     match captures.filter(is_foreign) {
@@ -111,7 +112,7 @@ pub(super) fn permit_namespaces(captures: Option<&Path>) {
     }
 }
 
-/// The labs to run, in order, each with how it is done.
+/// Returns the labs to run, in order, each with its procedure.
 fn planned(
     arguments: &LabRun,
     setting: &Setting,
@@ -137,7 +138,7 @@ fn planned(
     Ok(runs)
 }
 
-/// Whether the reader of the output has gone, and no capture file is to be written either.
+/// Whether the run may stop: standard output has no reader, and no capture files are wanted.
 fn may_stop(printed: Result<(), Failure>, captures: Option<&Captures>) -> Result<bool, Failure> {
     match printed {
         Err(Failure::OutputClosed) => Ok(captures.is_none()),
@@ -149,7 +150,7 @@ fn form(arguments: &LabRun) -> Form {
     if arguments.text { Form::List } else { Form::Ladder(width()) }
 }
 
-/// How results are shown.
+/// The output of a run, and the arguments that determine its form.
 struct Output<'a> {
     arguments: &'a LabRun,
     form: Form,
@@ -167,7 +168,7 @@ impl Output<'_> {
         }
     }
 
-    /// Prints text while labs run; JSON and CSV wait until all have run.
+    /// Prints text while labs run. JSON and CSV are printed after the last lab.
     fn print_text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: false, csv: false, .. } => {
@@ -177,7 +178,7 @@ impl Output<'_> {
         }
     }
 
-    /// Prints what needs the results of all labs.
+    /// Prints the output that needs the results of all labs.
     fn print_result(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: true, .. } => {
@@ -190,7 +191,8 @@ impl Output<'_> {
     }
 }
 
-/// Fails if a finding differs or a lab did not run. A missing engine fails only a lab that the user named.
+/// Returns failure if a finding differs or a lab did not run. A missing engine counts only for a lab that the user
+/// named.
 fn status(arguments: &LabRun, done: &[FinishedRun]) -> ExitCode {
     let is_good = |report: &Report| match report.outcome {
         Err(Obstacle::Missing(_)) => arguments.is_all(),

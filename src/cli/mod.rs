@@ -37,7 +37,8 @@ pub fn run_command_line() -> ExitCode {
         Err(error) => return print_usage(error),
     };
     let closed = match &arguments.command {
-        Command::Serve(serve) => inherited::close_leaked(serve), // before this process opens anything
+        // This call must come before the process opens any descriptor.
+        Command::Serve(serve) => inherited::close_leaked(serve),
         _ => Ok(()),
     };
     alphabet::choose(arguments.display.ascii);
@@ -73,13 +74,14 @@ fn print_usage(error: clap::Error) -> ExitCode {
     if is_usage && logging::is_journal() {
         complain(&error.to_string());
     } else if !inherited::client_has_stderr() {
-        // Help goes to standard output; if that is closed, no reader wants it.
+        // Help goes to standard output. If standard output is closed, the error of printing is ignored.
         let _ = error.print();
     }
     ExitCode::from(if is_usage { 2 } else { 0 })
 }
 
-/// Prints a text for people to standard output, in colour and in ASCII where that is wanted.
+/// Prints a text for people to standard output. Colours and ASCII depend on the
+/// terminal, the locale and the options.
 fn print(text: &str) -> Result<(), Failure> {
     print_exactly(&alphabet::shown(text))
 }
@@ -100,15 +102,15 @@ fn print_exactly(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints what went wrong to standard error, unless that is a client's.
+/// Prints an error to standard error, unless standard error is the socket of a client.
 fn complain(text: &str) {
     if !inherited::client_has_stderr() {
         logging::complain(&alphabet::shown(text));
     }
 }
 
-/// Columns of the terminal; where there is none, as many as `COLUMNS` asks for, so that a pager can have them,
-/// or those of a page.
+/// Returns the width of the terminal in columns. If standard output is not a terminal, returns the number in `COLUMNS`,
+/// for example for a pager. Without that number, returns the width of a page.
 fn width() -> usize {
     const PAGE: usize = 80;
     let of_terminal = terminal_size::terminal_size_of(io::stdout());

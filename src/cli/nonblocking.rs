@@ -20,7 +20,7 @@ pub(super) struct NonBlocking<T> {
     given: T,
     /// The same terminal, opened again, so that `O_NONBLOCK` applies only to this process.
     terminal: Option<File>,
-    /// Number of octets that a ready descriptor takes without waiting.
+    /// Number of octets that a ready descriptor accepts without waiting.
     at_once: usize,
     /// Whether the last line was cut.
     cut: AtomicBool,
@@ -29,11 +29,10 @@ pub(super) struct NonBlocking<T> {
 impl<T: AsFd + IsTerminal> NonBlocking<T> {
     /// Opens a terminal again. The sandbox would refuse this later.
     ///
-    /// A ready pipe takes `PIPE_BUF` octets without waiting (pipe(7)). A ready terminal has room for at least one
-    /// octet, and a longer write waits until the reader has taken all octets. Some terminals cannot be opened again,
-    /// such as the terminal of another user. There, each octet is a separate write. Such a write can wait in only two
-    /// cases: the terminal turns a line end into two octets but has room for one, or another process fills the room
-    /// first.
+    /// A ready pipe accepts `PIPE_BUF` octets without waiting (pipe(7)). A ready terminal accepts at least one octet; a
+    /// longer write waits until the reader has taken all octets. Some terminals cannot be opened again, such as the
+    /// terminal of another user. There, each octet is a separate write. Such a write can wait in only two cases. The
+    /// terminal turns a line end into two octets but has space for one, or another process fills the space first.
     pub(super) fn new(given: T) -> Self {
         let terminal =
             if given.is_terminal() { open_nonblocking(given.as_fd()).ok() } else { None };
@@ -49,8 +48,8 @@ fn open_nonblocking(terminal: BorrowedFd) -> io::Result<File> {
 }
 
 impl<T: AsFd> NonBlocking<T> {
-    /// Writes as many octets as the descriptor takes at once. Returns whether it took all. After a cut line, the next
-    /// text begins on a new line.
+    /// Writes as many octets as the descriptor accepts at once. Returns whether it accepted all. After a cut line, the
+    /// next text begins on a new line.
     pub(super) fn write_text(&self, text: &[u8]) -> io::Result<bool> {
         if self.cut.load(Ordering::Relaxed) && self.write_some(b"\n")? == 0 {
             return Ok(false);
@@ -148,7 +147,7 @@ mod tests {
             text.extend(octet);
         }
         drop(output);
-        let _ = master.read_to_end(&mut text); // at the end, a terminal gives EIO
+        let _ = master.read_to_end(&mut text); // at its end, a terminal returns EIO
         let text = String::from_utf8(text).expect("text");
         assert!(text.ends_with("a whole line\r\n"), "{text}");
         let is_part = |line: &str| !line.is_empty() && "a whole line".starts_with(line);
@@ -159,7 +158,7 @@ mod tests {
     fn a_terminal_that_cannot_be_opened_again_takes_single_octets() {
         let terminal = openpty(None, None).expect("a terminal");
         let output = as_given(File::from(terminal.slave), 1);
-        // Without a line end, because the terminal would turn it into two octets.
+        // The text has no line end, because the terminal would turn it into two octets.
         let mut octets = 0;
         while output.write_text(b"a whole line.").expect("written") {
             octets += 13;

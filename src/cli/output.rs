@@ -10,8 +10,8 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::process::ExitCode;
 
-/// Prints a result as text or JSON; with JSON, a failure too. The exit status does not depend on whether a reader
-/// takes it.
+/// Prints a result as text or JSON. A failure is JSON too, if the result would be. The exit status does not depend on
+/// whether standard output has a reader.
 pub(super) fn print_result<T, E: Into<Failure>>(
     result: Result<T, E>,
     is_json: bool,
@@ -34,26 +34,26 @@ pub(super) fn print_result<T, E: Into<Failure>>(
     }
 }
 
-/// How replies are printed.
+/// The form of the printed replies.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
     pub json: bool,
     pub quiet: bool,
 }
 
-/// What is printed about one reply.
+/// The output for one reply.
 pub(super) struct ReplyOutput {
-    /// For standard output.
+    /// Text for standard output.
     pub text: String,
-    /// Whether the text is JSON or the reply alone, in which no character may be replaced.
+    /// Whether the text is JSON or the reply alone. The characters of such a text must not be replaced.
     pub is_exact: bool,
-    /// For standard error.
+    /// Faults of the reply, for standard error.
     pub faults: Vec<Failure>,
     pub is_good: bool,
 }
 
 impl ReplyOutput {
-    /// Prints the faults even where no reader takes the text any more.
+    /// Prints the text and the faults. If standard output is closed, the faults are printed all the same.
     fn print(&self) -> Result<(), Failure> {
         let printed = match self.text.as_str() {
             "" => Ok(()),
@@ -65,7 +65,7 @@ impl ReplyOutput {
     }
 }
 
-/// Prints one after another until standard output is closed. Bad if one of the printed is.
+/// Prints replies one after another until standard output is closed. Returns a bad status if one of the replies is bad.
 pub(super) fn print_all(
     printouts: impl Iterator<Item = Result<ReplyOutput, Failure>>,
 ) -> Result<ExitCode, Failure> {
@@ -83,7 +83,7 @@ pub(super) fn print_all(
     Ok(status)
 }
 
-/// Text that is printed piece by piece or, if it may go to a pager, all at the end.
+/// Text that is printed piece by piece. If a pager may show it, all pieces are held back until the end.
 #[cfg(feature = "lab")]
 pub(super) struct LongText(Option<RefCell<String>>);
 

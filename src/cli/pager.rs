@@ -1,4 +1,4 @@
-//! Long output on a terminal goes to a pager, as in git: `$DAYTIME_PAGER`, `$PAGER`, or `less`.
+//! Shows long output on a terminal through a pager, as git does: `$DAYTIME_PAGER`, `$PAGER`, or `less`.
 
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
@@ -10,15 +10,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// Whether the user forbids pagers.
+/// Whether the user has switched the pager off.
 static IS_OFF: OnceLock<bool> = OnceLock::new();
-/// Whether a pager is running. The pager handles Ctrl-C then.
+/// Whether a pager is running, which then handles Ctrl-C.
 static IS_RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// The statuses of a shell that cannot run a command (POSIX.1-2024, Shell Command Language, section 2.8.2).
+/// Exit statuses of a shell that cannot run a command (POSIX.1-2024, Shell Command Language, section 2.8.2).
 const NOT_RUN: [i32; 2] = [126, 127];
 
-/// Switches the pager off for this process.
+/// Switches the pager off for this process if `is_off` is true.
 pub(super) fn switch_off(is_off: bool) {
     IS_OFF.get_or_init(|| is_off);
 }
@@ -39,10 +39,10 @@ pub(super) fn show(text: &str) -> bool {
     let Some(command) = command().filter(|_| is_possible() && is_longer_than_screen(text)) else {
         return false;
     };
-    // A Ctrl-C goes to the pager and to this process, which must outlive the pager.
+    // Ctrl-C sends a signal to the pager and to this process. This process must not end before the pager.
     let is_over = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGQUIT] {
-        // Without the handler, Ctrl-C ends this process before its pager.
+        // If no handler can be registered, Ctrl-C ends this process before its pager. The pager still works.
         let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_over));
     }
     IS_RUNNING.store(true, Ordering::Relaxed);
@@ -52,7 +52,7 @@ pub(super) fn show(text: &str) -> bool {
     shown
 }
 
-/// The command of the pager; none if it is empty or `cat`.
+/// Returns the command of the pager; `None` if it is empty or `cat`.
 fn command() -> Option<String> {
     let named = env::var("DAYTIME_PAGER").or_else(|_| env::var("PAGER"));
     Some(named.unwrap_or_else(|_| "less".to_owned())).filter(|it| !it.is_empty() && it != "cat")
@@ -64,7 +64,7 @@ fn is_longer_than_screen(text: &str) -> bool {
     size.is_some_and(|(_, terminal_size::Height(rows))| text.lines().count() >= rows.into())
 }
 
-/// Returns false if the pager cannot be run.
+/// Shows a text in the pager. Returns false if the pager cannot be run.
 fn page(command: &str, text: &str) -> io::Result<bool> {
     let mut pager = match start(command) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
@@ -73,20 +73,20 @@ fn page(command: &str, text: &str) -> io::Result<bool> {
         started => started?,
     };
     if let Some(mut input) = pager.stdin.take() {
-        // The colours that the terminal would get.
+        // The pager gets colours if the terminal would get them.
         let text = match AutoStream::choice(&io::stdout()) {
             ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),
             _ => Cow::Borrowed(text),
         };
-        // A pager that ends early reads no more, which is no error.
+        // The user may quit the pager before it has read everything, so this error is ignored.
         let _ = input.write_all(text.as_bytes());
     }
     let status = pager.wait()?;
     Ok(!status.code().is_some_and(|code| NOT_RUN.contains(&code)))
 }
 
-/// Starts the pager, with a shell where the command needs one. `FRX`: less ends at once if the text fits, shows colours,
-/// and leaves the text on the screen.
+/// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit at once if the text fits,
+/// show colours, and leave the text on the screen.
 fn start(command: &str) -> io::Result<Child> {
     let needs_shell =
         command.contains(|it: char| !it.is_ascii_alphanumeric() && !"/._-+".contains(it));

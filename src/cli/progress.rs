@@ -15,12 +15,12 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A command that takes no longer shows no bar.
+/// Maximum duration of a command that shows no bar.
 const HIDDEN_TIME: Duration = Duration::from_secs(1);
-/// A lab that takes no longer shows no bar.
+/// Maximum duration of a lab that shows no bar.
 #[cfg(feature = "lab")]
 const HIDDEN_LAB_TIME: Duration = Duration::from_millis(500);
-/// How often the bar of a lab is drawn again, so that its seconds count up.
+/// Time between two drawings of a lab's bar, which shows the seconds of the lab.
 #[cfg(feature = "lab")]
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -29,7 +29,7 @@ pub(super) struct Progress {
     /// `None` without a terminal, or with `--quiet`.
     bar: Option<ProgressBar>,
     started: Instant,
-    /// Held while text is printed and while the bar appears, so that they cannot mix.
+    /// Lock that is held while text is printed and while the bar appears, so that text and bar do not mix.
     #[cfg(feature = "lab")]
     screen: Arc<Mutex<()>>,
 }
@@ -96,10 +96,10 @@ impl Progress {
         }
     }
 
-    /// Prints while the bar is off the screen.
+    /// Prints text while the bar is cleared from the screen.
     #[cfg(feature = "lab")]
     pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
-        // Output that goes elsewhere may wait for its reader, so the bar stays on the screen meanwhile.
+        // Output to a file or pipe may wait for its reader. Meanwhile the bar stays on the screen.
         let Some(bar) = self.bar.as_ref().filter(|_| std::io::stdout().is_terminal()) else {
             return print();
         };
@@ -131,7 +131,7 @@ fn appear_later(bar: ProgressBar, screen: Arc<Mutex<()>>) {
             bar.enable_steady_tick(REDRAW_INTERVAL);
         }
     };
-    let _ = std::thread::Builder::new().spawn(appear); // without a thread there is no bar
+    let _ = std::thread::Builder::new().spawn(appear); // without a thread, no bar appears
 }
 
 #[cfg(feature = "lab")]
@@ -151,7 +151,7 @@ fn clear_on_signals(bar: ProgressBar) {
                 continue;
             }
             bar.finish_and_clear();
-            // Ends the process, unless the system refuses the signal.
+            // This call ends the process, so it returns only if the system refuses the signal.
             let _ = emulate_default_handler(signal);
         }
     };

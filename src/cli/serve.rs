@@ -23,7 +23,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
-    let handed_over = InheritedSockets::take(arguments)?; // first, while no other socket is open
+    // The process has no other socket yet, so it takes the handed-over sockets first.
+    let handed_over = InheritedSockets::take(arguments)?;
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
     refuse_contradiction(arguments, &syntax, &handed_over)?;
     let confinement = confinement(arguments)?;
@@ -38,7 +39,8 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     // From here on, the process opens no files or sockets. It has started no other thread yet.
     let confining = confinement.begin()?;
     let confining = if arguments.zone.is_local { confining.reading_links() } else { confining };
-    // Before the addresses are printed: a reader of the addresses may send a signal at once.
+    // These values are taken before the addresses are printed, because a reader of the addresses may send a signal at
+    // once.
     let (shutdown, shared_zone, zone_option) = (server.shutdown(), server.zone(), arguments.zone);
     let controls =
         Controls { shutdown, gauges: Arc::clone(&gauges), zone: shared_zone, zone_option };
@@ -55,7 +57,7 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     }
     server.run()?;
     drop(answering);
-    signals.end(); // waits, so that the log has the signal before the totals
+    signals.end(); // this call waits, so that the log has the signal before the totals
     log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,8 @@ use std::thread::{self, JoinHandle};
 pub(super) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // In this order, so that the first signal does not end the process.
+        // This registration must come first. It lets the first signal pass because the flag is not set yet, and ends
+        // the process at the second.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
         flag::register(signal, Arc::clone(&stop))?;
     }
@@ -64,7 +65,8 @@ pub(super) struct CaughtSignals {
 impl CaughtSignals {
     /// Begins to catch signals.
     pub(super) fn new() -> io::Result<Self> {
-        let hangup_ignored = sys::ignores_hangup(); // before a handler replaces this setting
+        // Reads the setting before a handler replaces it.
+        let hangup_ignored = sys::ignores_hangup();
         let asked = stop_flag()?;
         let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
         let terminals = [io::stdin().is_terminal(), io::stderr().is_terminal()];

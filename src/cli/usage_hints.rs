@@ -13,7 +13,8 @@ pub(super) fn explain(mut error: Error, arguments: &[String]) -> Error {
         for worse in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
             error.remove(worse);
         }
-        error.remove(ContextKind::Usage); // would show clap's suggested argument
+        // The usage would show clap's suggested argument.
+        error.remove(ContextKind::Usage);
         let hint = ContextValue::StyledStrs(vec![StyledStr::from(hint)]);
         error.insert(ContextKind::Suggested, hint);
     }

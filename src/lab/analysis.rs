@@ -1,21 +1,21 @@
-//! What a trace shows of an exchange, counted in the same way for every engine.
+//! Computes observations from the trace of an exchange, in the same way for every engine.
 
 use super::link::{CLIENT, SERVER};
 use super::packet::kind;
 use crate::trace::{Event, Fate, HostId, Packet, Trace};
 use std::time::Duration;
 
-/// How many there are, of what.
+/// Returns the number of items with its noun, such as `(3, "packet")`.
 pub(super) fn count<T>(all: impl Iterator<Item = T>, of: &'static str) -> (u64, &'static str) {
     (all.map(|_| 1).sum(), of)
 }
 
-/// What a host has put on the link.
+/// Returns the packets that a host has sent.
 pub(super) fn sent_by(trace: &Trace, host: HostId) -> impl Iterator<Item = (&Event, &Packet)> {
     trace.packets().filter(move |(event, _)| event.host == host)
 }
 
-/// What the server has sent that carries something for an application: the reply, and each repetition.
+/// Returns the server's packets with octets for the application: the reply and its retransmissions.
 pub(super) fn replies(trace: &Trace) -> impl Iterator<Item = (&Event, &Packet)> {
     trace.packets().filter(is_reply)
 }
@@ -28,13 +28,13 @@ fn carries_octets(packet: &Packet) -> bool {
     kind(&packet.octets).octets() > 0
 }
 
-/// What the first packet is that a host has sent, in a word.
+/// Returns the kind of the first packet that a host sent, in words. Returns `nothing` if the host sent no packet.
 pub(super) fn first_packet(trace: &Trace, host: HostId) -> &'static str {
     sent_by(trace, host).next().map_or("nothing", |(_, packet)| kind(&packet.octets).words())
 }
 
-/// How often the server answered the client, up to the packet with the reply: counted from who spoke
-/// after whom, since a busy machine makes any time longer.
+/// Returns the number of round trips up to the reply: how often a packet of the server directly follows a packet of the
+/// client. The count does not depend on time, because a busy machine makes every time longer.
 pub(super) fn round_trips(trace: &Trace) -> u64 {
     let packets: Vec<_> = trace.packets().collect();
     let reply = packets.iter().position(is_reply);
@@ -43,14 +43,14 @@ pub(super) fn round_trips(trace: &Trace) -> u64 {
     until.windows(2).filter(answers).map(|_| 1).sum()
 }
 
-/// From the first packet until the reply was there, if it came.
+/// Returns the time from the first packet to the arrival of the reply; `None` if the reply did not arrive.
 pub(super) fn time_to_the_answer(trace: &Trace) -> Option<Duration> {
     let came = replies(trace).find_map(|(_, packet)| arrival(packet))?;
     let (began, _) = trace.packets().next()?;
     Some(came.saturating_sub(began.at))
 }
 
-/// When a packet came first, if it came.
+/// Returns the time at which a packet first arrived; `None` if the packet did not arrive.
 pub(super) fn arrival(packet: &Packet) -> Option<Duration> {
     match &packet.fate {
         Fate::Arrived(times) => times.first().copied(),
@@ -58,16 +58,16 @@ pub(super) fn arrival(packet: &Packet) -> Option<Duration> {
     }
 }
 
-/// What happened when the reply had been sent for the first time.
+/// Packets that both hosts sent after the server first sent the reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AfterReply {
-    /// Packets of the client.
+    /// Number of packets that the client sent after the reply.
     pub client_packets: u64,
-    /// How long the server waited each time before it sent the reply again.
+    /// Time from each transmission of the reply to the next one.
     pub waits: Vec<Duration>,
 }
 
-/// What happened when the reply had been sent for the first time; nothing if it never was.
+/// Returns the packets after the first reply. Without a reply, the count is 0 and the list of waits is empty.
 pub(super) fn after_the_reply(trace: &Trace) -> AfterReply {
     let after = trace.packets().skip_while(|it| !is_reply(it));
     let client_packets = after.filter(|(event, _)| event.host == CLIENT).map(|_| 1).sum();

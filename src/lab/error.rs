@@ -1,33 +1,34 @@
-//! Why a lab does not run, or not to its end.
+//! Errors of a laboratory run.
 
 use crate::duration::short;
 use std::io;
 use std::time::Duration;
 
-/// Why a lab gave no report. Its text says what to do where that is known.
+/// An error that prevents a report. Its text says what to do, if the lab knows a remedy.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct LabError(pub(super) Obstacle);
 
-/// Why a lab did not run to its end.
+/// The reason why a run of a lab failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Obstacle {
-    /// The lab does not run on this engine, or does not take an option or its value: says what it takes.
+    /// The lab does not run on this engine, or does not accept an option or its value. The text names the accepted
+    /// ones.
     #[error("{0}")]
     Usage(String),
-    /// This system lacks something that the engine needs: says what, and what to do about it.
+    /// This system lacks something that the engine needs. The text names it, and says what to do.
     #[error("{0}")]
     Missing(String),
-    /// A call failed that had to succeed.
+    /// A system call failed that the lab needs.
     #[error("cannot {0}")]
     Failed(String, #[source] io::Error),
-    /// It took too long, which is no observation.
+    /// An event did not happen in time. The lab does not record this as an observation.
     #[error("{0} did not happen within {time}", time = short(*.1))]
     TooLate(String, Duration),
 }
 
 impl LabError {
-    /// Whether the lab does not run on the engine, lacks an option, or does not take its value.
+    /// Whether the request is wrong: the lab does not run on the engine, lacks an option, or does not accept its value.
     ///
     /// ```
     /// use daytime::lab::{self, Engine, Setting};

@@ -20,7 +20,7 @@ pub(crate) struct Prediction {
 
 /// What theory expects of an observation: one value, a range of values, or nothing.
 ///
-/// Nothing is expected where no formula gives the value, as for an arbitrary mix of losses: the run itself shows it.
+/// Theory expects nothing if no formula gives the value, for example for an arbitrary mix of losses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     lowest: Option<Value>,
@@ -32,33 +32,33 @@ pub struct Expected {
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Value {
-    /// A number of things.
+    /// A count with its noun.
     Count {
-        /// How many there are.
+        /// The count.
         count: u64,
-        /// Their noun in the singular, such as `packet`.
+        /// Noun in the singular, such as `packet`.
         of: String,
     },
-    /// A part of a whole; 1 is all of it.
+    /// A fraction of a whole, or the ratio of two values.
     Share {
-        /// From 0 up; above 1 where it compares two values, such as one wait with the wait before.
+        /// The number: 1 is the whole. A ratio, such as one wait divided by the wait before it, may exceed 1.
         share: f64,
     },
     /// The name of an error, an address, or other words.
     Text {
-        /// These words. They may hold what a peer sent: escape them before a terminal shows them.
+        /// The words. They may contain octets from a peer: escape them before a terminal shows them.
         text: String,
     },
     /// A duration.
     Time {
-        /// On `sim` in virtual time.
+        /// The duration. On `sim` it is virtual time.
         #[serde(rename = "time_ns", serialize_with = "nanoseconds")]
         time: Duration,
     },
 }
 
 fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)) // 584 years
+    to.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)) // u64::MAX nanoseconds are 584 years
 }
 
 /// What theory expects and what the run observed, with the verdict.
@@ -98,11 +98,11 @@ named! {
     pub enum Verdict {
         /// The observation is what theory expects.
         AsPredicted = "as predicted",
-        /// The observation is something else.
+        /// The observation differs from the prediction.
         Differs = "differs",
-        /// Theory expects nothing, so nothing is compared.
+        /// Theory predicts nothing, so the observation is not compared.
         Observed = "observed",
-        /// The observation is something else, as it is known to be on systems other than Linux.
+        /// The observation differs from the prediction, as is known of systems other than Linux.
         Varies = "varies here",
     }
 }
@@ -149,7 +149,7 @@ impl Finding {
         self.observed.as_ref()
     }
 
-    /// Whether the two agree.
+    /// Whether the observation agrees with the prediction.
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
         self.verdict
@@ -157,21 +157,21 @@ impl Finding {
 }
 
 impl Expected {
-    /// No formula gives the value: the run shows it, and no run differs.
+    /// Expects nothing, because no formula gives the value. Every observation agrees.
     pub(crate) const OBSERVE: Self = Self { lowest: None, highest: None };
 
-    /// This value.
+    /// Expects exactly this value.
     pub(crate) fn is(value: impl Into<Value>) -> Self {
         let value = value.into();
         Self { lowest: Some(value.clone()), highest: Some(value) }
     }
 
-    /// From the one to the other, both included.
+    /// Expects a value in this range, both bounds included.
     pub(crate) fn between(lowest: impl Into<Value>, highest: impl Into<Value>) -> Self {
         Self { lowest: Some(lowest.into()), highest: Some(highest.into()) }
     }
 
-    /// This value or more.
+    /// Expects this value or more.
     pub(crate) fn at_least(lowest: impl Into<Value>) -> Self {
         Self { lowest: Some(lowest.into()), highest: None }
     }
@@ -188,7 +188,7 @@ impl Expected {
         self.highest.as_ref()
     }
 
-    /// The expected value, where only one agrees.
+    /// The expected value, if theory expects exactly one.
     #[must_use]
     pub fn only(&self) -> Option<&Value> {
         self.lowest().filter(|_| self.lowest == self.highest)
@@ -206,7 +206,7 @@ impl Value {
         Self::Share { share }
     }
 
-    /// Whether the two can be compared: counts of the same things, two shares, two texts or two times.
+    /// Whether two values can be compared: counts of the same things, two shares, two texts or two times.
     pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Count { of: one, .. }, Self::Count { of: other, .. }) => one == other,
@@ -214,7 +214,7 @@ impl Value {
         }
     }
 
-    /// A count, a share of a whole, or seconds.
+    /// Returns a count, a share, or a time in seconds as a number. Returns `None` for a text.
     pub(crate) fn number(&self) -> Option<f64> {
         match self {
             Self::Count { count, .. } => Some(to_f64(*count)),
@@ -254,7 +254,7 @@ impl From<(u64, &'static str)> for Value {
     }
 }
 
-/// The finding of this transport and name.
+/// Returns the finding with this transport and name.
 pub(super) fn find<'a>(
     findings: &'a [Finding],
     transport: Transport,
@@ -263,8 +263,8 @@ pub(super) fn find<'a>(
     findings.iter().find(|it| it.transport() == transport && it.name() == name)
 }
 
-/// Compares each prediction with the observation of the same transport and name. An observation that the lab does not
-/// predict is a mistake of the lab, which a test finds.
+/// Compares each prediction with the observation of the same transport and name. An observation without a prediction is
+/// a defect of the lab, and a test reports it.
 pub(super) fn compare(predictions: Vec<Prediction>, observed: &[Observation]) -> Vec<Finding> {
     let find = |prediction: &Prediction| {
         let same =

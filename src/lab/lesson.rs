@@ -1,7 +1,7 @@
 //! Sentences that a lab teaches, each with the findings that support it.
 //!
-//! A sentence belongs to a run's lesson only if the run observed all its grounds. In a lab with several parts the
-//! sentence names the part of its grounds, so that no other row of the table contradicts it.
+//! A run's lesson has only sentences whose grounds the run has observed. In a lab with several parts, the sentence
+//! names the part that its grounds come from. Otherwise another row of the table could contradict the sentence.
 
 use super::finding::{Finding, Verdict, find, to_f64};
 use crate::transport::Transport;
@@ -26,18 +26,18 @@ pub(crate) struct Ground {
 /// Condition on the value of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requirement {
-    /// The value equals the prediction, which is one value and no range.
+    /// The value equals the prediction, which must be a single value and not a range.
     BeAsPredicted,
     Equal(Comparand),
     Exceed(Comparand),
 }
 
-/// The other side of a comparison with a finding.
+/// The value to compare a finding with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparand {
     /// Another finding of the same run.
     Finding(Transport, &'static str),
-    /// A count, or a share between 0 and 1.
+    /// A number, to compare with a count or with a share.
     Number(u64),
     Text(&'static str),
 }
@@ -50,7 +50,7 @@ impl Lesson {
 }
 
 impl Ground {
-    /// Reads a ground in the form of a page: `tcp packets > 6`, `tcp packets > udp packets`, `udp answered = 1`, `tcp
+    /// Parses a ground as a page writes it: `tcp packets > 6`, `tcp packets > udp packets`, `udp answered = 1`, `tcp
     /// recv() = "EAGAIN"`, or `tcp packets as predicted`.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
@@ -103,7 +103,7 @@ impl Comparand {
     }
 }
 
-/// Reads a transport and the name of a finding, on one line.
+/// Parses a transport and the name of a finding from one line.
 fn transport_and_name(text: &'static str) -> Option<(Transport, &'static str)> {
     let (transport, what) = text.split_once(' ').filter(|_| !text.contains('\n'))?;
     let transport = Transport::BOTH.into_iter().find(|it| it.to_string() == transport)?;

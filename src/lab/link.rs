@@ -1,6 +1,6 @@
-//! The network between two hosts: what becomes of each packet, drawn from a seed.
+//! The link between two hosts: decides by chance, from a seed, whether and when each packet arrives.
 //!
-//! `sim` and `netns` both ask here, so the same options mean the same on both.
+//! `sim` and `netns` both use this link, so an option has the same effect on both engines.
 
 use super::LabOptions;
 use super::packet::kind;
@@ -9,43 +9,44 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use std::time::Duration;
 
-/// What the link does to packets.
+/// Properties of a link.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Conditions {
-    /// How long a packet is under way.
+    /// Time that a packet takes from one host to the other.
     pub delay: Duration,
-    /// The share that is lost, from 0 to 1.
+    /// Share of packets that the link loses, from 0 to 1.
     pub loss: f64,
-    /// The share that comes twice, the second time one delay after the first.
+    /// Share of packets that arrive twice. The second copy arrives one delay after the first.
     pub duplicate: f64,
-    /// The share that is held back for one delay more, so that later ones overtake them.
+    /// Share of packets that the link holds back for one more delay, so that later packets overtake them.
     pub reorder: f64,
-    /// Packets that are lost for certain, counted from 1 as they are sent, in both directions together.
+    /// Numbers of the packets that the link always loses. Packets of both directions are counted together from 1, in
+    /// the order of sending.
     pub drop: Vec<u32>,
     pub fault: Fault,
 }
 
-/// Something that goes wrong at a certain moment: when the server's reply is on its way, which is the
-/// first packet from the server that carries octets of the application.
+/// A fault of the link that begins with the server's reply. The reply is the first packet from the server with octets
+/// for the application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fault {
     #[default]
     None,
-    /// From then on nothing passes any more, in either direction.
+    /// The link loses the reply and every later packet, in both directions.
     CutAtReply,
-    /// It is lost, and whatever carries the same octets once more passes.
+    /// The link loses the reply, and delivers its retransmissions.
     LoseReply,
 }
 
-/// The host that serves, on every engine that has a link.
+/// The server's host, on every engine with a link.
 pub(crate) const SERVER: HostId = HostId(1);
-/// The host that asks.
+/// The client's host.
 pub(crate) const CLIENT: HostId = HostId(0);
 
-/// Who puts packets on the link that no host has made.
+/// The sender of forged packets in a trace. It is not a real host.
 pub(crate) const FORGER: HostId = HostId(2);
 
-/// A link as it goes on.
+/// A link and its state: the random numbers, the packets sent so far, and whether the server has replied.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     conditions: Conditions,
@@ -55,7 +56,7 @@ pub(crate) struct Link {
 }
 
 impl Conditions {
-    /// As the options say, where the lab itself asks for a delay only.
+    /// Returns the conditions that the options set. Without the option `--delay`, the lab's `delay` applies.
     pub(crate) fn of(options: &LabOptions, delay: Duration) -> Self {
         let share = |percent: Option<f64>| percent.unwrap_or(0.0) / 100.0;
         Self {
@@ -68,7 +69,7 @@ impl Conditions {
         }
     }
 
-    /// Whether chance decides what becomes of a packet: a share of none or of all leaves nothing to chance.
+    /// Whether chance decides the fate of packets. The shares 0 and 1 leave nothing to chance.
     pub(crate) fn is_random(&self) -> bool {
         [self.loss, self.duplicate, self.reorder].iter().any(|share| 0.0 < *share && *share < 1.0)
     }
@@ -79,9 +80,10 @@ impl Link {
         Self { conditions, random: Pcg64Mcg::seed_from_u64(seed), sent: 0, replied: false }
     }
 
-    /// What becomes of a packet, from the IP header on, that a host sends at this time.
+    /// Decides the fate of a packet that a host sends at this time. `octets` begins with the IP header.
     pub(crate) fn fate(&mut self, from: HostId, at: Duration, octets: &[u8]) -> Fate {
-        // As many draws for every packet, so that another loss leaves the rest as it was.
+        // Draws the same number of random values for every packet, so that another loss does not change the other
+        // fates.
         let [lost, twice, late] = [(); 3].map(|()| self.draw());
         self.sent += 1;
         let Conditions { delay, loss, duplicate, reorder, ref drop, fault } = self.conditions;
@@ -103,7 +105,7 @@ impl Link {
         Fate::Arrived([first].into_iter().chain(duplicate_arrival).collect())
     }
 
-    /// From 0 to 1, 1 excluded: 53 bits, as many as an `f64` can tell apart.
+    /// Returns a random number from 0 up to but not including 1. Its 53 random bits are the precision of an `f64`.
     #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
     fn draw(&mut self) -> f64 {
         (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
@@ -152,7 +154,7 @@ mod tests {
             Conditions { reorder: 0.3, ..plain() },
             |it| matches!(it, Fate::Arrived(times) if times[..] == [41 * MS]),
         );
-        // Five standard errors of 46.
+        // The expected count is 3000, its standard error is 46, and the limit is five standard errors.
         for count in [lost, twice, late] {
             assert!((2770..=3230).contains(&count), "{lost} {twice} {late}");
         }

@@ -1,7 +1,7 @@
 //! Real sockets on this host, with every call recorded.
 //!
-//! A user without privileges sees no packets on loopback. The trace has the system calls and their outcomes, which
-//! are what a program sees as well.
+//! Capturing packets on loopback needs privileges. So the trace has the system calls and their outcomes, which a
+//! program sees as well.
 
 mod calls;
 mod parties;
@@ -23,10 +23,10 @@ use nix::errno::Errno;
 use std::io;
 use std::time::Duration;
 
-/// Maximum wait of a call for something that must arrive.
+/// Maximum time that a call waits for something that must arrive.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Wait for something that is predicted never to arrive. Loopback delivers within microseconds.
+/// Time that a call waits for something that is predicted never to arrive. Loopback delivers within microseconds.
 pub(crate) const SILENCE_TIME: Duration = Duration::from_millis(200);
 
 /// Returns the name of an error as manual pages write it: `ECONNREFUSED`.

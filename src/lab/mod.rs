@@ -1,9 +1,9 @@
-//! The laboratory as values: experiments that show how a stream differs from a datagram, each over both.
+//! The laboratory: experiments that show how a stream differs from a datagram. Each experiment runs over both.
 //!
-//! A [`Lab`] asks one question. It runs on one or more [`Engine`]s with a [`Setting`]. Before a run its theory says
-//! what to expect; the [`Report`] compares that with what the run observed, and has the [`Trace`] of each exchange.
-//! The labs on [`Engine::Sim`] need no socket and no privilege, and repeat to the octet. Without the features `client`
-//! and `server` they are the only ones, and they run on every target, WebAssembly included.
+//! A [`Lab`] asks one question. It runs on one or more [`Engine`]s with a [`Setting`]. Before a run, the lab predicts
+//! the results from theory. The [`Report`] compares the predictions with the observations, and has the [`Trace`] of
+//! each exchange. Labs on [`Engine::Sim`] need no socket and no privilege, and the same setting gives the same octets.
+//! Without the features `client` and `server` only these labs exist. They run on every target, including WebAssembly.
 //!
 //! ```
 //! use daytime::Transport;
@@ -20,7 +20,7 @@
 //! [`Report`] and [`Lab`] serialize to what `daytime lab run --json` and `daytime lab list --json` print;
 //! `docs/LAB_JSON.md` describes every key.
 
-/// Compiles what the page shows.
+/// Compiles the examples of the page as documentation tests.
 #[cfg(all(doctest, feature = "client", feature = "server"))]
 #[doc = include_str!("../../docs/LAB_JSON.md")]
 struct JsonPage;
@@ -67,27 +67,27 @@ use std::sync::LazyLock;
 /// An experiment: one question about streams and datagrams.
 #[derive(Debug)]
 pub struct Lab {
-    /// As it is asked for.
+    /// Name on the command line, such as `loss`.
     pub(crate) name: &'static str,
-    /// What the lab says, from its page in `docs/labs`.
+    /// Texts of the lab, from its page in `docs/labs`.
     pub(crate) text: LazyLock<LabText>,
-    /// The unit of every time that is predicted or observed, on every engine.
+    /// Unit of every predicted or observed time, on every engine.
     pub(crate) time_unit: Unit,
-    /// How it is done, one for each engine it runs on; the first is taken unless told otherwise.
+    /// Procedures of the lab, one for each engine that it runs on. The first one is the default.
     pub(crate) procedures: &'static [Procedure],
 }
 
-/// How a lab is done on an engine.
+/// How a lab runs on one engine: options, predictions and the experiment itself.
 #[derive(Debug)]
 pub(crate) struct Procedure {
     pub engine: Engine,
-    /// Whether a run with these options draws anything by chance, so that the seed decides what comes out.
+    /// Whether a run with this setting draws random numbers, so that the seed affects the result.
     pub uses_seed: fn(&Setting) -> bool,
-    /// The options, with their ranges.
+    /// Options that the procedure accepts, with their ranges.
     pub options: &'static [OptionRange],
-    /// The options as they are, for their places in the text of what is done.
+    /// Returns the values of the options, for the description of the method.
     pub values: fn(&Setting) -> Values,
-    /// What will be observed, from the setting alone.
+    /// Predicts the observations from the setting alone.
     pub predict: fn(&Setting) -> Vec<Prediction>,
     pub run: fn(&Setting, &mut Results) -> Result<(), Obstacle>,
 }
@@ -105,12 +105,12 @@ impl Lab {
         &self.text.question
     }
 
-    /// The engines that the lab runs on, the usual one first.
+    /// The engines that the lab runs on, the default engine first.
     pub fn engines(&self) -> impl Iterator<Item = Engine> {
         self.procedures.iter().map(|procedure| procedure.engine)
     }
 
-    /// The options that the lab takes on an engine, with their ranges.
+    /// The options that the lab accepts on an engine, with their ranges.
     ///
     /// ```
     /// use daytime::lab::{self, Engine};
@@ -124,13 +124,14 @@ impl Lab {
         self.procedure_on(engine).map_or(&[], |procedure| procedure.options)
     }
 
-    /// Runs the lab and compares what it observes with what theory expects. Blocks until the run has ended: on
-    /// [`Engine::Sim`] for milliseconds without options, and longer in proportion to the count; on the others for up to
-    /// a minute, and longer with a long delay.
+    /// Runs the lab, and compares its observations with the predictions. The call blocks until the run ends. On
+    /// [`Engine::Sim`] a run without options takes milliseconds, and a larger count makes it proportionally longer. On
+    /// the other engines a run takes up to a minute, and more with a long delay.
     ///
     /// # Errors
-    /// [`LabError::is_usage`]: the lab does not run on this engine, or does not take these options.
-    /// [`LabError::is_unavailable`]: this system lacks something that the engine needs. Else a system call failed.
+    /// [`LabError::is_usage`]: the lab does not run on this engine, or does not accept these options.
+    /// [`LabError::is_unavailable`]: this system lacks something that the engine needs. Any other error means that a
+    /// system call failed or that an event did not happen in time.
     ///
     /// ```
     /// use daytime::lab::{self, Engine, Setting, Verdict};
@@ -155,19 +156,19 @@ impl Lab {
         }
     }
 
-    /// How it is done on this engine, if it is.
+    /// Returns the procedure on this engine; `None` if the lab does not run there.
     pub(crate) fn procedure_on(&self, engine: Engine) -> Option<&'static Procedure> {
         self.procedures.iter().find(|procedure| procedure.engine == engine)
     }
 
-    /// What is done, with the options as they are.
+    /// Describes the method, with the values of the options in this setting.
     pub(crate) fn method(&self, procedure: &Procedure, setting: &Setting) -> String {
         self.text.method(procedure.engine, &(procedure.values)(setting))
     }
 }
 
 impl Procedure {
-    /// Without options and without chance.
+    /// Makes a procedure without options and without chance.
     pub(crate) const fn new(
         engine: Engine,
         predict: fn(&Setting) -> Vec<Prediction>,
@@ -176,7 +177,7 @@ impl Procedure {
         Self { engine, uses_seed: |_| false, options: &[], values: |_| Vec::new(), predict, run }
     }
 
-    /// With these options, and with their values for the text of what is done.
+    /// Adds options, and the function that returns their values for the description of the method.
     pub(crate) const fn with(
         self,
         options: &'static [OptionRange],
@@ -185,7 +186,7 @@ impl Procedure {
         Self { options, values, ..self }
     }
 
-    /// Does what the lab does, where nothing is in the way.
+    /// Runs the procedure. On `loopback`, fails first if the loopback interface is down.
     pub(crate) fn perform(&self, setting: &Setting) -> Result<Results, Obstacle> {
         #[cfg(all(feature = "client", feature = "server"))]
         if self.engine == Engine::Loopback {
@@ -196,39 +197,39 @@ impl Procedure {
         Ok(results)
     }
 
-    /// The seed, if anything is drawn from it.
+    /// Returns the seed; `None` if the run draws no random numbers.
     pub(crate) fn seed(&self, setting: &Setting) -> Option<u64> {
         (self.uses_seed)(setting).then_some(setting.seed)
     }
 
-    /// The range of an option, if the procedure takes it.
+    /// Returns the range of an option; `None` if the procedure does not accept the option.
     pub(crate) fn range_of(&self, option: LabOption) -> Option<&OptionRange> {
         self.options.iter().find(|range| range.option == option)
     }
 }
 
-/// What a run gave.
+/// Results of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Results {
-    /// What happened, for each part that is worth a drawing.
+    /// Parts of the run whose traces are drawn.
     pub parts: Vec<Part>,
-    /// What was observed; for each [`Prediction`] the one of the same transport and name.
+    /// Observations of the run. Each has the transport and the name of its [`Prediction`].
     pub observed: Vec<Observation>,
 }
 
-/// A part of a run: one exchange, usually.
+/// A part of a run, usually one exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {
     /// The transport of the exchange.
     pub transport: Transport,
-    /// Such as `with SO_REUSEADDR`; empty where there is one part for the transport.
+    /// Name of the part, such as `with SO_REUSEADDR`. Empty if the transport has only one part.
     pub name: String,
-    /// What happened, in order.
+    /// Events of the part, in order of time.
     pub trace: Trace,
 }
 
-/// Something observed.
+/// An observed value, with its transport and name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Observation {
     pub transport: Transport,
@@ -237,21 +238,21 @@ pub(crate) struct Observation {
 }
 
 impl Results {
-    /// Notes something observed.
+    /// Records an observed value.
     pub(crate) fn observe(&mut self, transport: Transport, what: &str, value: impl Into<Value>) {
         self.observed.push(Observation { transport, what: what.to_owned(), value: value.into() });
     }
 
-    /// Keeps a trace for drawing.
+    /// Adds a part with this trace to the results, for a drawing.
     pub(crate) fn keep_trace(&mut self, transport: Transport, name: &str, trace: Trace) {
         self.parts.push(Part { transport, name: name.to_owned(), trace });
     }
 }
 
-/// Every lab, in the order of the course.
+/// All labs, in the order of the course.
 pub(crate) static LABS: &[&Lab] = experiments::ALL;
 
-/// Every lab, in the order of the course.
+/// Iterates over all labs, in the order of the course.
 ///
 /// ```
 /// let names: Vec<&str> = daytime::lab::all().map(daytime::lab::Lab::name).collect();
@@ -261,7 +262,7 @@ pub fn all() -> impl Iterator<Item = &'static Lab> {
     LABS.iter().copied()
 }
 
-/// The lab of that name.
+/// Returns the lab with this name.
 ///
 /// ```
 /// let loss = daytime::lab::find("loss").expect("a lab of that name");
@@ -273,7 +274,7 @@ pub fn find(name: &str) -> Option<&'static Lab> {
     all().find(|lab| lab.name == name)
 }
 
-/// Predicts, runs, and compares the two.
+/// Predicts the results, runs the procedure, and compares both.
 pub(crate) fn run_and_compare(
     lab: &'static Lab,
     procedure: &'static Procedure,
@@ -292,7 +293,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// Columns that a finding's name has in a table of 80.
+    /// Width in columns of a finding's name, in a table of 80 columns.
     const NAME: usize = 24;
 
     fn names(procedure: &Procedure) -> Vec<(Transport, &'static str)> {
@@ -301,7 +302,8 @@ mod tests {
         predictions.iter().map(|it| (it.transport, it.what)).collect()
     }
 
-    /// None of a procedure's options, then each at its ends and at 1000.
+    /// Returns a setting without options. For each option, adds its minimum, its maximum, and 1000 or the nearest
+    /// allowed value.
     fn settings(procedure: &Procedure) -> Vec<Setting> {
         let mut all = vec![LabOptions::default()];
         for OptionRange { option, values } in procedure.options {
@@ -366,7 +368,7 @@ mod tests {
             };
             for Lesson { says, rests_on } in &lab.text.lessons {
                 let is_had = runs.iter().any(|run| rests_on.iter().all(|it| has(run, it)));
-                // A system that reports no queues has no findings about them.
+                // A system that reports no queue lengths has no findings about them.
                 let may_lack = !crate::sys::REPORTS_QUEUES;
                 assert!(!rests_on.is_empty() && (is_had || may_lack), "{}: {says:?}", lab.name);
             }

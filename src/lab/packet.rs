@@ -1,26 +1,26 @@
-//! The packets of the laboratory: what one is, in the words of a course, and how one is forged.
+//! Classifies the packets of the laboratory in the words of a course, and forges packets.
 
 use crate::transport::PORT;
 use crate::wire::decode::{self, Flags, decode};
 use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep};
 use std::net::SocketAddrV4;
 
-/// What a packet is.
+/// Kind of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// With its number of octets for the application.
+    /// A TCP segment, with its number of octets for the application.
     Segment(Control, usize),
-    /// With its number of octets for the application.
+    /// A UDP datagram, with its number of octets for the application.
     Datagram(usize),
-    /// ICMP: no socket has the port to which a datagram was sent.
+    /// An ICMP message: no socket has the port to which a datagram was sent.
     PortUnreachable,
     Other,
 }
 
-/// What a TCP segment is there for besides its octets (RFC 9293, section 3.1).
+/// Purpose of a TCP segment besides its octets (RFC 9293, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Control {
-    /// Acknowledges only.
+    /// The segment only acknowledges.
     Ack,
     Fin,
     Rst,
@@ -28,7 +28,7 @@ pub(super) enum Control {
     SynAck,
 }
 
-/// What a packet is, from the IP header on.
+/// Returns the kind of a packet, which begins with the IP header.
 pub(super) fn kind(packet: &[u8]) -> Kind {
     match decode(packet).map(|decoded| decoded.content) {
         Some(decode::Content::Tcp { flags, payload, .. }) => {
@@ -54,7 +54,7 @@ fn control(flags: Flags) -> Control {
 }
 
 impl Kind {
-    /// The octets that it carries for the application.
+    /// Returns the number of octets that the packet carries for the application.
     pub(super) fn octets(self) -> usize {
         match self {
             Self::Segment(_, octets) | Self::Datagram(octets) => octets,
@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// As a student would call it.
+    /// Returns the kind in the words of a course: `SYN-ACK`, `datagram`.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Segment(Control::Rst, _) => "RST",
@@ -78,18 +78,18 @@ impl Kind {
     }
 }
 
-/// The client's port, where a packet is between that and Daytime's.
+/// Returns the client's port: the first port of the packet that is not Daytime's. Returns `None` without such a port.
 pub(super) fn client_port(packet: &[u8]) -> Option<u16> {
     let decoded = decode(packet)?;
     [decoded.source.port, decoded.destination.port].into_iter().flatten().find(|it| *it != PORT)
 }
 
-/// A datagram without octets: 28 octets with its headers.
+/// Returns a datagram without octets, which has 28 octets with its headers.
 pub(super) fn empty_datagram(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     datagram(from, to, &[])
 }
 
-/// A datagram with these octets.
+/// Returns a datagram with these octets.
 pub(super) fn datagram(from: SocketAddrV4, to: SocketAddrV4, octets: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();
     // Writing to a Vec cannot fail, and the octets fit into a datagram.
@@ -97,7 +97,7 @@ pub(super) fn datagram(from: SocketAddrV4, to: SocketAddrV4, octets: &[u8]) -> V
     packet
 }
 
-/// The segment that asks for a connection, without options.
+/// Returns a SYN segment without options.
 pub(super) fn syn(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     let mut packet = Vec::new();
     let segment = ipv4(from, to).tcp(from.port(), to.port(), 0, u16::MAX).syn();
@@ -105,7 +105,7 @@ pub(super) fn syn(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     packet
 }
 
-/// An IPv4 header without options that passes 64 routers at most.
+/// Begins an IPv4 packet without header options, which at most 64 routers forward.
 fn ipv4(from: SocketAddrV4, to: SocketAddrV4) -> PacketBuilderStep<IpHeaders> {
     PacketBuilder::ipv4(from.ip().octets(), to.ip().octets(), 64)
 }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use smoltcp::wire::{IpAddress, Ipv4Packet, TcpPacket, UdpPacket};
 
-    /// Octets of an IPv4 header without options (RFC 791, section 3.1).
+    /// Length in octets of an IPv4 header without options (RFC 791, section 3.1).
     const IP_HEADER: usize = 20;
 
     fn addresses() -> (SocketAddrV4, SocketAddrV4) {
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(kind(&empty_datagram(from, to)), Kind::Datagram(0));
         assert_eq!(kind(&datagram(from, to, b"time")), Kind::Datagram(4));
         let mut icmp = Vec::new();
-        // RFC 792: destination unreachable, port.
+        // Type 3 and code 3 mean "destination unreachable, port unreachable" (RFC 792).
         let unreachable = ipv4(to, from).icmpv4_raw(3, 3, [0; 4]);
         unreachable.write(&mut icmp, &empty_datagram(from, to)).expect("written");
         assert_eq!(kind(&icmp), Kind::PortUnreachable);

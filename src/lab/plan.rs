@@ -1,13 +1,13 @@
-//! Whether a lab runs on an engine with a setting, and what it takes instead.
+//! Checks whether a lab runs on an engine with a setting. If it does not, the error names the alternatives.
 
 use super::{Engine, LABS, Lab, LabError, LabOption, Obstacle, Procedure, Setting};
 
 impl Lab {
-    /// How the lab is done on this engine.
+    /// Returns the procedure of the lab on this engine.
     ///
     /// # Errors
-    /// [`LabError::is_usage`]: the lab does not run on this engine, or does not take an option or its value. A run
-    /// that ignored an option would let the student believe that the option makes no difference.
+    /// [`LabError::is_usage`]: the lab does not run on this engine, or does not accept an option or its value. A run
+    /// that ignored an option would mislead the student: the option would seem to make no difference.
     pub(crate) fn procedure(
         &self,
         engine: Engine,
@@ -55,14 +55,14 @@ impl Lab {
         format!("{name} has no {wanted}: it has {takes}; {wanted} is for {others}")
     }
 
-    /// The engines on which the lab takes an option.
+    /// Iterates over the engines on which the lab accepts an option.
     pub(crate) fn engines_with(&self, option: LabOption) -> impl Iterator<Item = Engine> {
         let procedures = self.procedures.iter();
         procedures.filter(move |it| it.range_of(option).is_some()).map(|it| it.engine)
     }
 }
 
-/// `one`, `one and two`, `one, two and three`.
+/// Joins names to a list: `one`, `one and two`, `one, two and three`.
 fn list(names: &[impl AsRef<str>]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     match &names[..] {

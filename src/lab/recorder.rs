@@ -1,7 +1,8 @@
-//! What happens in a run, written down on every engine: system calls, states of sockets, packets.
+//! Records the events of a run on every engine: system calls, states of sockets, packets.
 //!
-//! Engines with a virtual clock record events at times of their own ([`Recorder::record`]); for the others the
-//! recorder has a clock, which begins with its first use. Calls on real sockets: `loopback/calls.rs`.
+//! Engines with a virtual clock record events with their own times ([`Recorder::record`]). For the other engines the
+//! recorder has a clock, which starts when the recorder is first used. `loopback/calls.rs` records calls on real
+//! sockets.
 
 use super::Obstacle;
 use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Shared by the threads of a run.
+/// A recorder of events, shared by the threads of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder(Arc<Shared>);
 
@@ -23,16 +24,16 @@ struct Shared {
 #[derive(Debug)]
 struct Record {
     start: Option<Instant>,
-    /// Its events in the order in which they were recorded.
+    /// Events in the order of recording.
     trace: Trace,
-    /// Copies of packets that are still on their way.
+    /// Number of packet copies that are still on the link.
     under_way: usize,
-    /// Why no more packets are recorded.
+    /// The error that ended the recording of packets.
     failure: Option<io::Error>,
 }
 
 impl Recorder {
-    /// For these hosts; the first is number 0.
+    /// Makes a recorder for these hosts; the first one is number 0.
     pub(crate) fn between(hosts: Vec<Host>) -> Self {
         let trace = Trace::between(hosts);
         let record = Record { start: None, trace, under_way: 0, failure: None };
@@ -43,19 +44,19 @@ impl Recorder {
         self.0.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the record, and lets those look again who wait for a change.
+    /// Changes the record, and wakes the threads that wait for a change.
     fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
         let changed = change(&mut self.lock());
         self.0.changed.notify_all();
         changed
     }
 
-    /// The time since the beginning.
+    /// Returns the time since the clock of the recorder started.
     pub(crate) fn now(&self) -> Duration {
         self.lock().start.get_or_insert_with(Instant::now).elapsed()
     }
 
-    /// Adds a host that puts packets on the link as if the client had sent them.
+    /// Adds the sender of forged packets as a host.
     pub(crate) fn add_forger(&self, addresses: Vec<IpAddr>) {
         self.change(|record| {
             let hosts = &mut record.trace.hosts;
@@ -64,17 +65,18 @@ impl Recorder {
         });
     }
 
-    /// Adds an address of a host.
+    /// Adds an address to a host.
     pub(crate) fn add_address(&self, host: HostId, address: IpAddr) {
         self.change(|record| record.trace.hosts[host.0].addresses.push(address));
     }
 
-    /// Records an event that happened at a time of its own.
+    /// Records an event that happened at the given time.
     pub(crate) fn record(&self, at: Duration, host: HostId, action: Action) {
         self.change(|record| record.trace.events.push(Event { at, host, action }));
     }
 
-    /// Records a packet with some copies under way. Returns its number, for [`delivered`](Self::delivered).
+    /// Records a packet, and the number of its copies on the link. Returns its number, for
+    /// [`delivered`](Self::delivered).
     pub(crate) fn sent(&self, at: Duration, host: HostId, packet: Packet, copies: usize) -> usize {
         self.change(|record| {
             record.under_way += copies;
@@ -83,7 +85,7 @@ impl Recorder {
         })
     }
 
-    /// Records that a copy of a packet has arrived at this time, or found no room.
+    /// Records that a copy of a packet has arrived at this time. `None` means that the receiving host dropped the copy.
     pub(crate) fn delivered(&self, number: usize, at: Option<Duration>) {
         self.change(|record| {
             record.under_way = record.under_way.saturating_sub(1);
@@ -91,7 +93,7 @@ impl Recorder {
             let Some(Action::Packet(Packet { fate, .. })) = action else { return };
             match (fate, at) {
                 (Fate::Arrived(times), Some(at)) => times.push(at),
-                // Of a copy that had no room, the packet is not lost that has come.
+                // The receiving host dropped this copy, but an earlier copy has arrived. So the packet is not lost.
                 (Fate::Arrived(_), None) => {}
                 (fate, Some(at)) => *fate = Fate::Arrived(vec![at]),
                 (fate, None) => *fate = Fate::Lost(Loss::Overflow),
@@ -99,13 +101,13 @@ impl Recorder {
         });
     }
 
-    /// Ends every wait for packets, since no more will come.
+    /// Ends every wait for packets with this error, because no more packets will arrive.
     pub(crate) fn fail(&self, error: io::Error) {
         self.change(|record| record.failure = Some(error));
     }
 
-    /// Waits until a condition holds; false if the time is over before. That is no reason to end the run: what
-    /// has happened instead is an observation.
+    /// Waits until a condition holds. Returns false after the timeout, which does not end the run: the events so far
+    /// are an observation.
     pub(crate) fn wait(
         &self,
         timeout: Duration,
@@ -128,8 +130,8 @@ impl Recorder {
         }
     }
 
-    /// Waits until no packet is under way and no host has sent one for the given time; or, if they never stop,
-    /// until ten times as long is over, and some seconds for a busy machine.
+    /// Waits until no packet is on the link and no host has sent one for the time `quiet`. If the hosts never stop, the
+    /// wait ends after ten times `quiet`, plus 10 seconds for a busy machine.
     pub(crate) fn settle(&self, quiet: Duration) -> Result<(), Obstacle> {
         let deadline = Instant::now() + 10 * quiet + Duration::from_secs(10);
         let state = |record: &Record| (record.trace.packets().count(), record.under_way);
@@ -142,7 +144,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// The events up to now, by time; of two at the same time, the one that was recorded first is first.
+    /// Returns the events so far, ordered by time. Events with the same time keep the order of recording.
     pub(crate) fn trace(&self) -> Trace {
         let Trace { hosts, events } = self.lock().trace.clone();
         let mut trace = Trace::between(hosts);
@@ -152,7 +154,7 @@ impl Recorder {
         trace
     }
 
-    /// The same with repeated calls joined, for labs that make hundreds.
+    /// Returns the trace so far with repeated calls joined, for labs that make hundreds of calls.
     pub(crate) fn short_trace(&self) -> Trace {
         self.trace().with_repeats_joined(2)
     }
@@ -166,7 +168,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A packet with so many copies under way.
+    /// Records a packet with this number of copies on the link. Returns its number.
     fn send(recorder: &Recorder, copies: usize) -> usize {
         let packet = Packet { to: SERVER, octets: vec![69], fate: Fate::Seen };
         recorder.sent(recorder.now(), CLIENT, packet, copies)

@@ -1,11 +1,11 @@
-//! What a run of a lab gives its reader.
+//! The report on a run of a lab.
 
 use super::{
     Engine, Finding, Lab, Lesson, Obstacle, Part, Procedure, Setting, Verdict, finding, sim,
 };
 use crate::transport::Transport;
 
-/// A run of a lab: what was expected, what was observed, and what happened.
+/// The report on a run: predictions, observations and traces.
 #[derive(Debug)]
 pub struct Report {
     pub(crate) lab: &'static Lab,
@@ -21,13 +21,13 @@ impl Report {
         self.lab
     }
 
-    /// The engine that it ran on.
+    /// The engine that the lab ran on.
     #[must_use]
     pub const fn engine(&self) -> Engine {
         self.procedure.engine
     }
 
-    /// The seed, if the run draws anything from it.
+    /// The seed; `None` if the run draws no random numbers.
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         self.procedure.seed(&self.setting)
@@ -39,7 +39,7 @@ impl Report {
         self.outcome.as_ref().map_or(&[], |outcome| &outcome.findings)
     }
 
-    /// The finding of this transport and name; `None` if the lab has none with these options.
+    /// The finding of this transport and name; `None` if a run with these options has no such finding.
     ///
     /// ```
     /// use daytime::Transport::{Tcp, Udp};
@@ -59,7 +59,7 @@ impl Report {
         finding::find(self.findings(), transport, name)
     }
 
-    /// What happened, with a trace for each part of the run.
+    /// The parts of the run, each with the trace of its events.
     ///
     /// ```
     /// use daytime::Transport;
@@ -85,7 +85,7 @@ impl Report {
         self.outcome.as_ref().map_or(&[], |outcome| &outcome.parts)
     }
 
-    /// The sentences of the lab's lesson that this run bears out.
+    /// The sentences of the lab's lesson that this run supports.
     ///
     /// ```
     /// use daytime::lab::{self, Engine, Setting};
@@ -99,19 +99,19 @@ impl Report {
         self.lessons().map(|lesson| lesson.says.as_str())
     }
 
-    /// The same sentences with the findings that they rest on.
+    /// Iterates over the sentences that this run supports, with the findings that they rest on.
     pub(crate) fn lessons(&self) -> impl Iterator<Item = &'static Lesson> {
         self.lab.text.lessons.iter().filter(|lesson| lesson.holds(self.findings()))
     }
 
-    /// Whether no finding differs, except as other systems are known to.
+    /// Whether the lab ran, and no finding differs. Known differences of other systems do not count.
     #[must_use]
     pub fn is_as_predicted(&self) -> bool {
         let differs = |finding: &Finding| finding.verdict == Verdict::Differs;
         self.outcome.is_ok() && !self.findings().iter().any(differs)
     }
 
-    /// What a reader of the drawings must know: where the engine differs from a real host.
+    /// Returns remarks on the drawings: the differences between the engine and a real host.
     pub(crate) fn remarks(&self) -> Vec<String> {
         match self.procedure.engine {
             Engine::Sim => sim::remarks(self.parts()),
@@ -120,7 +120,7 @@ impl Report {
     }
 }
 
-/// What came out where nothing was in the way.
+/// The findings and the traces of a run that succeeded.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub findings: Vec<Finding>,

@@ -1,10 +1,10 @@
-//! What a student chooses for a run: the engine, the seed, and the options.
+//! Choices for a run: the engine, the seed, and the options.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 named! {
-    /// What the hosts, their sockets and the network between them are made of.
+    /// What kind of hosts, sockets and network a lab runs on.
     ///
     /// ```
     /// use daytime::lab::Engine;
@@ -14,17 +14,17 @@ named! {
     /// ```
     #[non_exhaustive]
     pub enum Engine {
-        /// Two hosts of `smoltcp` on a link of our own, in virtual time: it repeats to the byte.
+        /// Two hosts of `smoltcp` on a simulated link, in virtual time. The same setting gives the same octets.
         Sim = "sim",
         /// Real sockets on this host.
         Loopback = "loopback",
-        /// Real sockets in two network namespaces, with a forwarder of our own between them.
+        /// Real sockets in two network namespaces, with a forwarder of this crate between them.
         Netns = "netns",
     }
 }
 
 named! {
-    /// Something that a lab lets a student change, named as on the command line. In the order of its help.
+    /// An option of a lab, named as on the command line. The variants are in the order of the help.
     pub(crate) enum LabOption {
         Backlog = "backlog",
         Buffer = "buffer",
@@ -38,13 +38,13 @@ named! {
 }
 
 impl LabOption {
-    /// The option with its range, both ends included.
+    /// Returns the option with this range of values, both bounds included.
     pub(crate) const fn within(self, range: RangeInclusive<u32>) -> OptionRange {
         OptionRange { option: self, values: range }
     }
 }
 
-/// An option that a lab takes on an engine, with the range of its values.
+/// An option that a lab accepts on an engine, with the range of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionRange {
     pub(crate) option: LabOption,
@@ -52,13 +52,13 @@ pub struct OptionRange {
 }
 
 impl OptionRange {
-    /// The name of the option, as on the command line without the dashes: `loss`.
+    /// The name of the option on the command line, without the dashes: `loss`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.option.name()
     }
 
-    /// The values that the lab takes: percent, milliseconds, or a number of something.
+    /// The values that the lab accepts: percent, milliseconds, or a count.
     #[must_use]
     pub const fn range(&self) -> &RangeInclusive<u32> {
         &self.values
@@ -70,34 +70,34 @@ impl OptionRange {
     }
 }
 
-/// The options that are set; the lab chooses the others.
+/// Options of a run. The lab chooses the value of each option that is not set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct LabOptions {
-    /// Connections that wait for `accept(2)`: the second argument of `listen(2)`.
+    /// Number of connections that may wait for `accept(2)`: the second argument of `listen(2)`.
     pub backlog: Option<u16>,
-    /// Octets that one `recv(2)` can take.
+    /// Maximum number of octets that one `recv(2)` returns.
     pub buffer: Option<u32>,
-    /// How often something is done; what it is depends on the lab.
+    /// Number of repetitions; each lab defines what it repeats.
     pub count: Option<u32>,
-    /// How long a packet takes from one host to the other.
+    /// Time that a packet takes from one host to the other.
     pub delay: Option<Duration>,
-    /// The packets, counted from 1 in the order they are sent, that the link loses for certain.
+    /// Numbers of the packets that the link always loses, counted from 1 in the order in which both hosts send them.
     pub drop: Vec<u32>,
-    /// Of a hundred packets, how many come twice.
+    /// Percentage of packets that arrive twice.
     pub duplicate: Option<f64>,
-    /// Of a hundred packets, how many the link loses.
+    /// Percentage of packets that the link loses.
     pub loss: Option<f64>,
-    /// Of a hundred packets, how many are held back so that the next ones overtake them.
+    /// Percentage of packets that the link holds back, so that later ones overtake them.
     pub reorder: Option<f64>,
 }
 
 impl LabOptions {
-    /// The options that are set.
+    /// Returns the options that are set.
     pub(crate) fn given(&self) -> Vec<LabOption> {
         LabOption::ALL.iter().copied().filter(|option| !self.of(*option).is_empty()).collect()
     }
 
-    /// The values of an option in the unit of the command line; empty if it is not set.
+    /// Returns the values of an option in the unit of the command line; empty if the option is not set.
     pub(crate) fn of(&self, option: LabOption) -> Vec<f64> {
         let one = match option {
             LabOption::Backlog => self.backlog.map(f64::from),
@@ -113,13 +113,13 @@ impl LabOptions {
     }
 }
 
-/// In whole and broken milliseconds, not by way of seconds, so that 29 ms are 29 and not 29.000000000000004.
+/// Returns a time in milliseconds. A conversion through seconds would give 29.000000000000004 for 29 ms.
 fn milliseconds(time: Duration) -> f64 {
     let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     f64::from(seconds) * 1e3 + f64::from(time.subsec_nanos()) / 1e6
 }
 
-/// What a run is made with, on any engine: the seed, and the options that are set. The lab chooses the others.
+/// The seed and the options of a run, on any engine. The lab chooses the value of each option that is not set.
 ///
 /// ```
 /// use daytime::Transport;
@@ -155,55 +155,55 @@ impl Default for Setting {
 }
 
 impl Setting {
-    /// The seed of all chance: the same seed gives the same run. 867 unless set.
+    /// Sets the random seed; the same seed gives the same run. The default is 867.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The second argument of `listen(2)`: connections that wait for `accept(2)`.
+    /// Sets the second argument of `listen(2)`: the number of connections that may wait for `accept(2)`.
     pub fn backlog(mut self, connections: u16) -> Self {
         self.options.backlog = Some(connections);
         self
     }
 
-    /// Octets that one `recv(2)` takes at most.
+    /// Sets the maximum number of octets that one `recv(2)` returns.
     pub fn buffer(mut self, octets: u32) -> Self {
         self.options.buffer = Some(octets);
         self
     }
 
-    /// Number of repetitions; the lab says of what.
+    /// Sets the number of repetitions; each lab defines what it repeats.
     pub fn count(mut self, repetitions: u32) -> Self {
         self.options.count = Some(repetitions);
         self
     }
 
-    /// How long a packet takes from one host to the other.
+    /// Sets the time that a packet takes from one host to the other.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.options.delay = Some(delay);
         self
     }
 
-    /// Numbers of the packets that the link loses, counted from 1 in the order in which both hosts send them.
+    /// Sets the numbers of the packets that the link loses, counted from 1 in the order in which both hosts send them.
     pub fn drop(mut self, packets: impl IntoIterator<Item = u32>) -> Self {
         self.options.drop = packets.into_iter().collect();
         self
     }
 
-    /// Percentage of packets that arrive twice.
+    /// Sets the percentage of packets that arrive twice.
     pub fn duplicate(mut self, percent: f64) -> Self {
         self.options.duplicate = Some(percent);
         self
     }
 
-    /// Percentage of packets that the link loses.
+    /// Sets the percentage of packets that the link loses.
     pub fn loss(mut self, percent: f64) -> Self {
         self.options.loss = Some(percent);
         self
     }
 
-    /// Percentage of packets that the link holds back, so that later ones overtake them.
+    /// Sets the percentage of packets that the link holds back, so that later ones overtake them.
     pub fn reorder(mut self, percent: f64) -> Self {
         self.options.reorder = Some(percent);
         self

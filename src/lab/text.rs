@@ -19,7 +19,7 @@ pub(crate) struct LabText {
     methods: Vec<(&'static str, String)>,
     /// Sentences to remember; a run prints those that its findings support.
     pub lessons: Vec<Lesson>,
-    /// Differences of other systems and engines.
+    /// How other systems and engines differ from the run.
     pub other_systems: String,
     pub next: Vec<NextStep>,
     /// Programs that the lab examines; shown as source text.

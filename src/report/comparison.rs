@@ -143,7 +143,7 @@ fn latency(page: &mut Page, comparison: &Comparison) {
 
 const BUCKETS: u32 = 8;
 const MAX_BAR_COLUMNS: usize = 20;
-/// Minimum number of latencies for the bars. For fewer latencies, the percentiles are enough.
+/// Minimum number of latencies for which the page has bars. For fewer latencies, the percentiles are enough.
 const MIN_LATENCIES: usize = 10;
 
 /// Draws both distributions as bars. Each row is a range of latencies, and its bounds have a constant ratio. The

@@ -140,7 +140,7 @@ fn place(line: Option<u64>, octets: Option<&[u8]>, meaning: Value) -> Value {
     joined([line, Some(json!({ "reply": reply })), Some(meaning)])
 }
 
-/// Returns the error of a question without an answer.
+/// Returns the error of an unanswered question as JSON.
 pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> Value {
     json!({
         "host": target.to_string(),
@@ -149,12 +149,12 @@ pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> V
     })
 }
 
-/// Returns the error that ended a command.
+/// Returns the error that ended a command as JSON.
 pub(crate) fn error(error: &str) -> Value {
     json!({ "error": error })
 }
 
-/// Returns the result of a check.
+/// Returns the result of a check as JSON.
 pub(crate) fn check(check: &Check) -> Value {
     json!({
         "host": check.target.to_string(),
@@ -173,13 +173,13 @@ fn finding(finding: &Finding) -> Value {
         "verdict": finding.verdict.to_string(),
         "reason": finding.reason,
     });
-    // Through text, so that a count has no fraction.
+    // The number is converted through text, so that a count has no decimal fraction.
     let number = |number: f64| number.to_string().parse().unwrap_or(Value::Null);
     let numbers = finding.numbers.iter().map(|(name, it)| ((*name).to_owned(), number(*it)));
     joined([Some(verdict), Some(numbers.collect())])
 }
 
-/// Returns the result of a comparison.
+/// Returns the result of a comparison as JSON.
 pub(crate) fn comparison(comparison: &Comparison) -> Value {
     json!({
         "host": comparison.target.to_string(),
@@ -247,7 +247,7 @@ fn rfc3339(instant: DateTime<Utc>) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
 pub(super) fn microseconds(duration: Duration) -> f64 {
-    // Through whole nanoseconds, which a float holds exactly for 104 days.
+    // A float holds whole nanoseconds exactly up to 104 days, so the division is the only rounding.
     duration.as_nanos() as f64 / 1e3
 }
 

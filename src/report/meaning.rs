@@ -150,7 +150,7 @@ fn code(form: Form, code: &TimeCode) -> String {
         let milliseconds = format!("{:.1}", advance.as_secs_f64() * 1e3);
         format!("msADV={milliseconds}: sent {milliseconds} ms early")
     });
-    // The other telephone codes end in * too, but their specifications do not define it.
+    // Other telephone codes end in `*` too, but their specifications do not define this mark.
     let marker = code.marker.filter(|_| matches!(form, Form::Nist | Form::Acts));
     let marker = marker.map(|marker| {
         let corrected =
@@ -212,7 +212,8 @@ fn contradiction(flag: Flag, recognised: &Recognised) -> String {
     let what = match (flag, recognised.weekday, recognised.naive()) {
         (Flag::WeekdayMismatch, Some(named), Some(time)) => {
             let date = time.date();
-            // `%A` needs a date: the first day of a week that begins on the named weekday.
+            // `%A` formats the weekday of a date. This date is the first day of a week that begins on the named
+            // weekday.
             let named = date.week(named).first_day().format("%A");
             format!("it says {named}, but {date} was a {}", date.format("%A"))
         }

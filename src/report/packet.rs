@@ -1,14 +1,14 @@
-//! A packet in a few words, the same in every drawing.
+//! Describes a packet in a few words, which are the same in every drawing.
 
 use super::plural;
 use crate::reply::Printable;
 use crate::wire::decode::{Content, Decoded, Flags};
 
-/// What a packet is: `SYN, ACK`, `42 octets, FIN`, `empty datagram`, `port unreachable`; of one that is not
-/// all there `42 octets (10 captured)`, `152 octets (first fragment)`.
+/// Returns the label of a packet: `SYN, ACK`, `42 octets, FIN`, `empty datagram`, `port unreachable`. The label of an
+/// incomplete packet says so: `42 octets (10 captured)`, `152 octets (first fragment)`.
 ///
-/// What nearly every segment has is left out: ACK, unless it is all there is or answers a SYN, and PSH. It
-/// holds nothing of what a stranger sent but numbers, so it is safe to show.
+/// The label omits the flags that nearly every segment has: PSH, and ACK unless the segment only acknowledges or
+/// answers a SYN. From the peer's data it has only numbers, so it is safe to print.
 pub(crate) fn label(packet: &Decoded) -> String {
     match &packet.content {
         Content::Tcp { flags, payload, .. } => segment(*flags, &octets(packet, payload)),
@@ -26,9 +26,10 @@ pub(crate) fn label(packet: &Decoded) -> String {
     }
 }
 
-/// Quotes a payload, safe to show. Of a long one only the end is left, where a reply has its time.
+/// Quotes a payload so that it is safe to print. Keeps only the end of a long payload, because a reply has its time
+/// there.
 pub(crate) fn quoted(payload: &[u8]) -> String {
-    /// The maximum length of a reply; no screen is as wide.
+    /// Maximum number of quoted octets, more than any screen has columns.
     const MAX_OCTETS: usize = 512;
     match payload.split_last_chunk::<MAX_OCTETS>() {
         Some((before, end)) if !before.is_empty() => format!("\"…{}\"", Printable(end)),
@@ -36,8 +37,8 @@ pub(crate) fn quoted(payload: &[u8]) -> String {
     }
 }
 
-/// Cuts a text to this many columns: a quote at its beginning, since a reply has its time at the end, any other text
-/// at its end.
+/// Cuts a text to this many columns. A quote loses its beginning, because a reply has its time at the end. Any other
+/// text loses its end.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     let all = text.chars().count();
     if all <= columns {
@@ -70,7 +71,7 @@ const fn name(protocol: u8) -> Option<&'static str> {
     }
 }
 
-/// The number of octets of the payload, and which are missing; empty without a payload.
+/// Returns the number of octets of the payload, and the missing part. Returns an empty text without a payload.
 fn octets(packet: &Decoded, payload: &[u8]) -> String {
     let captured = (payload.len() < packet.carried).then(|| format!("{} captured", payload.len()));
     let fragment = packet.fragment_of.map(|_| "first fragment".to_owned());

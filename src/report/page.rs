@@ -33,11 +33,10 @@ pub(super) struct Page(String);
 impl Page {
     /// Adds a line without changes.
     pub(super) fn line(&mut self, line: impl Display) {
-        // Writing to a String cannot fail.
         let _ = writeln!(self.0, "{line}");
     }
 
-    /// Adds wrapped lines, each after this number of blanks.
+    /// Adds a text in wrapped lines, each indented by this number of blanks.
     pub(super) fn paragraph(&mut self, blanks: usize, text: &str) {
         for line in text.split('\n').flat_map(|line| wrap(line, WIDTH - blanks)) {
             self.line(format!("{:blanks$}{line}", "").trim_end());
@@ -49,7 +48,7 @@ impl Page {
         self.line(format_args!("\n{HEADING}{text}{HEADING:#}"));
     }
 
-    /// Adds the heads of the two columns for the transports. The second head may be empty.
+    /// Adds the headings of the columns for the two transports. The second heading may be empty.
     pub(super) fn transport_heads(&mut self, one: &str, other: &str) {
         self.row(&TRANSPORTS, [(PLAIN, ""), (STRONG, one), (STRONG, other)]);
     }

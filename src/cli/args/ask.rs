@@ -13,8 +13,8 @@ pub(in crate::cli) struct AskOptions {
     /// Use only IPv6
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// Ask public addresses without the pause of 4 s; use it only for your own
-    /// servers. compare and bench refuse public addresses without it
+    /// Ask public addresses without the pause of 4 s; use this only for your own
+    /// servers. Without this option, compare and bench refuse public addresses
     #[arg(long)]
     impolite: bool,
     /// Port for each HOST without a port

@@ -52,8 +52,8 @@ pub(in crate::cli) struct Bench {
     /// Start N exchanges per second at fixed times, without waiting for answers
     #[arg(long, value_name = "N", value_parser = positive(10_000_000))]
     rate: Option<NonZeroU32>,
-    /// Timeout of an exchange; after it, a TCP exchange counts as failed, and a
-    /// UDP question as lost
+    /// Timeout of an exchange; then a TCP exchange counts as failed, and a UDP
+    /// question as lost
     #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
     timeout: Duration,
     /// Print the result as JSON

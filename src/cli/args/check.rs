@@ -26,7 +26,7 @@ pub(in crate::cli) struct Check {
     #[command(flatten)]
     pub ask: AskOptions,
     /// Timeout of an exchange; also the time to wait for an answer that must not
-    /// come
+    /// arrive
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
     /// Print the result as JSON

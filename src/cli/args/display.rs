@@ -1,4 +1,4 @@
-//! The options of every command that say how its output is shown.
+//! Options of every command for the form of its output.
 
 use clap::Args;
 
@@ -7,8 +7,8 @@ pub(in crate::cli) struct Display {
     /// Draw ladders and tables in ASCII, as in a locale without UTF-8 (LC_ALL=C)
     #[arg(long, global = true, display_order = 102)]
     pub ascii: bool,
-    /// Print output that is longer than the screen without a pager
-    /// ($DAYTIME_PAGER, $PAGER, or less)
+    /// Do not use a pager ($DAYTIME_PAGER, $PAGER, or less) for output that is
+    /// longer than the screen
     #[arg(long, global = true, display_order = 103)]
     pub no_pager: bool,
 }

@@ -29,7 +29,7 @@ goes on. Exit status: 0 if every finding is as predicted, or varies as known on
 this system; 1 if a finding differs, or if a lab that you named cannot run; 2 on
 a usage error.";
 
-/// The name that runs every lab.
+/// Name that selects all labs on the command line.
 const ALL: &str = "all";
 
 #[derive(Debug, Args)]
@@ -80,7 +80,7 @@ pub(in crate::cli) struct Run {
     /// Write the packets of each host to a file in this directory
     #[arg(long, value_name = "DIR")]
     pub pcapng: Option<PathBuf>,
-    // Last, because the options below a heading belong to it.
+    // This field is last, because its heading applies to all following options.
     #[command(flatten)]
     lab_options: LabOptionArgs,
 }
@@ -96,7 +96,7 @@ struct DetailArgs {
     explain: bool,
 }
 
-/// The options of all labs; `daytime lab list` says which a lab has.
+/// Options of all labs. `daytime lab list` shows which of them each lab accepts.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of the labs (`daytime lab list` says which a lab has)")]
 struct LabOptionArgs {
@@ -141,7 +141,7 @@ impl Run {
         }
     }
 
-    /// The seed and the options.
+    /// Returns the seed and the options.
     pub(in crate::cli) fn setting(&self) -> Setting {
         let given = &self.lab_options;
         let options = LabOptions {
@@ -189,7 +189,7 @@ fn whole_number(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "not a whole number from 0 up")
 }
 
-/// Reads a backlog in the range that `listen(2)` takes on every system.
+/// Reads a backlog in the range that `listen(2)` accepts on every system.
 fn backlog(text: &str) -> Result<u16, &'static str> {
     text.parse().map_err(|_| "not a whole number from 0 to 65535")
 }

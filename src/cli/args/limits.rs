@@ -20,18 +20,18 @@ pub(in crate::cli) struct LimitOptions {
     /// UDP: answers per second to all sources together; 0 is no limit
     #[arg(long, default_value_t = defaults().udp_total.per_second, value_name = "N")]
     udp_total_rate: u32,
-    /// TCP: open connections of one source; beyond N, the server answers and closes
-    /// at once
+    /// TCP: maximum open connections of one source; the server answers further
+    /// connections and closes them at once
     #[arg(long, default_value_t = defaults().tcp_per_source, value_name = "N")]
     tcp_per_source: u32,
-    /// TCP: open connections of all sources together; beyond N, the server answers
-    /// and closes at once
+    /// TCP: maximum open connections of all sources together; the server answers
+    /// further connections and closes them at once
     #[arg(long, default_value_t = defaults().tcp_total, value_name = "N")]
     tcp_total: u32,
-    /// Prefix length that makes IPv4 addresses one source
+    /// Prefix length; IPv4 addresses with the same prefix are one source
     #[arg(long, default_value_t = defaults().prefix_v4, value_name = "BITS", value_parser = bits(32))]
     prefix_v4: u8,
-    /// Prefix length that makes IPv6 addresses one source
+    /// Prefix length; IPv6 addresses with the same prefix are one source
     #[arg(long, default_value_t = defaults().prefix_v6, value_name = "BITS", value_parser = bits(128))]
     prefix_v6: u8,
     /// Apply the limits to sources on loopback too

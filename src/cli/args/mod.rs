@@ -108,7 +108,7 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
-    /// clap breaks longer lines, and leaves one word on a line of its own.
+    /// clap would wrap a longer line, and leave a single word on the next line.
     #[test]
     fn every_line_after_the_options_of_a_help_text_fits_80_columns() {
         let definition = Arguments::command();

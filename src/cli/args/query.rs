@@ -31,12 +31,12 @@ pub(in crate::cli) struct Query {
     pub proto: Proto,
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Timeout of one answer, with name resolution and retries, but without the
-    /// pause between questions to a public address
+    /// Timeout of one answer, including name resolution and retries, but without
+    /// the pause between questions to a public address
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
-    /// UDP: maximum number of repeated questions; each wait is twice the wait
-    /// before, and at least 4 s for a public address
+    /// UDP: maximum number of repeated questions; each wait is twice the previous
+    /// wait, and at least 4 s for a public address
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: u32,
     /// Maximum length of a reply

@@ -41,7 +41,7 @@ socket. Lines for inetd.conf:
 #[command(group = ArgGroup::new(OPENING).multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(in crate::cli) struct Serve {
-    /// Address to listen on; may be given several times. [::] takes IPv4 too
+    /// Address to listen on; may be given several times. [::] accepts IPv4 too
     /// [default: the loopback addresses of both families]
     #[arg(long, group = OPENING, value_name = "ADDR[:PORT]")]
     pub listen: Vec<ListenAddress>,
@@ -72,14 +72,14 @@ pub(in crate::cli) struct Serve {
     /// TCP: do not bind if old connections are in TIME_WAIT
     #[arg(long, group = OPENING)]
     pub no_reuse_address: bool,
-    /// Do not take IPv4 on [::] (IPV6_V6ONLY)
+    /// Do not accept IPv4 on [::] (IPV6_V6ONLY)
     #[arg(long, group = OPENING)]
     pub only_v6: bool,
-    /// Receive buffer of each socket (SO_RCVBUF) [default: 1048576 for UDP, for
-    /// TCP that of the system]
+    /// Receive buffer of each socket (SO_RCVBUF) [default: 1048576 for UDP, the
+    /// system's default for TCP]
     #[arg(long, group = OPENING, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub receive_buffer: Option<u32>,
-    /// Send buffer of each socket (SO_SNDBUF) [default: that of the system]
+    /// Send buffer of each socket (SO_SNDBUF) [default: the system's default]
     #[arg(long, group = OPENING, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub send_buffer: Option<u32>,
     /// TCP: time from accept until the client must have closed
@@ -121,7 +121,7 @@ pub(in crate::cli) struct Serve {
     /// First option on the command line that opens sockets.
     #[arg(skip)]
     pub opener: Option<String>,
-    // Must be last: its heading applies to all following options.
+    // This field is last, because its heading applies to all following options.
     #[command(flatten)]
     pub limits: LimitOptions,
 }

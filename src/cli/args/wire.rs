@@ -45,7 +45,7 @@ pub(in crate::cli) struct Wire {
     #[arg(long, value_name = "FILE", conflicts_with = "interface")]
     pub read: Option<PathBuf>,
     /// Show an exchange over TCP and over UDP between two network namespaces, as
-    /// `lab run exchange --engine netns` does; needs no right to capture
+    /// `lab run exchange --engine netns` does; needs no permission to capture
     #[cfg(feature = "lab")]
     #[arg(long, conflicts_with_all = ["interface", "read", "duration", "ports"])]
     pub netns: bool,

@@ -5,7 +5,7 @@ use clap::Args;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Name of the group of all options that open sockets. They contradict sockets that are handed over.
+/// Name of the group of all options that open sockets. These options contradict sockets that are handed over.
 pub(super) const OPENING: &str = "opening";
 
 /// Maximum number of workers. Each needs a thread and its own sockets, so a larger number is likely a mistake.

@@ -1,4 +1,5 @@
-//! Shows the packets of an exchange over each transport between two network namespaces. Needs no right to capture.
+//! Shows the packets of an exchange over each transport between two network namespaces. This needs no permission to
+//! capture packets.
 
 use super::Wire;
 use super::screen::Screen;

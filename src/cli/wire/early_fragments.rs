@@ -66,7 +66,8 @@ impl EarlyFragments {
         self.others.push_back(whole);
     }
 
-    /// Takes the held fragments of a packet, oldest first, after its first fragment came with wanted ports.
+    /// Takes the held fragments of a packet, oldest first. Call it when the first fragment of the packet has wanted
+    /// ports.
     pub(super) fn take(&mut self, whole: FragmentedPacket) -> Vec<(Captured, Fate)> {
         self.others.retain(|other| *other != whole);
         let all = std::mem::take(&mut self.fragments);
@@ -136,7 +137,7 @@ mod tests {
         held.ignore(whole(1, 7));
         held.hold(whole(1, 7), &captured(2), &Fate::Seen);
         assert_eq!((held.count(), held.replaced), (0, 0));
-        // A later packet may have the same identification.
+        // A later packet may have the same identification, so the fragment is held again.
         held.take(whole(1, 7));
         held.hold(whole(1, 7), &captured(3), &Fate::Seen);
         assert_eq!(held.count(), 1);

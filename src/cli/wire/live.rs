@@ -16,7 +16,8 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let interface = arguments.interface.as_deref().filter(|name| *name != "any");
     let mut capture = Capture::open(interface, &arguments.ports)?;
     let mut screen = Screen::open(arguments, None)?;
-    // After the output file is open: opening a FIFO waits for a reader, and the first Ctrl-C must end this wait.
+    // The signals are caught only after the output file is open. Opening a FIFO waits for a reader, and the first
+    // Ctrl-C must end this wait.
     let stop = Stop::on_signals()?;
     if !quiet {
         complain(&format!("daytime: {}", what_is_captured(arguments)));

@@ -20,7 +20,7 @@ impl OtherPorts {
     /// Returns the ports with the most packets, at most `ports` of them.
     pub(super) fn busiest(&self, ports: usize) -> Vec<u16> {
         let mut all: Vec<(&u16, &u64)> = self.0.iter().collect();
-        all.sort_by(|(_, one), (_, other)| other.cmp(one)); // stable: of equal counts, the lower port is first
+        all.sort_by(|(_, one), (_, other)| other.cmp(one)); // the sort is stable: of equal counts, the lower port is first
         all.into_iter().map(|(port, _)| *port).take(ports).collect()
     }
 }

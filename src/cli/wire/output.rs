@@ -28,7 +28,7 @@ impl Output {
             let file = if is_standard {
                 File::from(io::stdout().as_fd().try_clone_to_owned()?)
             } else {
-                // Not truncated yet: this may be the file that is read.
+                // Opening does not truncate the file, because it may be the file that `--read` reads.
                 OpenOptions::new().write(true).create(true).truncate(false).open(path)?
             };
             let metadata = file.metadata()?;

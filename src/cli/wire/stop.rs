@@ -26,7 +26,8 @@ impl Stop {
             let (signalled, signal) = UnixStream::pair()?;
             let at_once = Arc::new(AtomicBool::new(false));
             for number in [SIGINT, SIGTERM] {
-                // In this order, so that the first signal does not end the process.
+                // This registration must come first. It lets the first signal pass because the flag is not set yet, and
+                // ends the process at the second.
                 flag::register_conditional_shutdown(number, 1, Arc::clone(&at_once))?;
                 flag::register(number, Arc::clone(&at_once))?;
                 pipe::register(number, signal.try_clone()?)?;
@@ -42,7 +43,8 @@ impl Stop {
         act: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.at_once.swap(true, Ordering::Relaxed) {
-            return Err(Failure::Message(Stopped.to_string())); // the first signal came before the call
+            // The first signal came before the call.
+            return Err(Failure::Message(Stopped.to_string()));
         }
         let done = act();
         self.at_once.store(false, Ordering::Relaxed);

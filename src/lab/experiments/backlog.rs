@@ -87,7 +87,7 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     for backlog in backlogs(setting) {
         queues.push(Queue::fill(backlog)?);
     }
-    // The clients that did not get in wait at the same time.
+    // All clients that did not get in wait during the same time, so their waits do not add up.
     observe_queues(&mut queues, results)?;
     if let Some((before, after)) = dropped.zip(sys::listen_overflows()) {
         results.observe(Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));

@@ -1,4 +1,4 @@
-//! Lab `boundaries`: a line in writes of one octet each, and the reads that it takes.
+//! Lab `boundaries`: a server writes a reply octet by octet, and the lab counts the client's reads.
 
 use crate::lab::loopback::{CallError, Pair, RecordedSocket, ctime_reply, failed};
 use crate::lab::recorder::Recorder;
@@ -19,12 +19,12 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("count", writes(setting).to_string())]
     });
 
-/// Default number of writes: the octets of a line in the syntax `ctime`.
+/// Default number of writes: one for each octet of a reply in the syntax `ctime`.
 const WRITES: u32 = 26;
-/// Maximum number of writes: more datagrams do not fit into the buffer of a socket that is not read.
+/// Maximum number of writes. More datagrams do not fit into the receive buffer before the client reads.
 const MAX_WRITES: u32 = 200;
 
-/// Number of runs in which the client reads while the server writes; each may have another number of reads.
+/// Number of runs in which the client reads while the server writes. The number of reads may differ between these runs.
 const FREE_RUNS: usize = 5;
 
 const WRITES_MADE: &str = "writes made";
@@ -64,7 +64,8 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Runs the three ways of reading: after all writes, once between two writes, and during the writes.
+/// Runs the exchange with three ways of reading. The client reads after all writes, or after the first write and after
+/// the last one, or while the server writes.
 fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Result<(), Obstacle> {
     let (first, rest) = message.split_at(1);
     let late = exchange(transport, |pair| in_pieces(pair, &[message]))?;
@@ -89,13 +90,14 @@ fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Resul
     results.keep_trace(transport, READS_AT_END, late.trace);
     results.keep_trace(transport, READS_BETWEEN, between.trace);
     match transport {
-        // The number of reads may be any from one to the number of writes, so it is in the title and not predicted.
+        // Over TCP the number of reads may be any from 1 to the number of writes. So the title shows it, and no
+        // prediction is made.
         Tcp => {
             let (fewest, most) = (reads(&free[0]), reads(&free[FREE_RUNS - 1]));
             let title = format!("{READS_MEANWHILE}: {fewest} to {most}");
             results.keep_trace(transport, &title, free.swap_remove(FREE_RUNS - 1).trace);
         }
-        // One read takes one datagram, whenever it happens.
+        // Over UDP each read returns one datagram, at any time.
         Udp => {
             let reads = distinct_counts(free.iter().map(reads), "read");
             results.observe(transport, READS_MEANWHILE, reads);

@@ -1,4 +1,4 @@
-//! Lab `exchange`: what one answer costs.
+//! Lab `exchange`: the packets and the time that one answer costs.
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;

@@ -48,8 +48,8 @@ fn count(setting: &Setting) -> u32 {
     setting.options.count.unwrap_or(DATAGRAMS)
 }
 
-/// Returns the buffer sizes that the system grants for [`SOCKET_BUFFER`], in octets: `SO_SNDBUF` of the writer and
-/// `SO_RCVBUF` of the reader.
+/// Returns the buffer sizes in octets that the system grants if [`SOCKET_BUFFER`] is requested: `SO_SNDBUF` of the
+/// writer and `SO_RCVBUF` of the reader.
 fn granted() -> io::Result<(u64, u64)> {
     let probe = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     probe.set_send_buffer_size(SOCKET_BUFFER)?;
@@ -57,8 +57,8 @@ fn granted() -> io::Result<(u64, u64)> {
     Ok((probe.send_buffer_size()? as u64, probe.recv_buffer_size()? as u64))
 }
 
-/// Returns the minimum and maximum number of empty datagrams that a buffer keeps. The kernel counts its own
-/// bookkeeping for each datagram: 512 to 2048 octets in this prediction, 832 on Linux 6.18.
+/// Returns the minimum and maximum number of empty datagrams that a buffer keeps. For each datagram the kernel also
+/// counts its bookkeeping: 832 octets on Linux 6.18. The prediction allows 512 to 2048 octets.
 fn kept_range(count: u64, buffer: u64) -> (u64, u64) {
     (count.min(buffer / 2048), count.min(buffer / 512))
 }
@@ -180,8 +180,8 @@ fn datagrams(count: u32, results: &mut Results) -> Result<(), Obstacle> {
 }
 
 /// Receives all datagrams. Returns the number of empty ones, and the number of drops that the kernel reports. A
-/// datagram reports only the drops before it, so the client sends one last datagram, of one octet, when the buffer
-/// has room.
+/// datagram reports only the drops before it. So when the buffer has space again, the client sends one last datagram,
+/// of one octet.
 fn take_all(
     client: &RecordedSocket,
     server: &RecordedSocket,

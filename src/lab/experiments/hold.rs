@@ -25,7 +25,7 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
 
 /// Default number of idle clients.
 const IDLE_CLIENTS: u32 = 1;
-/// Maximum number of idle clients: every system has a queue for 16 connections.
+/// Maximum number of idle clients. Every system can queue 16 connections.
 const MAX_IDLE_CLIENTS: u32 = 16;
 
 const CONNECT_TIME: &str = "next client's connect()";
@@ -35,7 +35,8 @@ const REPLY_TIME: &str = "next client's wait";
 const SERVICE_REPLY: &str = "daytime serve: reply";
 const SERVICE_TIME: &str = "daytime serve: time";
 
-/// Time that the next client waits before the idle clients close. A shorter wait was not caused by them.
+/// Time that the next client waits while the idle clients stay open. If its wait is shorter, the idle clients did not
+/// cause it.
 const NEXT_CLIENT_WAIT: Duration = Duration::from_millis(500);
 
 const IDLE_CLIENT: HostId = HostId(0);

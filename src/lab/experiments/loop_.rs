@@ -24,7 +24,7 @@ pub(super) static LAB: Lab = lab!(
     ]
 );
 
-/// The trace keeps every datagram; the minimum delay limits them to about a thousand.
+/// The trace keeps every datagram. The minimum delay of this procedure limits them to about a thousand.
 const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, results| {
     run(setting, results);
     Ok(())
@@ -40,7 +40,7 @@ const ACCEPTED: &str = "connections accepted";
 const UNGUARDED: &str = "datagrams without guard";
 const GUARDED: &str = "datagrams with guard";
 
-/// Time for which datagrams are counted. The loop itself has no end.
+/// Duration of counting datagrams. The loop itself never ends.
 const OBSERVATION_TIME: Duration = Duration::from_secs(1);
 
 fn conditions(setting: &Setting) -> Conditions {
@@ -48,10 +48,10 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    // One datagram is sent at the beginning, and one more each time that one arrives.
+    // The forger sends one datagram, and each arrival causes one more.
     let legs = OBSERVATION_TIME.as_micros() / conditions(setting).delay.as_micros() + 1;
     let legs = u64::try_from(legs).unwrap_or(u64::MAX);
-    // If the reset takes longer than the retransmission timeout, the SYN-ACK is repeated.
+    // If the reset takes longer than the retransmission timeout, the server sends the SYN-ACK again.
     let packets = if sim::repeats_in_vain(&conditions(setting)) {
         Expected::at_least((3, "packet"))
     } else {
@@ -91,7 +91,7 @@ fn observe_stream(results: &mut Results, trace: Trace, accepted: u64) {
     results.keep_trace(Tcp, "", trace);
 }
 
-/// Records the number of datagrams that a forged one causes.
+/// Records the number of datagrams that one forged datagram causes.
 fn observe_datagrams(results: &mut Results, what: &str, trace: Trace) {
     results.observe(Udp, what, count(trace.packets(), "datagram"));
     results.keep_trace(Udp, what, trace);

@@ -69,8 +69,8 @@ fn time_without_loss(setting: &Setting) -> Duration {
     4 * conditions(setting).delay
 }
 
-/// Returns the time after which a client with four tries gives up: 15 times its first timeout, at least `least`. The
-/// last duplicate of a late reply arrives earlier, so that no try receives the reply to another.
+/// Returns the time after which a client with four tries gives up: 15 times its first timeout, at least `least`. By
+/// then the last duplicate of a late reply has arrived, so that no try receives the reply to another try.
 fn timeout_of_all_tries(setting: &Setting, least: Duration) -> Duration {
     least.max(120 * conditions(setting).delay)
 }

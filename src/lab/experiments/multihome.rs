@@ -1,4 +1,4 @@
-//! Lab `multihome`: a host with two addresses is asked at the second one.
+//! Lab `multihome`: a client asks a host with two addresses at its second address.
 
 mod netns;
 
@@ -13,14 +13,14 @@ use crate::transport::Transport::{self, Tcp, Udp};
 use socket2::Socket;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Result for a service whose reply may be in any syntax.
+/// Observed result if the service sends a reply, whatever its syntax.
 const A_REPLY: &str = "a reply";
 
 pub(super) static LAB: Lab = lab!("multihome", [PROCEDURE, netns::PROCEDURE]);
 
 const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
-/// Address at which the client asks the servers; [`ASKER`] is the client's own address.
+/// Address of the servers, to which the client sends its questions. The client's own address is [`ASKER`].
 const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const ASKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
@@ -34,7 +34,8 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let (service_reply, service_from) = if sys::TELLS_DESTINATIONS {
         (A_REPLY, ASKED.to_string())
     } else {
-        ("EAGAIN", "EAGAIN".to_owned()) // the socket's peer is another address
+        // The reply does not come from the address that the socket is connected to, so the socket does not receive it.
+        ("EAGAIN", "EAGAIN".to_owned())
     };
     vec![
         Prediction::is(Tcp, SOCKET_AT, ASKED.to_string()),

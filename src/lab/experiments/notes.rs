@@ -23,9 +23,9 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("buffer", buffer(setting).to_string())]
     });
 
-/// Octets of the buffer of the notes' client.
+/// Size in octets of the buffer in the notes' client.
 const BUFFER: usize = 1024;
-/// Maximum octets of the buffer, far more than any reply has.
+/// Maximum size of the buffer, far larger than any reply.
 const MAX_BUFFER: u32 = 65_536;
 const LISTEN_ON_DATAGRAMS: &str = "listen(5) on SOCK_DGRAM";
 const RECV_AT_ONCE: &str = "one recv, line at once";

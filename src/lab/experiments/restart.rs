@@ -49,8 +49,8 @@ const SERVICE_AGAIN: &str = "daytime serve restarted";
 const BOUND: &str = "bound";
 const IN_USE: &str = "EADDRINUSE";
 
-/// Range of the time left in TIME-WAIT. Linux keeps the state for 60 seconds (`TCP_TIMEWAIT_LEN`); a few of them may
-/// be over when the lab reads it.
+/// Range of the time left in TIME-WAIT. Linux keeps the state for 60 seconds (`TCP_TIMEWAIT_LEN`). A few seconds may
+/// pass before the lab reads the state.
 const TIME_WAIT_LEFT: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
 
 fn predict(_: &Setting) -> Vec<Prediction> {
@@ -185,7 +185,8 @@ fn try_out(transport: Transport, closes_first: HostId, reuse: Reuse) -> Result<C
     Ok(Case { recorder, ends, rebind })
 }
 
-/// Serves one client and closes both ends. Over UDP a client that does not close first stays open and is returned.
+/// Serves one client and closes both ends. Over UDP, a client that does not close first stays open, and the function
+/// returns it.
 fn exchange(
     client: RecordedSocket,
     server: &RecordedSocket,

@@ -46,7 +46,7 @@ fn deadline(setting: &Setting) -> Duration {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = Value::from((0, "packet"));
-    // The client acknowledges a repeated SYN-ACK again, even after the cut.
+    // The client acknowledges each repeated SYN-ACK, even after the cut.
     let of_stream = if sim::repeats_in_vain(&conditions(setting)) {
         Expected::at_least(none.clone())
     } else {

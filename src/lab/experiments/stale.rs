@@ -29,7 +29,7 @@ const SENT: &str = "questions sent";
 /// Time that the server needs for a reply. It is longer than a second, so that two replies differ.
 const SERVER_DELAY: Duration = Duration::from_millis(1500);
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// Time after which a query with one retry gives up: 1 s, and then twice as long.
+/// Time after which a query with one retry gives up: it waits 1 s for the first reply, and 2 s after the retry.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 fn delay(setting: &Setting) -> Duration {
@@ -51,7 +51,7 @@ fn first_answer(setting: &Setting) -> Duration {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    // If the first query gives up, the second waits equally long.
+    // If the first query gives up, the second query waits for the same time.
     let is_to = match first_answer(setting) {
         answer if answer <= EXCHANGE_TIMEOUT => question(2),
         answer if answer <= 2 * EXCHANGE_TIMEOUT => question(1),
@@ -73,8 +73,8 @@ fn question(number: usize) -> String {
     format!("question {number}")
 }
 
-/// Returns the number of questions sent. The first query asks twice. The second asks once, and again if no reply
-/// arrives in time: either the reply to the retry of the first query, or the reply to its first question.
+/// Returns the number of questions sent. The first query asks twice. The second query asks once, and again if no reply
+/// arrives in time. A reply in time answers one of the questions of the first query.
 fn questions(setting: &Setting) -> u64 {
     let answer = first_answer(setting);
     if answer <= EXCHANGE_TIMEOUT + TIMEOUT { 3 } else { 4 }
@@ -107,7 +107,7 @@ fn streams(setting: &Setting, results: &mut Results) {
     }
 }
 
-/// Returns in words whose reply a client has read: the reply sent to its own port, another one, or nothing.
+/// Describes the reply that a client has read: the reply sent to its own port, another reply, or none.
 fn reply_owner(client: &StreamClient, service: &StreamService) -> &'static str {
     let sent = |to_second: bool| {
         let to_it = move |port: &Option<u16>| (*port == Some(client.port)) == to_second;
@@ -143,8 +143,8 @@ fn datagrams(setting: &Setting, thinks: Duration, results: &mut Results) {
     results.keep_trace(Udp, "", numbered(network.into_trace(), &service.answers, delay));
 }
 
-/// Returns the number of the question that a reply answers. The time of arrival identifies the reply; 0 would mean
-/// that there is no such reply.
+/// Returns the number of the question that a reply answers, found by the reply's time of arrival. 0 means that there is
+/// no such reply.
 fn answered(answers: &[Answer], came: Duration, delay: Duration) -> usize {
     let sent = came.saturating_sub(delay);
     answers.iter().find(|answer| answer.sent == sent).map_or(0, |answer| answer.question)

@@ -37,7 +37,8 @@ pub(super) fn as_predicted(
     outcome
 }
 
-/// Does the same for a lab on loopback, and also asserts that its labels fit and that no effect precedes its cause.
+/// Runs a lab on loopback, and asserts that each prediction agrees. Also asserts that labels fit their column and that
+/// no effect precedes its cause.
 pub(super) fn all_is_as_predicted(lab: &'static Lab, options: LabOptions) -> Outcome {
     let outcome = as_predicted(lab, Engine::Loopback, 0, options);
     for finding in &outcome.findings {
@@ -50,11 +51,11 @@ pub(super) fn all_is_as_predicted(lab: &'static Lab, options: LabOptions) -> Out
     outcome
 }
 
-/// Columns that the table has for the label of a finding.
+/// Width in columns of a finding's label in the table.
 const COLUMN: usize = 24;
 
-/// Asserts that no host receives more than the others have sent before: octets over TCP, datagrams over UDP. A part
-/// whose server's calls are not in the trace is not checked, because the sends are missing.
+/// Asserts that no host receives more than the others have sent before: octets over TCP, datagrams over UDP. If the
+/// trace lacks the server's calls, it lacks sends too, so the part is not checked.
 fn no_effect_is_before_its_cause(part: &Part) {
     let calls: Vec<Success> = part.trace.events.iter().filter_map(success).collect();
     if !calls.iter().any(|it| part.trace.hosts[it.host.0].name.ends_with("server")) {

@@ -18,9 +18,9 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("buffer", octets(buffer(setting)))]
     });
 
-/// Default octets of the buffer.
+/// Default size of the buffer in octets.
 const BUFFER: usize = 10;
-/// Maximum octets of the buffer: no datagram is longer.
+/// Maximum size of the buffer in octets. No datagram is longer.
 const MAX_BUFFER: u32 = 65_536;
 
 const AFTER_EMPTY: &str = "recv() after send(0)";

@@ -51,7 +51,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Outcome of a read that returns 0 on a stream.
+/// Name of the outcome if a read on a stream returns 0.
 const END_OF_STREAM: &str = "the end";
 
 fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
@@ -91,7 +91,7 @@ fn repeat(
     Ok((first.unwrap_or_default(), seen.join("; ")))
 }
 
-/// Runs an exchange in which the server replies and closes while input is unread.
+/// Runs an exchange with a server that replies and closes although input is still unread.
 fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = Pair::new(transport, &recorder)?;

@@ -8,7 +8,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// A system call that failed. Some labs observe its error, and others cannot go on: `?` makes it their [`Obstacle`].
+/// A failed system call. Some labs observe its error. In other labs the run cannot continue, and `?` converts the error
+/// to an [`Obstacle`].
 #[derive(Debug)]
 pub(crate) struct CallError {
     /// Name of the call in the trace.

@@ -48,7 +48,7 @@ impl Pair {
     }
 }
 
-/// Opens a client's socket, connects it, and asks: over UDP with an empty datagram.
+/// Opens a client's socket, and connects it to the server. Over UDP, also sends an empty datagram as the question.
 pub(crate) fn ask(
     recorder: &Recorder,
     client: HostId,
@@ -70,7 +70,7 @@ impl RecordedSocket {
         Ok(())
     }
 
-    /// Takes the next question and answers it, as a plain server does. Returns the connection over TCP, nothing over
+    /// Waits for the next question and answers it, as a plain server does. Returns the connection over TCP, `None` over
     /// UDP.
     pub(crate) fn answer(&self, reply: &Reply) -> Result<Option<Self>, CallError> {
         match self.transport {

@@ -163,7 +163,7 @@ impl RecordedSocket {
         self.call(&call, |socket| recv(socket, max_octets), octet_count)
     }
 
-    /// Receives once within this timeout, with room for a reply.
+    /// Receives once within this timeout, into a buffer that is large enough for a reply.
     pub(crate) fn receive_within(&self, timeout: Duration) -> Result<Vec<u8>, CallError> {
         let set = |time| self.unrecorded("setsockopt(SO_RCVTIMEO)", |it| it.set_read_timeout(time));
         let usual = self.unrecorded("getsockopt(SO_RCVTIMEO)", Socket::read_timeout)?;

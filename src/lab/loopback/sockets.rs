@@ -83,7 +83,8 @@ pub(crate) fn within_timeout<T>(
             taken => break taken,
         }
         let Some(time) = limit.map_or_else(|| socket.read_timeout(), |it| Ok(Some(it)))? else {
-            continue; // it may take for ever
+            // A socket without a timeout may wait forever, so the call is repeated without a limit.
+            continue;
         };
         limit = Some(time);
         let left = time.saturating_sub(started.elapsed());
@@ -98,7 +99,7 @@ pub(crate) fn within_timeout<T>(
     taken
 }
 
-/// Calls `recv(2)` once, with room for `most` octets, and returns the octets.
+/// Calls `recv(2)` once with a buffer of `most` octets, and returns the octets received.
 pub(crate) fn recv(socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; most];
     let length = within_timeout(socket, || (&*socket).read(&mut buffer))?;
@@ -131,7 +132,7 @@ mod tests {
         let (started, mut tries) = (Instant::now(), 0);
         let ended = within_timeout(&socket, || {
             tries += 1;
-            // Ends the loop if the timeout under test does not.
+            // Ends the loop of this test even if the timeout under test does not work.
             let is_over = started.elapsed() > PATIENCE;
             if is_over { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
         });
@@ -145,7 +146,7 @@ mod tests {
         let socket = UdpSocket::bind(ANY_PORT).expect("a socket");
         socket.set_read_timeout(Some(PATIENCE)).expect("set");
         let (started, mut tries) = (Instant::now(), 0);
-        // Longer than the tick to which the kernel rounds timeouts.
+        // This time is longer than the tick of the kernel, to which timeouts are rounded.
         let passed = Duration::from_millis(50);
         let left = within_timeout(&socket, || {
             tries += 1;

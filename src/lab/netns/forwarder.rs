@@ -17,13 +17,14 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
-/// Room for one frame: more than the largest, whose packet has 1500 octets.
+/// Size of the buffer for one frame. The largest packet has 1500 octets.
 const MAX_FRAME_OCTETS: usize = 4096;
 
 const ALARM: Token = Token(2);
 const WAKER: Token = Token(3);
 
-/// A thread that forwards packets until this value is dropped. The thread keeps the namespace of the cables' ends.
+/// A thread that forwards packets until this value is dropped. The thread runs in the namespace that has its ends
+/// of the cables, and keeps this namespace alive.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     waker: Waker,
@@ -49,7 +50,7 @@ struct Loop {
     forged: Receiver<Forged>,
     probes: Sender<HostId>,
     link: Link,
-    /// Copies under way, ordered by arrival; of two that arrive at the same time, the first sent comes first.
+    /// Packet copies on the link, ordered by arrival. Copies with the same arrival keep the order of sending.
     under_way: BTreeMap<(Duration, u64), Copy>,
     copies: u64,
     recorder: Recorder,
@@ -170,19 +171,20 @@ impl Loop {
         Ok(())
     }
 
-    /// Handles one frame. The link decides on packets of the experiment; frames by which the hosts find each other
-    /// pass at once.
+    /// Handles one frame. The link decides the fate of the experiment's packets. Other frames, such as ARP, pass at
+    /// once.
     fn take(&mut self, from: HostId, to: HostId, frame: &mut [u8]) {
         let Some(packet) = frame::packet(frame) else {
-            // A failed send is ignored: the hosts repeat such frames.
+            // A failed send is ignored, because the hosts repeat such frames.
             let _ = self.end(to).send(frame);
             return;
         };
         if frame::is_probe(packet) {
-            let _ = self.probes.send(from); // fails only if no caller waits any more
+            let _ = self.probes.send(from); // the send fails only if no caller waits for probes any more
             return;
         }
-        complete(packet); // a kernel leaves it to hardware, which a veth is without
+        // The kernel left the checksum to the hardware, but a veth has no hardware that computes it.
+        complete(packet);
         let packet = packet.to_vec();
         self.send(from, to, frame, packet);
     }

@@ -89,8 +89,8 @@ fn require_permission() -> Result<(), Obstacle> {
     Err(Obstacle::Missing(not_asked.to_owned()))
 }
 
-/// Returns a function that turns an I/O error into an obstacle: missing if the system forbids or limits it, else
-/// failed.
+/// Returns a function that turns an I/O error into an obstacle. A system that forbids or limits the operation gives
+/// [`Obstacle::Missing`], any other error [`Obstacle::Failed`].
 pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
     move |cause| match cause.kind() {
         ErrorKind::StorageFull => Obstacle::Missing(sys::limit_reached()),
@@ -104,7 +104,7 @@ pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
 /// Returns the error for a thread that could not start, with a hint if the limit of threads is reached.
 fn crowded(error: io::Error) -> io::Error {
     match error.kind() {
-        // EAGAIN of pthread_create(3).
+        // pthread_create(3) returns EAGAIN if the limit of threads is reached.
         ErrorKind::WouldBlock => {
             io::Error::other("the limit of processes and threads is reached: raise it (ulimit -u)")
         }

@@ -49,7 +49,7 @@ impl Namespace {
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let (done, result) = mpsc::channel();
-        let job = move || drop(done.send(job())); // fails only if no caller waits any more
+        let job = move || drop(done.send(job())); // the send fails only if no caller waits for the result any more
         self.jobs.send(Box::new(job)).map_err(|_| panicked())?;
         Pending(result).wait(MAX_JOB_TIME)
     }

@@ -104,7 +104,7 @@ impl Network {
         self.host(host).run(move || act(&recorder)).map_err(failed(what))
     }
 
-    /// Starts such a job in a new thread of the host.
+    /// Starts a job in a new thread of the host. The job gets the recorder for its calls.
     pub(in crate::lab) fn meanwhile<T: Send + 'static>(
         &self,
         host: HostId,
@@ -136,8 +136,8 @@ impl Network {
         at: SocketAddr,
     ) -> Result<Serving, Obstacle> {
         let mut listen = Listen::default();
-        // A longer timeout, so that TCP_USER_TIMEOUT does not end the retransmissions before three of them show how
-        // the waits grow.
+        // The timeout is longer by several round trips. TCP_USER_TIMEOUT must not end the retransmissions before three
+        // of them show how the waits grow.
         listen.write_deadline += 15 * self.round_trip();
         let config = Config { addresses: vec![at], listen, ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);
@@ -205,7 +205,8 @@ fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle
     Ok(())
 }
 
-/// Configures a namespace. This may fail where making one succeeds: some systems give no rights inside it.
+/// Configures a namespace. This may fail although the namespace was made, because some systems give no rights inside
+/// it.
 fn set_up(
     namespace: &Namespace,
     act: impl FnOnce(&NetworkSetup) -> io::Result<()> + Send + 'static,

@@ -25,8 +25,8 @@ pub(in crate::lab) const fn procedure(
 
 const OPTIONS: &[OptionRange] = &[LabOption::Delay.within(0..=1000)];
 
-/// Default time of a packet from host to host. It is long compared with the kernel's own time, so that a drawing
-/// shows which host waits for which.
+/// Default time that a packet takes from host to host. It is much longer than the kernel's own delays, so that a
+/// drawing shows which host waits for which.
 const DELAY: Duration = Duration::from_millis(20);
 
 /// Time without packets after which an exchange is over. Linux delays an acknowledgement by 40 ms (RFC 9293, section
@@ -71,7 +71,7 @@ pub(in crate::lab) fn connect(
 ) -> io::Result<RecordedSocket> {
     let client = client_socket(recorder, transport, timeout)?;
     let server = SocketAddr::from(address(SERVER)).into();
-    // Long enough for a SYN that is lost and sent again.
+    // The timeout is long enough for a SYN that is lost and sent again.
     client.socket.connect_timeout(&server, PATIENCE + 10 * timeout)?;
     Ok(client)
 }

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Limits of the buffers of a socket: datagrams, and octets in all of them.
+/// Maximum number of datagrams in a buffer of a socket, and maximum number of octets in all of them.
 const MAX_QUEUED_DATAGRAMS: usize = 16;
 const MAX_QUEUED_OCTETS: usize = 1024;
 

@@ -37,7 +37,7 @@ impl Host {
         config.random_seed = u64::from(number == SERVER);
         let mut interface = Interface::new(config, &mut queues, Instant::ZERO);
         interface.update_ip_addrs(|addresses| {
-            // The list has room for at least one address.
+            // The new list has space for at least one address, so this cannot fail.
             let _ = addresses.push(IpCidr::new(address.into(), 24));
         });
         let sockets = SocketSet::new(Vec::new());

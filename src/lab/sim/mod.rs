@@ -4,8 +4,8 @@
 //! The network and the two TCP/IP stacks are simulated. The services and the clients use the decisions of this crate
 //! (the responder, the guard, the retries of the UDP client) on sockets of `smoltcp` ([`stream`], [`datagram`]).
 //!
-//! It differs from Linux in four ways. It sends the FIN with the data. Its first retransmission follows after at
-//! least a second. It has a number of listening sockets instead of a backlog. It closes a connection with unread
+//! This engine differs from Linux in four ways. It sends the FIN with the data. It waits at least a second before its
+//! first retransmission. It has a number of listening sockets instead of a backlog. It closes a connection with unread
 //! input by FIN, not by RST.
 
 mod datagram;
@@ -94,7 +94,7 @@ mod tests {
         trace.packets().map(|(_, packet)| &packet.fate).collect()
     }
 
-    /// Tries seeds until the fault occurs. With a probability of one half for each packet this takes few seeds.
+    /// Tries seeds until the fault occurs. Each packet has it with a probability of one half, so few seeds are needed.
     fn happens(conditions: &Conditions, has_happened: fn(&Trace) -> bool) {
         let whole = reply_at(Duration::ZERO).expect("a line").len();
         let mut happened = 0;
@@ -267,7 +267,8 @@ mod tests {
         assert_ne!(stream(lossy.clone(), 1).1, stream(lossy, 2).1);
     }
 
-    /// Compares with a fixed sum, so that debug and release builds and all machines give the same octets.
+    /// Compares the octets with a fixed checksum. They must be the same in debug and release builds, and on all
+    /// machines.
     #[test]
     fn the_octets_of_a_seed_are_these() {
         let lossy = Conditions { loss: 0.3, ..plain() };

@@ -26,8 +26,8 @@ pub(crate) struct Network {
     recorders: Recorders,
 }
 
-/// Recorders of events. One with a port records only the connection that has this port at the client. Without a trace
-/// the list is empty.
+/// Recorders of events, each with an optional port. A recorder with a port records only the connection that has this
+/// port at the client. Without a trace the list is empty.
 type Recorders = Vec<(Option<u16>, Recorder)>;
 
 /// A program on a host.
@@ -52,7 +52,7 @@ pub(crate) struct HostAccess<'a> {
     recorders: &'a Recorders,
 }
 
-/// Minimum step of virtual time. Without it a stack that is always due would stop the time.
+/// Minimum step of virtual time. Without it, virtual time would stop if a stack always has an event that is due.
 const MIN_STEP: Duration = Duration::from_micros(1);
 
 /// Returns [`Conditions::of`] with a delay in whole microseconds, at least one, because `smoltcp` counts in
@@ -178,7 +178,7 @@ impl Network {
         }
     }
 
-    /// Records each new state of a socket, except LISTEN, in which every server begins.
+    /// Records each new state of a socket. Omits LISTEN, because every server begins in this state.
     fn record_states(&mut self, host: HostId) {
         if self.recorders.is_empty() {
             return;

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
     use crate::bench::BenchOptions;
 
-    /// Draws one second of load over UDP, in which the client used this processor time.
+    /// Draws one second of load over UDP. The client used this processor time.
     fn screen(processor: Duration) -> String {
         let load = Load {
             transport: Transport::Udp,

@@ -60,7 +60,7 @@ fn row(finding: &Finding, unit: Unit) -> Row {
     Row { name: finding.name().to_owned(), style, value }
 }
 
-/// Returns the lines of one half, each with its name, its value, and the style of the value.
+/// Returns the lines of one half of the table, each with a name, a value, and the style of the value.
 fn lines(rows: &[Row], name: usize, value: usize) -> Vec<(Style, [String; 2])> {
     let one = |row: &Row| {
         let (names, values) = (wrap(&row.name, name), wrap(&row.value, value));
@@ -96,7 +96,7 @@ fn widths(sides: &[Vec<Row>; 2]) -> Widths {
     widths
 }
 
-/// Returns the number of lines of the longer half, then of both halves together.
+/// Returns the number of lines of the longer half, and the sum of the lines of both halves.
 fn height(sides: &[Vec<Row>; 2], widths: Widths) -> (usize, usize) {
     let tcp = lines(&sides[0], widths[0], widths[1]).len();
     let udp = lines(&sides[1], widths[2], widths[3]).len();

@@ -8,7 +8,7 @@ use crate::report::page::WIDTH;
 use crate::transport::Transport;
 use std::time::Duration;
 
-/// Draws every part of a run: TCP and UDP side by side where the screen has room for both, else one below the other.
+/// Draws every part of a run. TCP and UDP are side by side if the screen is wide enough, else one below the other.
 pub(super) fn drawings(report: &Report, form: Form) -> String {
     let parts = report.parts();
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
@@ -51,8 +51,8 @@ fn column(
     parts.iter().enumerate().map(draw).collect()
 }
 
-/// Returns the unit of every axis: the table's, if the table has times, else the unit that suits the longest drawing.
-/// A drawing that ends within its first second is in milliseconds where the table is in seconds.
+/// Returns the unit of every axis. It is the unit of the table if the table has times, else the unit that suits the
+/// longest drawing. If the table is in seconds, a drawing that ends within its first second is in milliseconds.
 fn axis_unit(report: &Report) -> Unit {
     let longest = report.parts().iter().map(|part| ladder::duration(&part.trace)).max();
     let longest = longest.unwrap_or_default();

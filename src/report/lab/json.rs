@@ -87,7 +87,7 @@ impl Serialize for Report {
     }
 }
 
-/// Returns the sentences of the lesson, each with the findings that it rests on.
+/// Returns the sentences of the lesson, each with the findings that support it.
 fn lessons(report: &Report) -> Vec<Json> {
     let ground = |ground: &Ground| {
         let finding = report.finding(ground.transport, ground.what);
@@ -167,6 +167,6 @@ fn event(TraceEvent { at, host, action, .. }: TraceEvent) -> Json {
 }
 
 fn nanoseconds(duration: Duration) -> Json {
-    // A u64 holds 584 years.
+    // u64::MAX nanoseconds are 584 years.
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).into()
 }

@@ -20,7 +20,7 @@ pub(crate) fn list(labs: &[&Lab]) -> String {
     page.finish()
 }
 
-/// Returns the options of a lab. An option that not every engine of the lab takes has its engines in brackets.
+/// Returns the options of a lab. If only some of its engines accept an option, their names follow in brackets.
 fn options(lab: &Lab) -> String {
     let values = LabOption::ALL.iter().copied().filter_map(|option| {
         let on: Vec<&str> = lab.engines_with(option).map(Engine::name).collect();

@@ -139,7 +139,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     page.finish()
 }
 
-/// Writes the sentences that the findings support. The first line of each begins with a mark of two columns.
+/// Writes the sentences that the findings support. A mark of two columns begins each sentence.
 fn lesson(page: &mut Page, report: &Report, mark: &str) {
     let none = "None: the observations support no sentence of this lab's lesson.";
     let mut lessons: Vec<&str> = report.lesson().collect();

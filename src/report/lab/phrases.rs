@@ -7,7 +7,7 @@ use crate::lab::{
 use crate::report::{escaped, plural};
 use std::fmt;
 
-/// Returns a value as text: `2 reads`, `30 %`, or `20 ms` in this unit.
+/// Returns a value as text: `2 reads`, `30 %`, or a time in this unit, such as `20 ms`.
 pub(super) fn value(value: &Value, unit: Unit) -> String {
     match value {
         Value::Count { count, of } => plural(*count, of),

@@ -6,7 +6,7 @@ use crate::report::human;
 use crate::report::page::{Columns, NOTE, PLAIN, Page, STRONG};
 use std::time::Duration;
 
-/// Lab, engine, duration and verdict.
+/// Widths of the columns: lab, engine, duration and verdict.
 const COLUMNS: Columns<4> = Columns(2, [12, 8, 8, 44]);
 
 /// Returns the table of runs, and a sentence with their totals.

@@ -1,5 +1,5 @@
-//! Ladders of conversations that `wire` sees. Packets are added as they come, and only the rows that will be drawn
-//! are kept of them.
+//! Ladders of the conversations that `wire` sees. Each packet is added when it arrives, and only the rows that will be
+//! drawn are kept.
 
 use super::layout::last;
 use super::rows::{Arrow, ArrowEnd, Item, Row, in_order};
@@ -10,26 +10,26 @@ use crate::report::plural;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Maximum number of ladders; nobody reads more.
+/// Maximum number of ladders, because more of them would be too long to read.
 const MAX_LADDERS: u64 = 20;
 
-/// The ladders of the first conversations, by their numbers.
+/// The ladders of the first conversations, each with the number of its conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Ladders {
     drawn: BTreeMap<u64, Conversation>,
-    /// Number of further conversations.
+    /// Number of further conversations, which have no ladder.
     left_out: u64,
 }
 
 #[derive(Debug, Default)]
 struct Conversation {
     title: String,
-    /// When it began, after the first packet of all.
+    /// Time from the first packet of the capture to the first packet of this conversation.
     since_ns: i64,
     is_timed: bool,
     first: Vec<Row>,
     last: VecDeque<Row>,
-    /// Packets that are in neither.
+    /// Number of events that the conversation has between `first` and `last`.
     missing: u64,
 }
 
@@ -51,7 +51,7 @@ impl Ladders {
         seen.arrow().rows(at, seen.fate).into_iter().for_each(|row| conversation.keep(row));
     }
 
-    /// All ladders, one below the other.
+    /// Draws all ladders, one below the other.
     pub(crate) fn draw(&self, form: Form) -> String {
         let mut drawn: Vec<String> = self.drawn.values().map(|it| it.draw(form)).collect();
         if self.left_out > 0 {
@@ -63,7 +63,8 @@ impl Ladders {
 }
 
 impl Conversation {
-    /// The time of a packet. Packets of a file before the first time get that time.
+    /// Returns the time of a packet, or 0 if the packet has none. The first time in a file also becomes the time of all
+    /// packets before it.
     fn time(&mut self, at: Option<Duration>) -> Duration {
         let Some(at) = at else { return Duration::ZERO };
         if !self.is_timed {
@@ -98,7 +99,7 @@ impl Conversation {
         text(&drawing.lines(None, unit, form))
     }
 
-    /// With the times since the first of them.
+    /// Returns the rows, with times counted from the earliest row.
     fn rows(&self) -> Vec<Row> {
         let begin = self.first.iter().chain(&self.last).map(|row| row.at).min().unwrap_or_default();
         let since =
@@ -107,7 +108,8 @@ impl Conversation {
         if self.missing == 0 {
             return since(first.into_iter().chain(last).collect());
         }
-        // The rows that are left out are between them, whatever the times say.
+        // The rows left out are between `first` and `last`. So each part is sorted alone, and no row moves to the other
+        // part.
         [since(first), since(last.collect())].concat()
     }
 }

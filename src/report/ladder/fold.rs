@@ -1,7 +1,7 @@
 //! Folds rows that repeat: each group of rows is drawn once, with its count and its span of time.
 //!
-//! Two rows are the same if only their times differ. A retransmission is never folded, because its time is what it
-//! shows.
+//! Two rows are equal if they differ only in their times. A retransmission is never folded, because its time is the
+//! point of drawing it.
 
 use super::rows::{Arrow, ArrowEnd, ArrowKind, Fold, FoldKind, Item, Row};
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub(super) fn fold(rows: &[Row], other: Option<Reference<'_>>) -> Vec<Row> {
     folded
 }
 
-/// A row that counts the events of `hidden`, without those of the first `shown` rows.
+/// Returns a row that counts the events of `hidden`, except those of the first `shown` rows.
 fn folded_row(kind: FoldKind, hidden: &[Row], rows: usize, shown: usize) -> Row {
     let time = |row: Option<&Row>| row.map_or(Duration::ZERO, |row| row.at);
     let (from, until) = (time(hidden.first()), time(hidden.last()));
@@ -72,10 +72,10 @@ fn fold_repeats(rows: &[Row], ids: &[usize]) -> Vec<Row> {
     folded
 }
 
-/// Equal groups of rows.
+/// Equal groups of rows that one fold replaces.
 #[derive(Debug)]
 struct GroupForm {
-    /// Each group, by its rows.
+    /// The rows of each group.
     ranges: Vec<Range<usize>>,
 }
 
@@ -93,7 +93,7 @@ impl GroupForm {
     }
 }
 
-/// Returns the groups that repeat from the first row on, if a fold of them is worth its line.
+/// Returns the groups that repeat from the first row on. The result is empty if their fold would hide too few rows.
 fn groups_at(ids: &[usize]) -> Vec<GroupForm> {
     let one_form = periodic(ids);
     let several = alternating(ids);
@@ -105,7 +105,7 @@ fn groups_at(ids: &[usize]) -> Vec<GroupForm> {
     if rows(&chosen) >= drawn + MIN_HIDDEN_ROWS { chosen } else { Vec::new() }
 }
 
-/// Returns the group that repeats without anything between, of the length that covers most rows.
+/// Returns groups that follow each other directly. Chooses the length of a group that covers most rows.
 fn periodic(ids: &[usize]) -> Vec<GroupForm> {
     let repeats = |length: usize| {
         let group = &ids[..length];
@@ -141,7 +141,7 @@ fn alternating(ids: &[usize]) -> Vec<GroupForm> {
     forms.into_iter().map(|(_, form)| form).collect()
 }
 
-/// Returns the groups that begin as the first row does and occur often, the longest first.
+/// Returns the frequent groups that begin with the same row as `ids`, the longest group first.
 fn frequent_groups(ids: &[usize]) -> Vec<&[usize]> {
     let Some(first) = ids.first() else { return Vec::new() };
     let starts = ids.iter().enumerate().filter(|(_, id)| *id == first).map(|(at, _)| at);
@@ -169,12 +169,13 @@ fn common_runs(ids: &[usize], other: &[usize]) -> Vec<Range<usize>> {
     before.into_iter().chain([here.clone()]).chain(after).collect()
 }
 
-/// Returns the longest run that both have, by its place in each, if a fold of it is worth its line.
+/// Returns the longest run of rows in both ladders, as its position in each. Returns `None` if a fold would hide too
+/// few rows.
 fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, Range<usize>)> {
     let mut lengths = vec![0; other.len() + 1];
     let mut best = (0, 0, 0);
     for (here, id) in ids.iter().enumerate() {
-        // From the right, so that the lengths of the row before are still there.
+        // Goes from right to left, because the entries on the left still have the lengths of the previous row.
         for there in (0..other.len()).rev() {
             lengths[there + 1] = if *id == other[there] { lengths[there] + 1 } else { 0 };
             if lengths[there + 1] > best.0 {
@@ -186,7 +187,7 @@ fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, R
     (length > MIN_HIDDEN_ROWS).then(|| (here - length..here, there - length..there))
 }
 
-/// The number of each form of a row, without its times.
+/// Gives each row a number. Rows that differ only in their times have the same number.
 #[derive(Debug, Default)]
 struct Shapes {
     known: BTreeMap<Item, usize>,
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
     use crate::trace::HostId;
 
-    /// One row per letter, a millisecond apart.
+    /// Returns one row for each letter, a millisecond apart.
     fn rows(letters: &str) -> Vec<Row> {
         let row = |(at, letter): (u64, char)| Row {
             at: Duration::from_millis(at),
@@ -228,7 +229,7 @@ mod tests {
         (0..).zip(letters.chars()).map(row).collect()
     }
 
-    /// The letters of the rows that are drawn, with the words of each fold.
+    /// Returns the letters of the rows that are drawn, and the text of each fold.
     fn folded(letters: &str, other: &str) -> String {
         let span = |it: &Fold| format!("{} to {}", it.from.as_millis(), it.until.as_millis());
         let words = |row: Row| match row.item {

@@ -9,28 +9,28 @@ use crate::trace::{Host, HostId};
 use anstyle::Style;
 use std::time::Duration;
 
-/// Minimum columns of a time with the blank after it.
+/// Minimum width in columns of a time, including the blank after it.
 const MIN_TIME_COLUMNS: usize = 8;
-/// Minimum columns of an arrow beside its label.
+/// Minimum length of an arrow in columns, without its label.
 const MIN_SHAFT: usize = 6;
-/// A drawing in milliseconds that ends before this time has three decimals, as for microseconds.
+/// Limit of a short drawing. Its times in milliseconds have three decimals, so that microseconds are visible.
 const SHORT_DRAWING: Duration = Duration::from_millis(10);
 
 /// The columns of one ladder.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// Of each host's line, from the left.
+    /// Column of each host's line, from the left.
     lines: Vec<usize>,
     width: usize,
     unit: Unit,
     decimals: usize,
-    /// Columns of the longest time with the blank after it.
+    /// Width in columns of the longest time, including the blank after it.
     time: usize,
-    /// Whether there is a column for when packets arrive.
+    /// Whether the drawing has a column for the times of arrival.
     arrivals: bool,
 }
 
-/// The last time of a drawing: of what happened or arrived.
+/// Returns the last time that a drawing shows, of an event or of an arrival.
 pub(super) fn last(rows: &[Row]) -> Duration {
     let arrived = rows.iter().filter_map(|row| match &row.item {
         Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) => Some(*at),
@@ -40,7 +40,7 @@ pub(super) fn last(rows: &[Row]) -> Duration {
 }
 
 impl Layout {
-    /// For a drawing of these rows, with times in this unit.
+    /// Computes the columns of a drawing with these rows and with times in this unit.
     pub(super) fn new(hosts: &[Host], rows: &[Row], unit: Unit, width: usize) -> Self {
         let ends = rows.iter().filter_map(|row| match &row.item {
             Item::Arrow(arrow) => Some(&arrow.end),
@@ -55,7 +55,8 @@ impl Layout {
         let time = MIN_TIME_COLUMNS.max(unit.decimal(last, decimals).len() + 1);
         let arrivals = ends.clone().any(|end| *end != ArrowEnd::Unknown);
         let axes = if arrivals { 2 } else { 1 };
-        // Times of years leave the hosts their room all the same.
+        // A time of many digits, such as one of years, makes the drawing wider instead of bringing the hosts closer
+        // together.
         let width = width.max(MIN_WIDTH + axes * (time - MIN_TIME_COLUMNS));
         let right = width - (axes - 1) * time - 1;
         let between = hosts.len().saturating_sub(1).max(1);
@@ -63,14 +64,14 @@ impl Layout {
         Self { lines: lines.collect(), width, unit, decimals, time, arrivals }
     }
 
-    /// For packets of a conversation as they come, in milliseconds: the client's line is in this column, the server's in
-    /// the last one.
+    /// Returns the columns for the live list of packets, with times in milliseconds. The line of the client is in
+    /// column `client`, the line of the server in the last column.
     pub(super) fn of_conversation(time: usize, client: usize, width: usize) -> Self {
         let (lines, unit) = (vec![client, width - 1], Unit::Milliseconds);
         Self { lines, width, unit, decimals: 3, time, arrivals: false }
     }
 
-    /// The title, the hosts' names, and what the axes are.
+    /// Returns the lines above the rows: the title, the names and addresses of the hosts, and the names of the axes.
     pub(super) fn head(&self, hosts: &[Host], title: &str) -> Vec<Line> {
         let mut head: Vec<Line> = wrap(title, self.width).iter().map(|part| strong(part)).collect();
         let names = self.names(hosts.iter().map(|host| host.name.clone()), STRONG);
@@ -108,7 +109,8 @@ impl Layout {
         lines
     }
 
-    /// Where a name begins: the first at its line, the last so that it ends there.
+    /// Returns the column where a host's name begins. The first name begins at its host's line, the last name ends
+    /// there, and all others are centred.
     fn begin(&self, host: usize, name: &str) -> usize {
         let (column, length) = (self.lines[host], name.chars().count());
         match host {
@@ -130,7 +132,7 @@ impl Layout {
                     self.left_out(&fold.words(&self.span(fold.from, fold.until)), lines);
                 }
             }
-            // A duplicate has no time but that of its arrival, and a fold states its own times.
+            // A duplicate has only a time of arrival, and the text of a fold has the times of the fold.
             let has_own_time = match &row.item {
                 Item::Arrow(arrow) => arrow.kind == ArrowKind::Duplicate,
                 Item::Folded(_) => true,
@@ -142,17 +144,17 @@ impl Layout {
         }
     }
 
-    /// A time as on the axis, with its unit: `20.0 ms`.
+    /// Formats a time as on the axis, with its unit: `20.0 ms`.
     pub(super) fn time(&self, time: Duration) -> String {
         format!("{} {}", self.unit.decimal(time, self.decimals), self.unit.name())
     }
 
-    /// Two times as on the axis: `20.0 to 40.0 ms`.
+    /// Formats the beginning and the end of a span as on the axis: `20.0 to 40.0 ms`.
     pub(super) fn span(&self, from: Duration, until: Duration) -> String {
         format!("{} to {}", self.unit.decimal(from, self.decimals), self.time(until))
     }
 
-    /// Lines that count the rows left out here, between the first and the last host.
+    /// Adds lines with a text about left-out rows, between the lines of the first and the last host.
     pub(super) fn left_out(&self, text: &str, lines: &mut Vec<Line>) {
         let (left, right) = self.ends();
         for part in wrap(text, (right - left).saturating_sub(3).max(1)) {
@@ -165,7 +167,7 @@ impl Layout {
         }
     }
 
-    /// A line of text below an arrow, cut at its end.
+    /// Adds a line of text below an arrow, and cuts the end of a text that is too long.
     pub(super) fn note(&self, text: &str, lines: &mut Vec<Line>) {
         let (left, right) = self.ends();
         let mut line = self.blank();
@@ -173,7 +175,7 @@ impl Layout {
         lines.push(line);
     }
 
-    /// The lines of the first and the last host.
+    /// Returns the columns of the lines of the first and the last host.
     fn ends(&self) -> (usize, usize) {
         let (left, right) = (self.lines.first(), self.lines.last());
         (left.copied().unwrap_or(self.time), right.copied().unwrap_or(self.width - 1))
@@ -185,7 +187,7 @@ impl Layout {
         line
     }
 
-    /// What a host does, at its line, on the side of the other hosts.
+    /// Adds an action of a host as text at the host's line, on the side of the other hosts.
     fn put_at_host(&self, HostId(host): HostId, text: &str, style: Style, lines: &mut Vec<Line>) {
         let Some(column) = self.lines.get(host).copied() else { return };
         let is_last = host > 0 && host + 1 == self.lines.len();
@@ -235,7 +237,7 @@ impl Layout {
         }
     }
 
-    /// When a packet arrives, or why it does not.
+    /// Draws the end of an arrow: the time of arrival, or the reason why the packet does not arrive.
     fn end(&self, end: &ArrowEnd, span: Span, style: Style, line: &mut Line) {
         let length = span.length(end);
         match end {
@@ -280,7 +282,7 @@ fn strong(title: &str) -> Line {
     line
 }
 
-/// The columns between two lines, counted from the sender's.
+/// The columns between the lines of two hosts, counted from the line of the sender.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     from: usize,
@@ -292,7 +294,8 @@ impl Span {
         self.from.abs_diff(self.to) - 1
     }
 
-    /// Columns of the arrow. That of a lost packet leaves room for the reason.
+    /// Returns the length of an arrow in columns. The arrow of a lost packet is shorter, so that the reason for the
+    /// loss fits after it.
     fn length(self, end: &ArrowEnd) -> usize {
         match end {
             ArrowEnd::Lost(why) => {
@@ -311,7 +314,7 @@ impl Span {
         line.set(self.column(at), character, style);
     }
 
-    /// Puts a text so far from the sender's line.
+    /// Puts a text at this distance in columns from the line of the sender.
     fn put(self, at: usize, text: &str, style: Style, line: &mut Line) {
         if self.from > self.to {
             line.put_before(self.column(at) + 1, text, style);
@@ -320,7 +323,7 @@ impl Span {
         }
     }
 
-    /// Where the shaft crosses the line of a host between.
+    /// Draws a crossing if the arrow crosses the line of a host between sender and receiver.
     fn cross(self, between: usize, length: usize, style: Style, line: &mut Line) {
         if (0..length).any(|at| self.column(at) == between) {
             line.set(between, '┼', style);

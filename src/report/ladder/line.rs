@@ -27,7 +27,7 @@ impl Line {
         self.0[column] = (character, style);
     }
 
-    /// The other line to the right of this one.
+    /// Returns a line with this line's text, and with the text of `other` from this column on.
     #[cfg(feature = "lab")]
     pub(super) fn joined(&self, column: usize, other: &Self) -> Self {
         let mut both = self.clone();
@@ -37,7 +37,7 @@ impl Line {
         both
     }
 
-    /// As text with its colours, without blanks at the end.
+    /// Returns the line as text with its colours, without blanks at the end.
     pub(super) fn render(&self) -> String {
         let blank = |cell: &&(char, Style)| cell.0 == ' ';
         let trailing = self.0.iter().rev().take_while(blank).count();
@@ -45,7 +45,6 @@ impl Line {
         let mut current = Style::new();
         for (character, style) in &self.0[..self.0.len() - trailing] {
             if *style != current {
-                // Writing to a String cannot fail.
                 let _ = write!(text, "{current:#}{style}");
                 current = *style;
             }

@@ -5,7 +5,7 @@ use super::rows::{Arrow, ArrowEnd, ArrowKind, Fold, FoldKind, Item, Row};
 use super::{Line, PLAIN, STRONG, ShownRows};
 use crate::trace::{Host, HostId};
 
-/// The title, the hosts with their addresses, and one sentence for each row.
+/// Returns the title, the hosts with their addresses, and one sentence for each row.
 pub(super) fn lines(
     hosts: &[Host],
     title: &str,
@@ -24,7 +24,7 @@ pub(super) fn lines(
     list.lines
 }
 
-/// The name of a host with its first address.
+/// Returns the name of a host with its first address.
 fn described(host: &Host) -> String {
     let address = host.addresses.first().map(|address| format!(" {address}"));
     format!("{}{}", host.name, address.unwrap_or_default())
@@ -34,7 +34,7 @@ fn described(host: &Host) -> String {
 struct List<'a> {
     hosts: &'a [Host],
     layout: &'a Layout,
-    /// Number of the last sentence.
+    /// Number of the last sentence written.
     number: usize,
     lines: Vec<Line>,
 }

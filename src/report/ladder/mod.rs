@@ -1,5 +1,5 @@
-//! Draws a trace as a ladder: the hosts as vertical lines, time downwards, packets as arrows with what is
-//! in them, and beside its line what each host did.
+//! Draws a trace as a ladder. Hosts are vertical lines, time runs downwards, and packets are arrows with their content.
+//! The actions of a host are beside its line.
 
 mod conversations;
 mod fold;
@@ -28,7 +28,7 @@ use rows::Row;
 #[cfg(feature = "lab")]
 use std::time::Duration;
 
-/// Minimum columns of a ladder. A narrower screen wraps the lines.
+/// Minimum width of a ladder in columns. A narrower screen wraps the lines.
 const MIN_WIDTH: usize = 40;
 
 /// Maximum number of rows. A longer ladder leaves out its middle rows.
@@ -36,27 +36,27 @@ const MAX_ROWS: usize = 48;
 const FIRST_ROWS: usize = 28;
 const LAST_ROWS: usize = 12;
 
-/// Packets that did not arrive.
+/// Style of packets that did not arrive.
 const LOST: Style = AnsiColor::Red.on_default().bold();
-/// Resets and ICMP errors.
+/// Style of resets and ICMP errors.
 const ERROR: Style = AnsiColor::Red.on_default();
-/// Retransmissions, duplicates and packets that arrive late.
+/// Style of retransmissions, duplicates and packets that arrive late.
 const RETRANSMITTED: Style = AnsiColor::Yellow.on_default();
 const RIGHTWARDS: Style = AnsiColor::Cyan.on_default();
 const LEFTWARDS: Style = AnsiColor::Green.on_default();
 const STRONG: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 
-/// A form in which packets and calls are shown.
+/// The form of a drawing: a ladder or a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A ladder, at most this number of columns wide where its hosts leave it a choice.
+    /// A ladder of at most this number of columns. It is wider if the hosts need more space.
     Ladder(usize),
     /// A numbered list of sentences, for a screen reader.
     List,
 }
 
-/// A trace that other drawings refer to, with the name by which they do so.
+/// A trace that other drawings refer to by this name.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) struct ReferenceTrace<'a> {
@@ -64,7 +64,7 @@ pub(crate) struct ReferenceTrace<'a> {
     pub name: &'a str,
 }
 
-/// Draws a trace with an axis in this unit. Rows that repeat are folded, and so are rows that the `other` trace has too.
+/// Draws a trace with an axis in this unit. Folds rows that repeat, and rows that the `other` trace has too.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) fn draw(
     trace: &Trace,
@@ -80,7 +80,7 @@ pub(crate) fn draw(
     Drawing { hosts, title, rows: &rows, missing: 0 }.lines(other, unit, form)
 }
 
-/// How long a trace takes, from its beginning to the last time that its ladder shows.
+/// Returns the time from the beginning of a trace to the last time in its ladder.
 #[cfg(feature = "lab")]
 pub(crate) fn duration(trace: &Trace) -> Duration {
     layout::last(&rows::rows(trace))
@@ -103,7 +103,7 @@ impl Drawing<'_> {
             Form::List => MIN_WIDTH,
         };
         let layout = Layout::new(self.hosts, self.rows, unit, width);
-        // A group of rows must not reach over the missing events.
+        // A group of rows must not continue across the missing events.
         let folded = if self.missing == 0 { fold(self.rows, other) } else { self.rows.to_vec() };
         let shown = ShownRows::of(&folded, self.missing);
         match form {
@@ -113,11 +113,11 @@ impl Drawing<'_> {
     }
 }
 
-/// The rows that are drawn: the first and the last ones.
+/// The rows that a drawing shows: the first and the last ones.
 #[derive(Clone, Copy, Debug)]
 struct ShownRows<'a> {
     first: &'a [Row],
-    /// Number of events between them.
+    /// Number of events between the first and the last rows.
     left_out: u64,
     last: &'a [Row],
 }
@@ -133,7 +133,7 @@ impl<'a> ShownRows<'a> {
         Self { first, left_out, last }
     }
 
-    /// Says how many events are left out, if any are.
+    /// Returns a text with the number of events left out; `None` if all events are drawn.
     fn left_out(self) -> Option<String> {
         let events = plural(self.left_out, "event");
         (self.left_out > 0).then(|| format!("… {events} left out …"))
@@ -150,7 +150,7 @@ fn ladder(drawing: Drawing<'_>, layout: &Layout, shown: ShownRows<'_>) -> Vec<Li
     lines
 }
 
-/// The lines as text.
+/// Joins lines to a text.
 pub(crate) fn text(lines: &[Line]) -> String {
     lines.iter().map(|line| line.render() + "\n").collect()
 }
@@ -179,7 +179,7 @@ mod tests {
         trace.push(Event { at: at * MS, host, action });
     }
 
-    /// A packet that is no IP packet, of so many octets.
+    /// Adds a packet of this number of octets. It is not an IP packet.
     fn packet(trace: &mut Trace, at: u32, host: HostId, octets: usize, fate: Fate) {
         let to = if host == CLIENT { SERVER } else { CLIENT };
         let action = Action::Packet(Packet { to, octets: vec![0; octets], fate });
@@ -190,13 +190,13 @@ mod tests {
         Fate::Arrived(times.iter().map(|at| *at * MS).collect())
     }
 
-    /// In the unit that suits the trace.
+    /// Draws a trace with an axis in the unit that suits it.
     fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
         let unit = Unit::of(layout::last(&rows::rows(trace)));
         super::draw(trace, None, title, unit, Form::Ladder(width))
     }
 
-    /// From this row on.
+    /// Returns the text of the lines from this line on.
     fn rows(lines: &[Line], from: usize) -> Vec<String> {
         plain(&lines[from..]).lines().map(str::to_owned).collect()
     }

@@ -5,13 +5,13 @@ use crate::wire::decode::{Decoded, Endpoint};
 use crate::wire::segment::{Segment, SentSegments};
 use std::collections::BTreeMap;
 
-/// What each host has sent up to now, in each direction of its connections.
+/// The segments that each host has sent so far, for each connection.
 #[derive(Debug, Default)]
 pub(super) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
 
 impl Retransmissions {
-    /// Records what the host sends; true if the host has sent all of it before. A segment without sequence
-    /// numbers, such as a mere ACK, is never a retransmission.
+    /// Records a segment of a host. Returns true if the host has sent all of its contents before. A segment that
+    /// occupies no sequence numbers, such as a pure ACK, is never a retransmission.
     pub(super) fn record(&mut self, host: HostId, packet: &Decoded) -> bool {
         Segment::of(packet).is_some_and(|segment| {
             self.0.entry((host, packet.source, packet.destination)).or_default().record(&segment)

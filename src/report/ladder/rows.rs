@@ -6,7 +6,7 @@ use crate::trace::{Action, Event, Fate, HostId, Loss, Packet, Trace};
 use crate::wire::decode::{Content, Decoded, Flags, decode};
 use std::time::Duration;
 
-/// Something to draw.
+/// A row of a drawing: one action or packet at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub at: Duration,
@@ -20,7 +20,7 @@ pub(super) enum Item {
     Call(HostId, String),
     State(HostId, String),
     Arrow(Arrow),
-    /// Rows that repeat.
+    /// A fold in place of rows that repeat.
     Folded(Fold),
 }
 
@@ -40,14 +40,14 @@ pub(super) struct Fold {
 pub(super) enum FoldKind {
     /// The group above this line occurs this many times.
     Repeated(usize),
-    /// The same, and the groups of the neighbouring folds occur in between.
+    /// The group above this line occurs this many times, and groups of the neighbouring folds occur between them.
     Alternating(usize),
     /// The ladder with this name shows the same rows.
     SameAs(String),
 }
 
 impl Fold {
-    /// The text of the line; `span` formats two times.
+    /// Returns the text of the fold; `span` has the formatted times of its beginning and end.
     pub(super) fn words(&self, span: &str) -> String {
         let rows = match self.rows {
             1 => "this row".to_owned(),
@@ -61,15 +61,15 @@ impl Fold {
     }
 }
 
-/// A packet on its way.
+/// A packet, drawn as an arrow between two hosts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Arrow {
     pub from: HostId,
     pub to: HostId,
     pub label: String,
-    /// What it carries for an application, safe to show; empty if nothing.
+    /// The payload as quoted text that is safe to print. Empty without a payload.
     pub payload: String,
-    /// A reset, or an ICMP error.
+    /// Whether the packet is a reset or an ICMP error.
     pub is_error: bool,
     pub end: ArrowEnd,
     pub kind: ArrowKind,
@@ -79,11 +79,11 @@ pub(super) struct Arrow {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ArrowEnd {
     Arrived(Duration),
-    /// Somewhere on its way.
+    /// The link lost the packet, for this reason.
     Lost(String),
-    /// At the receiver, which had no room for it.
+    /// The packet reached the receiver, which dropped it for this reason.
     Refused(String),
-    /// It was seen in one place only.
+    /// The packet was seen in one place only, so its end is unknown.
     Unknown,
 }
 
@@ -92,16 +92,16 @@ pub(super) enum ArrowKind {
     Usual,
     /// TCP sent these octets, or this SYN or FIN, before.
     Retransmitted,
-    /// A later packet arrived before it.
+    /// A later packet arrived before this packet.
     Overtaken,
-    /// The link delivered it a second time.
+    /// The link delivered the packet a second time.
     Duplicate,
 }
 
-/// Repeats of a call from which on they are one row: two are no more to read than one with a note.
+/// Minimum number of equal calls that are joined to one row. Two calls take as long to read as one row with a count.
 const MIN_REPEATS: usize = 3;
 
-/// By time.
+/// Returns the rows of a trace, ordered by time.
 pub(super) fn rows(trace: &Trace) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut sent = Retransmissions::default();
@@ -127,8 +127,8 @@ pub(super) fn rows(trace: &Trace) -> Vec<Row> {
     in_order(rows)
 }
 
-/// By time, since a packet that comes a second time has a row where its time has it, with those marked that a
-/// later one overtakes.
+/// Sorts rows by time, and marks each packet that a later packet overtakes. The rows need sorting because a duplicate
+/// has the time of its arrival.
 pub(super) fn in_order(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort_by_key(|row| row.at);
     let overtaken: Vec<usize> = (0..rows.len())
@@ -142,7 +142,7 @@ pub(super) fn in_order(mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-/// True if one that is sent later the same way comes before it.
+/// Whether a packet that is sent later in the same direction arrives before this packet.
 fn is_overtaken(row: &Row, later: &[Row]) -> bool {
     let Item::Arrow(Arrow {
         from, to, end: ArrowEnd::Arrived(comes), kind: ArrowKind::Usual, ..
@@ -159,7 +159,7 @@ fn is_overtaken(row: &Row, later: &[Row]) -> bool {
     })
 }
 
-/// As a trace of system calls has it: `recv(10) = 10 octets`.
+/// Formats a call and its outcome as in a trace of system calls: `recv(10) = 10 octets`.
 fn call_text(call: &str, outcome: &str) -> String {
     match outcome {
         "" => escaped(call),
@@ -168,7 +168,7 @@ fn call_text(call: &str, outcome: &str) -> String {
 }
 
 impl Arrow {
-    /// A packet that a host has sent; how it ends is not known yet.
+    /// Makes the arrow of a packet that a host has sent. The end of the arrow is still unknown.
     pub(super) fn of(packet: &Decoded, from: HostId, to: HostId, is_retransmission: bool) -> Self {
         let is_error = match packet.content {
             Content::Icmp { .. } => true,
@@ -176,7 +176,7 @@ impl Arrow {
             _ => false,
         };
         let (kind, payload) = match &packet.content {
-            // A second time there is nothing new in it.
+            // The drawing already shows the payload at the first transmission.
             _ if is_retransmission => (ArrowKind::Retransmitted, String::new()),
             Content::Tcp { payload, .. } | Content::Udp { payload } if !payload.is_empty() => {
                 (ArrowKind::Usual, packet::quoted(payload))
@@ -191,7 +191,7 @@ impl Arrow {
         Self { from, to, label, payload, is_error: false, end, kind }
     }
 
-    /// One row for each time that the packet arrives, or one if it does not.
+    /// Returns one row for each arrival of the packet, or one row for a packet that does not arrive.
     pub(super) fn rows(self, at: Duration, fate: &Fate) -> Vec<Row> {
         let (end, copies) = match fate {
             Fate::Arrived(times) => match &times[..] {

@@ -2,21 +2,22 @@
 
 use super::{Line, text};
 
-/// Minimum columns of a screen for two ladders.
+/// Minimum width in columns of a screen for two ladders.
 const MIN_WIDTH_FOR_TWO: usize = 100;
 const GAP: usize = 4;
 
-/// The columns of each of two ladders with this number of hosts; `None` if the screen is too narrow for two.
+/// Returns the width in columns of each of two ladders with this number of hosts. Returns `None` if the screen is too
+/// narrow.
 pub(crate) fn half_width(width: usize, hosts: usize) -> Option<usize> {
-    // For each line but the first.
+    // Minimum columns for each host after the first one.
     const MIN_COLUMNS: usize = (MIN_WIDTH_FOR_TWO - GAP) / 2;
-    // Wider, the arrows only become longer.
+    // In a wider ladder, only the arrows would be longer.
     const MAX_COLUMNS: usize = 96;
     let half = (width.saturating_sub(GAP) / 2).min(MAX_COLUMNS);
     (half >= MIN_COLUMNS * hosts.saturating_sub(1).max(1)).then_some(half)
 }
 
-/// Two ladders of this width each, side by side.
+/// Draws two ladders of this width each, side by side.
 pub(crate) fn side_by_side(left: &[Line], right: &[Line], width: usize) -> String {
     let nothing = Line::default();
     let both = (0..left.len().max(right.len())).map(|row| {

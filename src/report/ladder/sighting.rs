@@ -1,4 +1,5 @@
-//! Packets as `wire` sees them: each a row of one ladder for all conversations, or of a ladder for its own.
+//! Packets as `wire` sees them. Each is a row in the list of all packets, and a row in the ladder of its own
+//! conversation.
 
 use super::layout::Layout;
 use super::rows::Arrow;
@@ -10,35 +11,35 @@ use crate::wire::conversation::{PacketRole, Side};
 use crate::wire::decode::Decoded;
 use std::time::Duration;
 
-/// Columns of a row.
+/// Width of a row in columns.
 const WIDTH: usize = 80;
-/// Maximum number of comments that are shown of a packet; a file may have millions of one.
+/// Maximum number of comments shown for one packet. A packet in a file may have millions of comments.
 const MAX_COMMENTS: usize = 8;
 
 const CLIENT: HostId = HostId(0);
 const SERVER: HostId = HostId(1);
 
-/// A packet that was seen, with its role in its conversation.
+/// A captured packet, with its role in its conversation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sighting<'a> {
     pub role: &'a PacketRole,
     pub packet: &'a Decoded,
     pub captured: &'a Captured,
-    /// Since the first packet of all.
+    /// Nanoseconds since the first packet of the capture.
     pub since_ns: i64,
     pub fate: &'a Fate,
 }
 
-/// The columns of every ladder of a conversation.
+/// Returns the hosts of every conversation's ladder: a client and a server.
 pub(super) fn hosts() -> [Host; 2] {
     ["client", "server"].map(|name| Host { name: name.to_owned(), addresses: Vec::new() })
 }
 
 impl Sighting<'_> {
-    /// The next row of a ladder of all conversations, with the name of its own. The first row of a conversation has
-    /// its title above it; comments are below.
+    /// Returns the row of this packet in the list of all packets, with the name of its conversation. The first row of a
+    /// conversation has a title above it. The comments of the packet are below the row.
     ///
-    /// Colour is written always; the terminal's stream takes it off where it is not wanted.
+    /// The text always has colours. The output stream removes them if they are not wanted.
     pub(crate) fn row(&self) -> String {
         let time = format!("{:.3}", in_unit(self.since_ns, 1e6));
         let name = format!("{} {}", self.role.transport, self.role.number);
@@ -61,7 +62,7 @@ impl Sighting<'_> {
         text(&lines)
     }
 
-    /// The first of its comments, and how many more there are.
+    /// Returns the first comments, and a line with the number of further comments.
     fn shown_comments(&self) -> Vec<String> {
         let comments = || self.comments().filter(|comment| !comment.is_empty());
         let mut shown: Vec<String> = comments().take(MAX_COMMENTS).collect();
@@ -74,14 +75,15 @@ impl Sighting<'_> {
         shown
     }
 
-    /// What its comments say, safe to show. That a packet was seen goes without saying here.
+    /// Returns the comments of the packet, safe to print. Omits the comment that the packet was seen, because this is
+    /// true of every packet here.
     pub(crate) fn comments(&self) -> impl Iterator<Item = String> {
         let seen = Fate::Seen.words(Duration::ZERO).into_bytes();
         let others = self.captured.comments.iter().filter(move |comment| **comment != seen);
         others.map(|comment| Printable(comment).to_string())
     }
 
-    /// Who asks whom, and where that was seen.
+    /// Returns the title of the conversation: its number, client and server, and the interface of the capture.
     pub(super) fn title(&self) -> String {
         let PacketRole { transport, number, client, server, .. } = self.role;
         let name = self.captured.interface.as_ref().and_then(|it| it.name.as_deref());
@@ -96,7 +98,7 @@ impl Sighting<'_> {
         };
         let arrow = Arrow::of(self.packet, from, to, self.role.is_retransmission);
         match self.role.third_party {
-            // A third party has no line of its own.
+            // A third party has no column in the drawing, so the text below the arrow names it.
             Some(third_party) if !self.role.is_retransmission => {
                 Arrow { payload: format!("says {third_party}"), ..arrow }
             }
@@ -105,7 +107,7 @@ impl Sighting<'_> {
     }
 }
 
-/// Nanoseconds in a unit of this many.
+/// Converts nanoseconds to another unit. `unit` is the number of nanoseconds in that unit.
 #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a quarter year are exact")]
 pub(crate) fn in_unit(nanoseconds: i64, unit: f64) -> f64 {
     nanoseconds as f64 / unit
@@ -162,7 +164,7 @@ pub(crate) mod tests {
         Sighting { role, packet, captured, since_ns, fate }.row()
     }
 
-    /// Without colour.
+    /// Returns the lines of a text without its colours.
     fn plain(text: &str) -> Vec<String> {
         anstream::adapter::strip_str(text).to_string().lines().map(str::to_owned).collect()
     }

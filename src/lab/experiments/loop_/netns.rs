@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Number of datagrams after which the lab ends the loop, which has no end of its own; [`MAX_LOOP_TIME`] is the other
-/// limit.
+/// Maximum number of datagrams, after which the lab ends the loop. The loop would not end otherwise, except after
+/// [`MAX_LOOP_TIME`].
 const MAX_LOOP_DATAGRAMS: usize = 1000;
 const MAX_LOOP_TIME: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let delay = conditions(setting).delay;
-    // With a long delay, half of the datagrams for which there is time.
+    // The longer the delay, the fewer datagrams fit into MAX_LOOP_TIME. Half of that number is predicted.
     let in_time = MAX_LOOP_TIME.as_micros() / delay.as_micros().max(1) / 2;
     let many = u64::try_from(in_time).unwrap_or(u64::MAX).clamp(1, MIN_LOOP_DATAGRAMS);
     vec![
@@ -43,7 +43,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Predicted minimum of datagrams. An idle machine sends thousands in a second, a busy one fewer.
+/// Predicted minimum number of datagrams. An idle machine sends thousands in a second, a busy one fewer.
 const MIN_LOOP_DATAGRAMS: u64 = 100;
 
 fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {

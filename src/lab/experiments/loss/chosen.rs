@@ -112,7 +112,7 @@ fn expected_time(setting: &Setting, lost: &Lost) -> Expected {
         (Fault::LoseReply, _) | (_, [REPLY]) => Some(measured_timeout(conditions.delay)),
         // The client does not notice a lost ACK, since it has nothing to send; the server repeats its SYN-ACK.
         (_, [number]) if *number < REPLY => Some(sim::FIRST_TIMEOUT),
-        (_, [_]) => Some(Duration::ZERO), // The reply has arrived before.
+        (_, [_]) => Some(Duration::ZERO), // A loss after the reply has arrived costs no time.
         _ => None,
     };
     let least = time_without_loss(setting);
@@ -217,7 +217,7 @@ mod tests {
             let all: Vec<_> = outcome.parts.iter().map(|part| (&*part.name, lost(part))).collect();
             let expected = [
                 ("SYN lost", vec!["SYN"]),
-                ("reply lost", vec!["FIN"]), // sent with the reply
+                ("reply lost", vec!["FIN"]), // the server sends the FIN with the reply
                 ("one try", vec!["datagram"]),
                 ("a retry", vec!["datagram"]),
             ];

@@ -27,15 +27,15 @@ const CLIENTS: &str = "client";
 /// Text instead of the median if no client has received a reply.
 const NO_REPLY: &str = "no reply";
 
-/// Maximum number of exchanges over TCP: one takes as long as a hundred over UDP.
+/// Maximum number of exchanges over TCP. One exchange takes as much computing time as a hundred over UDP.
 const MAX_STREAMS: u32 = 100;
 /// Time after which a client over TCP gives up: late enough for many retransmissions.
 const TCP_DEADLINE: Duration = Duration::from_hours(24);
-/// Maximum share of lost packets at which TCP repairs every exchange within [`TCP_DEADLINE`]. Its retransmissions are
-/// at most a minute apart, so even with the longest delay only one seed in a million has an exchange that fails.
+/// Maximum share of lost packets that TCP always repairs within [`TCP_DEADLINE`]. Its retransmissions are at most a
+/// minute apart. So even with the longest delay, only one seed in a million has an exchange that fails.
 const MAX_REPAIRED_LOSS: f64 = 0.5;
 
-/// Probability below which a result is not expected in any run.
+/// A result that is less probable than this is not expected in any run.
 const MAX_CHANCE: f64 = 1e-9;
 
 pub(super) fn count(setting: &Setting) -> u32 {
@@ -84,9 +84,9 @@ fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Predicts a share within five standard errors of its probability, and five exchanges more. The five exchanges are
-/// for small counts, whose errors have no normal distribution: in a million seeds no share was further off. The test
-/// over 10 000 fixed seeds allows three standard errors.
+/// Predicts a share within five standard errors of its probability, plus five exchanges. The five exchanges matter for
+/// small counts, whose errors have no normal distribution: no share of a million seeds was further off. The test over
+/// 10 000 fixed seeds allows three standard errors.
 fn share(what: &'static str, probability: f64, setting: &Setting) -> Prediction {
     if probability <= 0.0 || probability >= 1.0 {
         return Prediction::is(Udp, what, Value::share(probability));
@@ -237,6 +237,6 @@ mod tests {
                 all += count;
             }
         }
-        println!("{all} exchanges in {:?}", started.elapsed()); // printed only, because time depends on the machine
+        println!("{all} exchanges in {:?}", started.elapsed()); // only printed, because the time depends on the machine
     }
 }

@@ -21,7 +21,7 @@ use socket2::Socket;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// Address at which the client asks.
+/// Address of the servers, to which the client sends its questions.
 const ASKED: SocketAddr = SocketAddr::new(IpAddr::V4(SECOND_ADDRESS), PORT);
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);

@@ -23,7 +23,7 @@ pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);
-    // The client acknowledges a repeated SYN-ACK again.
+    // The client acknowledges the SYN-ACK once more if the server sends it again.
     let after = (if is_late(setting) { 3 } else { 0 }, "packet");
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
