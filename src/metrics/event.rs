@@ -1,9 +1,9 @@
-//! Events that are counted, one table row each.
+//! Events that the server counts, one table row per event.
 
 use crate::transport::Transport;
 
-/// Declares [`Event`] from a table: the transport, kind and reason of each event, and its notice if
-/// it has one.
+/// Declares [`Event`] from a table. Each row holds the transport, kind and reason of an event, and
+/// the text of its notice if it has one.
 macro_rules! events {
     ($(
         $(#[$about:meta])*
@@ -40,7 +40,7 @@ macro_rules! events {
                 }
             }
 
-            /// Returns the label of the reason; empty if the kind says everything.
+            /// Returns the label of the reason; empty if the kind of event needs no reason.
             pub(crate) fn reason(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!($($reason)?),)*
@@ -74,7 +74,7 @@ events! {
         "given up: the client did not take the reply in time";
     /// The server gave up a connection: the client sent more octets than the limit.
     TcpOctetLimit: Tcp Ended "octet-limit", "closed: the client sent too many octets (--drain-octets)";
-    /// The server gave up a connection to free a descriptor for a new one.
+    /// The server gave up a connection to free a descriptor for a new connection.
     TcpMadeRoom: Tcp Ended "made-room", "closed to make room: no descriptor left (ulimit -n)";
     /// The server answered a connection and closed it at once: its source has reached the limit of
     /// open connections.
