@@ -34,7 +34,7 @@ flags! {
             WeekdayMismatch = "weekday-mismatch",
             /// `mjd-mismatch`: the Modified Julian Date contradicts the date.
             MjdMismatch = "mjd-mismatch",
-            /// `zone-unknown`: the reply names a zone, but the name does not fix the offset.
+            /// `zone-unknown`: the reply names a zone, but the name does not determine the offset.
             ZoneUnknown = "zone-unknown",
             /// `zone-conflict`: the reply names two zones that contradict each other.
             ZoneConflict = "zone-conflict",
@@ -120,7 +120,7 @@ impl FromStr for Flag {
     }
 }
 
-/// A set of [`Flag`]s, in the order in which they were found.
+/// A set of [`Flag`]s, in the order of their detection.
 ///
 /// ```
 /// use daytime::read::{Flag, recognise};

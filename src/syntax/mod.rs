@@ -59,7 +59,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The syntax in which a reply is printed.
+/// The syntax that prints a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Syntax {

@@ -103,7 +103,7 @@ impl Digits {
         // Checks the date before the time is read, so that an impossible date is reported first.
         date.dates(&mut cursor.clone(), None)?;
         cursor.take(b'.'); // A full stop ends Hungarian and Korean dates.
-        // This is the Bulgarian abbreviation of "year".
+        // A Bulgarian date ends with this abbreviation of "year".
         cursor.optional(|cursor| cursor.text(" г."));
         Ok(date)
     }

@@ -39,7 +39,7 @@ const READERS: [Reader; 12] = [
 /// which bounds its time for any reply.
 ///
 /// # Errors
-/// [`Unrecognised`]: no form fits. The error names the octet at which the best form failed.
+/// [`Unrecognised`]: no form fits. The error names the octet where the best form failed.
 ///
 /// ```
 /// use daytime::read::{Flag, recognise};

@@ -35,7 +35,7 @@ pub enum PatternError {
     Part {
         /// The part of the pattern.
         part: String,
-        /// The octet at which the part begins.
+        /// The position of the first octet of the part.
         octet: usize,
         /// The reason why a reply cannot contain this part.
         fault: PartFault,

@@ -29,7 +29,7 @@ pub struct TimeCode {
     pub dut1_tenths: Option<i8>,
     /// msADV: time by which the server sends the code early.
     pub advance: Option<Duration>,
-    /// The on-time marker. The time in the code is the moment at which this octet ends.
+    /// The on-time marker. The time in the code is the moment when this octet ends.
     pub marker: Option<Marker>,
 }
 

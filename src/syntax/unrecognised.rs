@@ -47,7 +47,7 @@ pub enum Reason {
         expected: &'static str,
         /// The octets found instead, in quotes and safe to print.
         found: String,
-        /// The position of these octets.
+        /// The position of the octets found.
         octet: usize,
     },
 }

@@ -244,7 +244,7 @@ fn names_half_of_day(name: &str) -> bool {
 /// Reads the other words of a Windows zone name: ` European Standard Time`.
 fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
     const WORDS: usize = 4;
-    cursor.take(b'.'); // This is the full stop in W. Europe Standard Time.
+    cursor.take(b'.'); // skips the full stop in "W. Europe Standard Time"
     for _ in 0..WORDS {
         cursor.octet(b' ', "a word")?;
         match cursor.run(|octet| octet.is_ascii_alphabetic() || octet == b'.') {

@@ -18,9 +18,9 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     pub expected: &'static str,
-    /// The octet at which the expected part is missing.
+    /// The position of the first octet that differs from the expected part.
     pub at: usize,
-    /// The octet up to which the reader got; equal to `at` or greater.
+    /// The position where the reader stopped; equal to `at` or greater.
     pub reached: usize,
     /// Whether the line ended where more octets were expected.
     pub at_end: bool,
@@ -222,7 +222,7 @@ impl<'a> Cursor<'a> {
         let letter = |at: &usize| match rest[*at..] {
             // These octets begin a non-breaking space.
             [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false,
-            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(), // the end of a letter in UTF-8
+            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(), // false if this octet is the end of a letter in UTF-8
             [octet, ..] => octet.is_ascii_alphabetic() || !octet.is_ascii(),
         };
         let length = (0..rest.len()).take_while(letter).count();
