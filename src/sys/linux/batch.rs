@@ -84,7 +84,7 @@ impl Batch {
     /// [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most` means that the queue was
     /// empty or that an error occurred. An error causes its own event. Returns `WouldBlock` if no datagram is queued.
     ///
-    /// If `most` is 1, it calls `recvfrom(2)`, which is cheaper but does not report the destination.
+    /// If `most` is 1, this calls `recvfrom(2)`, which is cheaper but does not report the destination.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
         for mmsghdr { msg_hdr, .. } in &mut self.incoming[..self.received] {
             msg_hdr.msg_namelen = address::MAX_ADDRESS_OCTETS;

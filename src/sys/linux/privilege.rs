@@ -94,7 +94,7 @@ pub(crate) fn drop_capabilities() -> io::Result<()> {
     Ok(())
 }
 
-/// Returns whether this thread has any capability, in force or available.
+/// Whether this thread has any capability, in force or available.
 pub(crate) fn has_capabilities() -> io::Result<bool> {
     for set in CAPABILITY_SETS {
         if !caps::read(None, set).map_err(io::Error::other)?.is_empty() {

@@ -56,7 +56,7 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     // The event loop: mio waits for events, connections open and close, and a waker (eventfd) is
     // read and written.
     (libc::SYS_epoll_pwait, ANY),  // epoll_wait of some C libraries
-    (libc::SYS_epoll_pwait2, ANY), // epoll_wait with nanoseconds
+    (libc::SYS_epoll_pwait2, ANY), // epoll_wait with a timeout in nanoseconds
     (libc::SYS_epoll_ctl, ANY),
     (libc::SYS_accept4, ANY),
     (libc::SYS_getsockname, ANY), // reads the local address of a socket
@@ -83,9 +83,9 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
         &[
             // the most frequent alternative, so it comes first
             &[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)],
-            &[Is(3, libc::MSG_MORE), Is(5, 0)], // the reply, before the FIN
-            &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)], // the metrics
-            &[Is(3, libc::MSG_DONTWAIT), Is(5, 0)], // the pipe of the signal handler
+            &[Is(3, libc::MSG_MORE), Is(5, 0)], // flags of the reply, which the FIN follows
+            &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)], // flags of the answers of the metrics endpoint
+            &[Is(3, libc::MSG_DONTWAIT), Is(5, 0)], // flags of the signal handler, which sends to its pipe
         ],
     ),
     // musl implements sendmmsg with this call
@@ -262,7 +262,7 @@ mod tests {
             (libc::SYS_prctl, 0, 15),        // PR_SET_NAME
             (libc::SYS_fcntl, 1, 1),         // F_GETFD
             (libc::SYS_shutdown, 1, 1),      // SHUT_WR
-            (libc::SYS_clock_adjtime, 0, 0), // CLOCK_REALTIME
+            (libc::SYS_clock_adjtime, 0, 0), // 0 is CLOCK_REALTIME
         ] {
             assert_eq!(rules[&call], [rule(&[(argument, SeccompCmpOp::Eq, only)])], "{call}");
         }
