@@ -41,12 +41,12 @@ impl Server {
         Self { child, address }
     }
 
-    /// Returns the path of a file of the server in proc(5).
+    /// Returns the path of a file about the server in proc(5).
     pub fn proc(&self, file: &str) -> String {
         format!("/proc/{}/{file}", self.child.id())
     }
 
-    /// Returns a figure in KiB from a file of the server in proc(5).
+    /// Returns the value `name`, in KiB, from a file of the server in proc(5).
     pub fn kib(&self, file: &str, name: &str) -> u64 {
         let text = fs::read_to_string(self.proc(file)).expect("it runs");
         let figure = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");

@@ -21,7 +21,7 @@ pub(super) fn load(peer: SocketAddr, options: &BenchOptions, run: &mut Run) -> i
     asked
 }
 
-/// Runs the closed loop on a single socket. Receiving blocks, so no call that waits for readiness is needed.
+/// Runs the closed loop on a single socket. Receiving blocks, so the loop needs no poll.
 fn ask_on_one(
     socket: &mut QuestionSocket,
     batch: &mut ClientBatch,

@@ -52,7 +52,7 @@ pub enum BenchError {
     /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
     #[error("cannot load {target}: {address} is public, and questions to it must be 4 s apart")]
     Public {
-        /// The host.
+        /// The requested host.
         target: Target,
         /// The first public address of the host.
         address: IpAddr,

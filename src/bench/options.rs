@@ -46,7 +46,7 @@ options! {
 }
 
 impl Default for BenchOptions {
-    /// Returns both transports, one exchange at a time, 0.5 s of warm-up and 3 s of measurement. The timeout of an
+    /// Returns the default: both transports, one exchange at a time, 0.5 s of warm-up and 3 s of measurement. The timeout of an
     /// exchange is 1 second.
     fn default() -> Self {
         Self {

@@ -37,7 +37,7 @@ impl Bench {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Load {
-    /// The transport.
+    /// Transport of the load.
     pub transport: Transport,
     /// The address that was loaded.
     pub peer: SocketAddr,

@@ -48,7 +48,7 @@ impl Schedule {
     }
 
     /// Begins an exchange. Returns the start of its latency: `now` in a closed loop, the scheduled time in an open
-    /// loop. A client of the open loop waits from its scheduled time on.
+    /// loop. In an open loop, the wait of a client begins at the scheduled time.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let Some(rate) = self.rate else { return now };
         let due = due_at(self.started, rate);

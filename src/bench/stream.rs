@@ -103,7 +103,7 @@ impl Streams {
         for (number, closed) in ready {
             let Some(slot) = self.slots.get_mut(number) else { continue };
             let Some(ended) = slot.read(closed, &mut self.room) else { continue };
-            slot.socket = None; // drops and so closes the socket
+            slot.socket = None; // dropping the socket closes it
             match ended {
                 Ok(()) => run.record_answer(slot.due, run.now(), slot.octets),
                 Err(error) => {

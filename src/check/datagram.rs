@@ -56,7 +56,7 @@ pub(super) fn ask_from_service_port(
     }
 }
 
-/// Returns a local address on which the server's port number is probably free. All of 127/8 is this host, so a server
+/// Returns a local address where the server's port number is probably free. All of 127/8 is this host, so a server
 /// on one loopback address leaves the port free on the others.
 fn other_local_address(peer: SocketAddr) -> IpAddr {
     match peer.ip() {

@@ -128,7 +128,7 @@ pub(super) enum StreamEnd {
     Failed(io::Error),
 }
 
-/// One question over UDP, and what the socket received.
+/// One question over UDP, with the datagrams that the socket received.
 #[derive(Debug)]
 pub(super) struct Datagrams {
     /// Source port of the question.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Time to wait for a reaction. Loopback reacts within microseconds or never.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The reactions of a port on which no service listens.
+/// The reactions of a port without a listening service.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ClosedPort {

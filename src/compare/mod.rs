@@ -37,7 +37,7 @@ options! {
 }
 
 impl Default for CompareOptions {
-    /// Returns 200 exchanges with a timeout of 2 seconds each and no retries.
+    /// Returns the default: 200 exchanges with a timeout of 2 seconds each and no retries.
     fn default() -> Self {
         let ask = Options { timeout: Duration::from_secs(2), retries: 0, ..Options::default() };
         Self { count: 200, ask }
@@ -100,7 +100,7 @@ pub enum CompareError {
         "cannot compare on {target}: {address} is public, and questions to it must be 4 s apart"
     )]
     Public {
-        /// The host.
+        /// The requested host.
         target: Target,
         /// The first public address of the host.
         address: IpAddr,
@@ -111,7 +111,7 @@ pub enum CompareError {
     /// The host answers over neither transport.
     #[error("{target} answers over neither transport")]
     NoAnswer {
-        /// The host.
+        /// The requested host.
         target: Target,
         /// The error over TCP.
         tcp: Box<AskError>,

@@ -48,11 +48,11 @@ pub struct Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phases {
-    /// From the beginning until the client is connected.
+    /// Traffic from the beginning until the client is connected.
     pub before: Phase,
-    /// From the connection until the client has the whole reply.
+    /// Traffic between the connection and the end of the reply.
     pub exchange: Phase,
-    /// From the whole reply until the client has closed.
+    /// Traffic after the whole reply until the client has closed the socket.
     pub after: Phase,
     /// Sum of all phases. The sum may be measured although a single phase is derived.
     pub total: Phase,
@@ -206,7 +206,7 @@ fn derive(answer: &Answer) -> Phases {
         }
         Transport::Tcp => {
             let (syn, segment) = (ip + 20 + 20, ip + 20 + 12);
-            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments over Ethernet
+            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments that the reply needs on Ethernet
             Phases {
                 before: phase(3, syn + syn + segment),
                 exchange: phase(lines, lines * segment + reply),
