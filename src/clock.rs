@@ -40,7 +40,7 @@ pub struct Reading {
     pub utc: DateTime<Utc>,
     /// Leap second that is announced for the end of the month.
     pub leap: Leap,
-    /// Reliability of the clock.
+    /// Reliability of the clock: whether it is synchronised, and how large its error may be.
     pub health: Health,
 }
 

@@ -89,7 +89,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Socket on which the server serves.
+/// Socket that the server serves on.
 ///
 /// ```
 /// use daytime::{Config, Server, Transport};

@@ -54,7 +54,7 @@ pub struct Answer {
     pub arrived: Option<DateTime<Utc>>,
     /// Number of octets that each read returned, without empty reads.
     pub reads: Vec<usize>,
-    /// Number of questions sent to this address. TCP: 0, because the server sends first.
+    /// Number of questions sent to this address. Over TCP it is 0, because the server sends first.
     pub questions: u32,
     /// The system calls of the exchange, without the calls that resolved the name.
     pub calls: Calls,

@@ -37,7 +37,7 @@ impl Limiter {
         self.sources.with_full_time(source, |full| {
             let after = spend(self.source_interval, *full, now).ok_or(Scope::Source)?;
             let total = |full| spend(self.total_interval, full, now);
-            let relaxed = Ordering::Relaxed; // No other data depends on this number.
+            let relaxed = Ordering::Relaxed; // Relaxed suffices, because no other data depends on this number.
             self.total.fetch_update(relaxed, relaxed, total).map_err(|_| Scope::Total)?;
             *full = after;
             Ok(())

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// Socket that another program opened and on which this server serves.
+/// Socket that another program opened and that this server serves on.
 ///
 /// ```
 /// use daytime::server::{Inherited, ListenError};
@@ -106,7 +106,7 @@ fn configure(
     Ok(())
 }
 
-/// Kind of a socket on which the server can serve.
+/// Kind of a socket that the server can serve on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Listening TCP socket.

@@ -121,7 +121,7 @@ pub enum Workers {
 }
 
 impl Default for Workers {
-    /// Returns one worker.
+    /// Returns the default: one worker.
     fn default() -> Self {
         Self::Exactly(NonZeroUsize::MIN)
     }

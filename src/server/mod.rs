@@ -168,7 +168,7 @@ impl Server {
         let first = services.first().into_iter().flatten();
         let bound = first.chain(&connections).map(|opened| opened.bound.clone()).collect();
         let udp_descriptors = udp_descriptors(&services);
-        let syntax = mem::take(&mut config.syntax); // The workers borrow the rest of the configuration.
+        let syntax = mem::take(&mut config.syntax); // The workers still need the rest of the configuration.
         let responder = Responder::new(config.clock, syntax, config.zone, config.require_sync);
         let zone = responder.zone();
         let polls: Result<Vec<_>, _> = services.iter().map(|_| Poll::new()).collect();

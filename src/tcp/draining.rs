@@ -38,7 +38,7 @@ pub(super) struct Draining {
     watched: VecDeque<Entry>,
     /// Number of connections that became fresh since the last check.
     new: usize,
-    /// Number of fresh connections at which the next check begins; 0 during a check.
+    /// The next check begins when this number of connections are fresh; 0 during a check.
     check_at: usize,
     /// Keys of connections with more input than one round reads. A key may already belong to a newer connection. One
     /// extra read of that connection does no harm.

@@ -145,7 +145,7 @@ impl Service {
         self.draining.end_by(deadline);
     }
 
-    /// Whether the service has a listener. Without one, it has only inherited connections.
+    /// Whether the service has at least one listener. Inherited connections do not count.
     pub(crate) fn accepts(&self) -> bool {
         !self.listeners.is_empty()
     }

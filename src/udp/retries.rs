@@ -29,7 +29,7 @@ pub(crate) struct Retries {
     pub min_interval: fn(IpAddr) -> Duration,
 }
 
-/// Schedule of one exchange: which address to ask at which time.
+/// Schedule of one exchange: the addresses, and the times of the questions to them.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     waiting: VecDeque<SocketAddr>,

@@ -363,7 +363,7 @@ mod tests {
             assert_eq!(metrics.count(Event::UdpReceiveFailed), failures);
             assert!(!service.work(&mut responder, now));
             assert_eq!(metrics.count(Event::UdpReceiveFailed), failures, "no event has come");
-            service.sockets[0].ready = true; // Marks the socket as ready, as an event would do.
+            service.sockets[0].ready = true; // The test marks the socket as ready, as an event would do.
         }
     }
 

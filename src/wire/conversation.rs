@@ -13,7 +13,7 @@ const MAX_CONVERSATIONS: usize = 4096;
 /// Maximum number of remembered packets whose later fragments may still arrive.
 const MAX_FRAGMENTED: usize = 256;
 
-/// The role of a packet in its conversation.
+/// A packet's place in its conversation: the number, the sender, and whether it is a retransmission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PacketRole {
     /// Number of the conversation. Conversations are numbered from 1, in the order of their first
@@ -298,7 +298,7 @@ mod tests {
             assign(&mut conversations, &tcp(SERVER, CLIENT, flags, sequence, payload))
                 .is_retransmission
         };
-        let begin = u32::MAX - 2; // The sequence numbers wrap around during this test.
+        let begin = u32::MAX - 2; // near the maximum, so that the sequence numbers wrap around
         assert!(!repeats(Flags::SYN | Flags::ACK, begin, b""));
         assert!(repeats(Flags::SYN | Flags::ACK, begin, b""));
         assert!(!repeats(Flags::FIN | Flags::ACK, begin.wrapping_add(1), b"noon"));
