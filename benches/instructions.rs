@@ -44,7 +44,8 @@ fn print(reading: Reading) -> Option<Reply> {
     Syntax::default().print(black_box(&reading), Zone::UTC).ok()
 }
 
-/// Makes a responder early in a second. In the next second, the responder would have to form a new reply.
+/// Makes a responder early in a second. Late in a second, a benchmark could run into the next second and measure a new
+/// reply.
 fn replying() -> ResponderHarness {
     let within_second =
         || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
@@ -81,7 +82,7 @@ fn deciding() -> GuardHarness {
     GuardHarness::new(GuardOptions::default(), vec![13, 13], vec![Ipv4Addr::new(198, 51, 100, 255)])
 }
 
-// The datagrams of one round, which all get an answer.
+// Decides on the datagrams of one round. Every datagram gets an answer.
 #[library_benchmark(config = counted(7_907))]
 #[bench::answer(deciding())]
 fn decide(guard: GuardHarness) -> (usize, GuardHarness) {
@@ -108,7 +109,7 @@ fn limiting(known: u32) -> (LimiterHarness, Instant) {
     (limiting, start)
 }
 
-// The datagrams of one round, from known sources or from new sources.
+// Applies the limits to the datagrams of one round, from known or new sources.
 #[library_benchmark(config = counted(20_217))]
 #[bench::known(limiting(ROUND))]
 #[bench::new(limiting(0))]
@@ -117,9 +118,9 @@ fn limit((limiting, now): (LimiterHarness, Instant)) -> (usize, LimiterHarness) 
     (taken, limiting)
 }
 
-/// Makes a service that received a full batch in its last round, so that it receives a full batch in the next.
+/// Makes a service whose last round received a full batch, so its next round requests a full batch too.
 fn answering() -> (ServiceHarness, UdpSocket, Instant) {
-    drop(replying()); // early in a second
+    drop(replying()); // waits until a second has just begun
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     server.set_nonblocking(true).expect("set");
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
@@ -146,7 +147,7 @@ fn all_answered((answering, _client): (ServiceHarness, UdpSocket)) {
     assert_eq!(answering.answered(), 4 * u64::from(ROUND));
 }
 
-// A whole round of datagrams, from receiving to sending.
+// Measures a whole round of datagrams, from receiving to sending.
 #[library_benchmark(config = counted(36_029))]
 #[bench::udp(args = (answering()), teardown = all_answered)]
 fn round(

@@ -1,4 +1,4 @@
-//! Builds the program as its users do, and runs a server.
+//! Builds the program as its users do, and runs it as a server.
 
 #![allow(clippy::expect_used, clippy::must_use_candidate, clippy::missing_panics_doc)]
 
@@ -8,16 +8,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Builds the program in the release profile, with further options for cargo. Returns its path.
+/// Builds the program in the release profile, with these additional options for cargo. Returns the path of the program.
 ///
-/// Cargo gives a benchmark no path to the program of another package. It would also build that program with the
+/// Cargo does not give a benchmark the path of a program in another package. It would also build that program with the
 /// features of the benchmarks.
 pub fn build(options: &[String]) -> PathBuf {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--quiet", "--release", "--package", "daytime"]).args(options);
     let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
     assert!(built.success(), "{built}");
-    // Benchmarks are in `release/deps`.
+    // Cargo places benchmarks in `release/deps`, so the program is one folder above.
     let benchmark = std::env::current_exe().expect("a path");
     let release = benchmark.parent().and_then(Path::parent).expect("a folder");
     release.join("daytime")
@@ -27,12 +27,12 @@ pub fn build(options: &[String]) -> PathBuf {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Address of the server over TCP and UDP.
+    /// Address of the server, the same over TCP and UDP.
     pub address: SocketAddr,
 }
 
 impl Server {
-    /// Runs a command line of `daytime serve` until it has printed its addresses.
+    /// Starts `command`, which runs `daytime serve`. Returns once the server has printed its addresses.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -41,12 +41,12 @@ impl Server {
         Self { child, address }
     }
 
-    /// Returns the path of a file of the server in proc(5).
+    /// Returns the path of a file about the server in proc(5).
     pub fn proc(&self, file: &str) -> String {
         format!("/proc/{}/{file}", self.child.id())
     }
 
-    /// Returns a figure in KiB from a file of the server in proc(5).
+    /// Returns the value `name`, in KiB, from a file of the server in proc(5).
     pub fn kib(&self, file: &str, name: &str) -> u64 {
         let text = fs::read_to_string(self.proc(file)).expect("it runs");
         let figure = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");

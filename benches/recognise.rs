@@ -54,7 +54,7 @@ fn families() -> BTreeMap<String, Vec<Vec<u8>>> {
     for reply in saved.chain(printed()).chain(others) {
         let family = match recognise(&reply) {
             Ok(read) => read.form.to_string(),
-            Err(_) if reply.len() > 1000 => continue, // would outweigh the other replies
+            Err(_) if reply.len() > 1000 => continue, // a reply this long would outweigh all other replies
             Err(_) => "no time".to_owned(),
         };
         families.entry(family).or_default().push(reply);

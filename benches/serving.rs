@@ -63,10 +63,11 @@ fn deciding(criterion: &mut Criterion) {
 
 const NIST: &[u8] = b"\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n";
 
-/// Returns the address of the source with this number.
+/// Function that returns the address of the source with a given number.
 type Address = fn(u32) -> SocketAddr;
 
-/// Measures the table of 65 536 sources with one source, with fewer sources than places, and with more.
+/// Measures the table of 65 536 sources. The cases are one source, fewer sources than entries, and more sources than
+/// entries.
 fn limiting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("limit");
     let plenty = Rate { per_second: 4_000_000_000, burst: 4_000_000_000 };

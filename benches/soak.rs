@@ -26,13 +26,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const WHOLE: Duration = Duration::from_mins(10);
-/// Time of load before the measurement, in which tables and buffers grow to their size.
+/// Time of load before the measurement. In this time, tables and buffers grow to their final size.
 const WARM_UP: Duration = Duration::from_secs(15);
 const BETWEEN_GOOD: Duration = Duration::from_millis(50);
-/// Time for the last connections to end: the server's drain deadline, and one second.
+/// Time for the last connections to end: the server's drain deadline plus one second.
 const DRAIN: Duration = Duration::from_secs(6);
 const SERVE: &str = "serve --listen 127.0.0.1 --port 0 --limit-loopback -q --syntax rfc3339";
-/// Maximum growth of resident memory that the test accepts: the allocator may keep some memory.
+/// Maximum accepted growth of resident memory in KiB. Some growth is normal, because the allocator keeps freed memory.
 const TOLERANCE_KIB: u64 = 256;
 
 fn main() -> ExitCode {
@@ -159,7 +159,7 @@ fn half_close(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Resets connections, before or after it has read the reply.
+/// Resets connections, some before the client has read the reply and some after.
 fn reset(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     while !over.load(Ordering::Relaxed) {
         if let Some(mut stream) = connect(4, server) {
@@ -172,7 +172,7 @@ fn reset(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Sends 64 KiB before it reads.
+/// Sends 64 KiB on each connection before it reads.
 fn talk(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let octets = vec![b'x'; 1 << 16];
     while !over.load(Ordering::Relaxed) {
@@ -195,8 +195,8 @@ fn flood_connections(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
 }
 
 /// Sends bursts of 64 datagrams of different lengths, from 256 sources in turn. The limit per source refuses most of
-/// them, so they do not reach the total limit, which would affect the good client too. A burst fits into a receive
-/// buffer of the default size. An overflow of that buffer could also drop queries of the good client.
+/// them. So the bursts do not reach the total limit, which would also affect the good client. One burst fits into a
+/// receive buffer of default size. Otherwise the kernel could drop queries of the good client too.
 fn flood_datagrams(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let octets = [0; 1400];
     let sockets: Vec<UdpSocket> = (0..=255)

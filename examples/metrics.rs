@@ -1,4 +1,4 @@
-//! Serves Daytime, and serves the metrics for Prometheus through an HTTP framework that is not part of this crate.
+//! Serves Daytime. An HTTP framework outside this crate serves the metrics for Prometheus.
 //!
 //! Run `cargo run --example metrics`, then `curl http://127.0.0.1:PORT/metrics` with the printed port.
 #![allow(clippy::print_stdout, reason = "a program prints")]

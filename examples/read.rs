@@ -9,7 +9,7 @@ use std::io::{self, BufRead};
 
 fn main() -> io::Result<()> {
     let mut input = io::stdin().lock();
-    let mut reply = Vec::new(); // octets, because a reply may not be UTF-8
+    let mut reply = Vec::new(); // octets, because a reply may contain invalid UTF-8
     while input.read_until(b'\n', &mut reply)? > 0 {
         let meaning = match recognise(&reply) {
             Ok(read) => meaning(&read),

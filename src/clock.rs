@@ -1,7 +1,7 @@
 //! The time of day, and how well the kernel keeps it. Only this module calls `SystemTime::now`.
 //!
-//! Everything that prints a time takes a [`Reading`]. So a test can use any instant, a leap second
-//! included.
+//! Each function that prints a time receives a [`Reading`]. So a test can use any instant, even a
+//! leap second.
 
 use crate::sys::{self, KernelClock, KernelLeap};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,7 +29,7 @@ pub enum Clock {
     Skewed(TimeDelta),
 }
 
-/// Reading of a clock: the instant, and how far it can be trusted.
+/// Reading of a clock: the instant and its reliability.
 ///
 /// chrono represents a leap second as second 59 with at least 1 000 000 000 nanoseconds, and prints
 /// it as 60.
@@ -40,7 +40,7 @@ pub struct Reading {
     pub utc: DateTime<Utc>,
     /// Leap second that is announced for the end of the month.
     pub leap: Leap,
-    /// How well the clock is kept.
+    /// Reliability of the clock: whether it is synchronised, and how large its error may be.
     pub health: Health,
 }
 
@@ -56,7 +56,7 @@ pub enum Leap {
     Deleted = 2,
 }
 
-/// How well a clock is kept (digit H of the NIST syntax).
+/// Reliability of a clock (digit H of the NIST syntax).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
@@ -70,8 +70,8 @@ pub enum Health {
 }
 
 impl Clock {
-    /// Returns the time now, without a calendar conversion for the system's clock. Cheap enough for
-    /// every exchange.
+    /// Returns the current time. It needs no calendar conversion for the system's clock, so it is
+    /// cheap enough for every exchange.
     pub(crate) fn system_time(&self) -> Option<SystemTime> {
         match self {
             Self::System => Some(SystemTime::now()),
@@ -79,7 +79,7 @@ impl Clock {
         }
     }
 
-    /// Returns the time now, without asking how well the clock is kept.
+    /// Returns the current time, without the reliability of the clock.
     ///
     /// Returns `None` if the clock shows a year outside chrono's calendar.
     pub(crate) fn now(&self) -> Option<DateTime<Utc>> {
@@ -90,7 +90,7 @@ impl Clock {
         }
     }
 
-    /// Returns how well the clock is kept.
+    /// Returns the reliability of the clock.
     ///
     /// # Errors
     /// The kernel's error if `adjtimex(2)` is forbidden or not available. [`read`](Self::read) then
@@ -102,7 +102,7 @@ impl Clock {
         }
     }
 
-    /// Returns the time now and the state of the clock, read together (`adjtimex(2)`).
+    /// Returns the current time and the state of the clock, both from one call (`adjtimex(2)`).
     ///
     /// Returns `None` if the clock shows a year outside chrono's calendar.
     #[must_use]
@@ -136,7 +136,7 @@ impl Reading {
     }
 
     fn from_kernel(kernel: KernelClock) -> Option<Self> {
-        // During a leap second, the kernel shows 23:59:59 once more.
+        // During second 60, the kernel repeats the time 23:59:59.
         let second_60 = if kernel.leap == KernelLeap::Now { 1_000_000_000 } else { 0 };
         let utc = DateTime::from_timestamp(kernel.seconds, kernel.nanoseconds + second_60)
             .or_else(|| DateTime::from_timestamp(kernel.seconds, kernel.nanoseconds))?;
@@ -159,7 +159,7 @@ impl Health {
     }
 }
 
-/// Rest of a tick: the time during which a clock shows the same digits.
+/// Remaining part of a tick. During a tick, the digits that a clock shows stay the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tick {
     start: SystemTime,
@@ -167,7 +167,7 @@ pub(crate) struct Tick {
 }
 
 impl Tick {
-    /// Returns the tick that holds this time. Before 1970 the tick is empty, so each reply is
+    /// Returns the tick that contains this time. Before 1970 the tick is empty, so every reply is
     /// formed anew.
     pub(crate) fn of(start: SystemTime, resolution: Duration) -> Self {
         let since = start.duration_since(UNIX_EPOCH).map(|since| since.as_nanos());
@@ -176,12 +176,13 @@ impl Tick {
         Self { start, end: start.checked_add(left).unwrap_or(start) }
     }
 
-    /// Whether the tick holds this time. Returns false after the clock has stepped back.
+    /// Whether the tick contains this time. This is false after the clock was set back.
     pub(crate) fn contains(&self, now: SystemTime) -> bool {
         (self.start..self.end).contains(&now)
     }
 
-    /// Moves the start of the tick, so that a later step back before this time ends the tick.
+    /// Moves the start of the tick forward to `now`. If the clock is later set back to an earlier
+    /// time, the tick ends.
     pub(crate) fn advance(&mut self, now: SystemTime) {
         self.start = now;
     }

@@ -16,8 +16,8 @@ pub(crate) fn human(duration: Duration) -> String {
     }
 }
 
-/// Like [`human`], without zeros at the end, for round numbers such as predictions: `20 ms`, not
-/// `20.0 ms`.
+/// Returns the same text as [`human`], without trailing zeros: `20 ms`, not `20.0 ms`. Use it for
+/// round numbers such as predictions.
 #[cfg(feature = "lab")]
 pub(crate) fn short(duration: Duration) -> String {
     let human = human(duration);
@@ -27,8 +27,8 @@ pub(crate) fn short(duration: Duration) -> String {
     }
 }
 
-/// The time unit of a table or drawing. All times in it have the same unit, so that they compare at
-/// a glance. The number of a variant is the power of ten of its nanoseconds.
+/// The time unit of a table or drawing. All times in one table or drawing have the same unit, so a
+/// reader can compare them at a glance. The value of a variant is its power of ten in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Microseconds = 3,
@@ -37,7 +37,7 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// Returns the unit for a set of drawings whose longest takes this time.
+    /// Returns the unit for a set of drawings; `longest` is the duration of the longest drawing.
     pub(crate) const fn of(longest: Duration) -> Self {
         match longest.as_micros() {
             0..10_000 => Self::Microseconds,
@@ -63,7 +63,7 @@ impl Unit {
         format!("{:.decimals$}", self.number(time))
     }
 
-    /// Returns the time with three significant digits and without zeros at the end: `0.152 ms`,
+    /// Returns the time with its unit, three significant digits and no trailing zeros: `0.152 ms`,
     /// `1080 ms`.
     #[cfg(feature = "lab")]
     pub(crate) fn show(self, time: Duration) -> String {
@@ -73,7 +73,7 @@ impl Unit {
         format!("{} {}", without_zeros(&text), self.name())
     }
 
-    /// Returns the number without its unit, exact to the nanosecond, for programs to read.
+    /// Returns the number without its unit, exact to the nanosecond. Programs read this form.
     #[cfg(feature = "lab")]
     pub(crate) fn plain_number(self, time: Duration) -> String {
         let (nanoseconds, of_one) = (time.as_nanos(), 10_u128.pow(self as u32));

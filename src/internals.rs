@@ -1,5 +1,5 @@
-//! Access to the hot paths of the services for `benches/`, and to the readers of hostile input for `fuzz/`. Only the
-//! feature `internals` has this module. It may change in any version.
+//! Gives `benches/` access to the hot paths of the services, and gives `fuzz/` access to the readers of hostile input.
+//! This module exists only with the feature `internals`, and may change in any version.
 
 use crate::clock::Clock;
 use crate::limit::{Limiter, Limits};
@@ -22,7 +22,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The current reply, as both services get it.
+/// Harness for the current reply, as both services get it.
 #[derive(Debug)]
 pub struct ResponderHarness(Responder);
 
@@ -39,7 +39,7 @@ impl ResponderHarness {
     }
 }
 
-/// The rules that decide whether a datagram gets an answer, without the limits.
+/// Harness for the rules that decide whether a datagram gets an answer. It applies no limits.
 #[derive(Debug)]
 pub struct GuardHarness(Guard);
 
@@ -50,7 +50,7 @@ impl GuardHarness {
         Self(Guard::new(options, ports, broadcasts))
     }
 
-    /// Whether a datagram with this content from `peer` to `local` gets this reply.
+    /// Whether a datagram from `peer` to `local` with this content is answered with this reply.
     #[must_use]
     pub fn answers(
         &self,
@@ -67,7 +67,7 @@ impl GuardHarness {
     }
 }
 
-/// The rate limits of datagrams.
+/// Harness for the rate limits of datagrams.
 #[derive(Debug)]
 pub struct LimiterHarness(Limiter);
 
@@ -78,14 +78,14 @@ impl LimiterHarness {
         Self(Limiter::new(limits, start))
     }
 
-    /// Takes a token for a datagram from `peer`. Returns whether there was one.
+    /// Takes a token for a datagram from `peer`. Returns whether a token was left.
     #[must_use]
     pub fn takes(&self, peer: SocketAddr, now: Instant) -> bool {
         self.0.take(peer, now).is_ok()
     }
 }
 
-/// The datagram service of one worker.
+/// Harness for the datagram service of one worker.
 #[derive(Debug)]
 pub struct ServiceHarness {
     service: Service,
@@ -99,7 +99,7 @@ impl ServiceHarness {
     /// Maximum number of datagrams per socket and round.
     pub const MAX_DATAGRAMS: usize = crate::sys::MAX_BATCH_DATAGRAMS;
 
-    /// Serves on a non-blocking socket, in the default syntax.
+    /// Makes a service on a non-blocking socket, in the default syntax.
     ///
     /// # Errors
     /// The event loop cannot be set up.
@@ -115,7 +115,7 @@ impl ServiceHarness {
         Ok(Self { service, responder, metrics, poll, events: Events::with_capacity(8) })
     }
 
-    /// Runs one round: polls for events and answers. Returns whether datagrams may still wait.
+    /// Runs one round: polls for events and answers datagrams. Returns whether more datagrams may be queued.
     ///
     /// # Errors
     /// The poll for events fails.
@@ -132,7 +132,7 @@ impl ServiceHarness {
     }
 }
 
-/// Completes the checksum of a packet. For the fuzzer.
+/// Completes the checksum of a packet. Used by the fuzzer.
 #[must_use]
 pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
     let mut packet = octets.to_vec();
@@ -140,11 +140,11 @@ pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The packets of a capture file, up to the first error. For the fuzzer.
+/// The packets of a capture file, up to the first error. Used by the fuzzer.
 #[derive(Debug)]
 pub struct CaptureFile {
     packets: Vec<Captured>,
-    /// The error that ended the reading, if there was one.
+    /// Error that stopped the reading, if one occurred.
     pub error: Option<String>,
 }
 
@@ -172,7 +172,7 @@ impl CaptureFile {
         self.packets.iter().map(|it| (&it.octets[..], &it.comments[..], it.at))
     }
 
-    /// Draws the packets as lines and ladders, and returns the text and the JSON objects.
+    /// Returns the packets as text (lines and ladders) and as JSON objects.
     #[must_use]
     pub fn show(&self) -> (String, Vec<String>) {
         let mut conversations = Conversations::with(vec![crate::PORT]);

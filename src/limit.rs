@@ -1,7 +1,8 @@
-//! Abuse limits: limits of one source, and of all sources together. The workers of a server share
-//! the limits.
+//! Abuse limits: limits for each source, and limits for all sources together. The workers of a
+//! server share these limits.
 //!
-//! A source is an address prefix, because a host with one IPv6 address usually has the whole /64.
+//! A source is an address prefix and not one address, because a host with IPv6 usually has a whole
+//! /64.
 
 mod connections;
 mod limiter;
@@ -41,8 +42,8 @@ options! {
 }
 
 impl Default for Limits {
-    /// Returns the default. A classroom that shares one address fits, and all replies together need
-    /// at most about 4 Mbit/s.
+    /// Returns the default. It suffices for a classroom behind one address. All replies together
+    /// need at most about 4 Mbit/s.
     fn default() -> Self {
         Self {
             udp_per_source: Rate { per_second: 20, burst: 100 },
@@ -59,18 +60,18 @@ impl Default for Limits {
 /// Rate limit as a token bucket, which is full at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
-    /// Tokens that return per second; 0 means no limit.
+    /// Tokens added per second; 0 means no limit.
     pub per_second: u32,
     /// Maximum number of tokens in the bucket; 0 counts as 1.
     pub burst: u32,
 }
 
-/// Limit that is reached.
+/// Scope of the limit that is reached: one source, or all sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Limit of the source.
+    /// The limit of one source.
     Source,
-    /// Limit of all sources together.
+    /// The limit of all sources together.
     Total,
 }
 
@@ -88,8 +89,8 @@ impl Limits {
         }
         let (address, bits, prefix) = match address {
             IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 32, self.prefix_v4),
-            // All hosts on all links share this prefix (RFC 4291, 2.5.6), so the source is the
-            // whole address and its link.
+            // All hosts on all links share this prefix (RFC 4291, 2.5.6). So the whole address
+            // together with its link is the source.
             IpAddr::V6(v6) if v6.is_unicast_link_local() => (on_link(v6, peer), 128, 128),
             IpAddr::V6(v6) => (v6, 128, self.prefix_v6),
         };

@@ -32,13 +32,15 @@ options! {
         /// datagrams.
         pub reuse_address: bool,
         /// `SO_REUSEPORT`: each of several workers has its own sockets on the same port, and the
-        /// kernel distributes the clients. `false` allows a single worker only. A single worker
-        /// never sets the option. A port of another process is refused either way.
+        /// kernel distributes the clients. With `false`, only a single worker is possible. A single
+        /// worker never sets the option. In both cases, the server refuses a port that another
+        /// process uses.
         pub reuse_port: bool,
         /// Maximum number of finished handshakes that wait for `accept(2)`. Linux caps it at
         /// `net.core.somaxconn`.
         pub backlog: u16,
-        /// `IPV6_V6ONLY`: an IPv6 wildcard accepts IPv6 only. `false`: it accepts IPv4 too.
+        /// `IPV6_V6ONLY`: with `true`, an IPv6 wildcard accepts only IPv6. With `false`, it also
+        /// accepts IPv4.
         pub only_v6: bool,
         /// `SO_RCVBUF` in octets. Linux doubles it and caps it at `net.core.rmem_max`. `None`
         /// requests [`Listen::UDP_RECEIVE_BUFFER`] on UDP, and keeps the system's default on TCP.
@@ -47,8 +49,8 @@ options! {
         /// the system's default.
         pub send_buffer: Option<u32>,
         /// `TCP_USER_TIMEOUT` on TCP, in whole milliseconds: the peer must acknowledge sent data
-        /// within this time, or the kernel gives up the connection (RFC 793, 3.8, "user timeout").
-        /// This also holds after the server has closed the connection.
+        /// within this time. Otherwise the kernel gives up the connection (RFC 793, 3.8, "user
+        /// timeout"). The limit also applies after the server has closed the connection.
         pub write_deadline: Duration,
     }
 }
@@ -73,7 +75,7 @@ impl Default for Listen {
 pub struct Setting {
     /// Name of the option, as in the manual pages.
     pub name: &'static str,
-    /// Requested value; `None` if the system's default was kept.
+    /// Requested value; `None` if nothing was requested and the system's default applies.
     pub asked: Option<u64>,
     /// Effective value; `None` if the system does not report it.
     pub effective: Option<u64>,
@@ -87,7 +89,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Socket on which the server serves.
+/// Socket that the server serves on.
 ///
 /// ```
 /// use daytime::{Config, Server, Transport};
@@ -106,7 +108,7 @@ pub struct Bound {
     pub transport: Transport,
     /// Address of the socket, with the port that the kernel chose.
     pub address: SocketAddr,
-    /// Name that the supervisor gave to the socket, if a supervisor passed it.
+    /// Name that the supervisor gave to the socket; `None` if no supervisor passed the socket.
     pub name: Option<String>,
     /// Options of the socket, with requested and effective values.
     pub settings: Vec<Setting>,
@@ -131,13 +133,13 @@ pub(crate) struct Opened {
 const SHARED_PORT_ATTEMPTS: usize = 32;
 
 impl Listen {
-    /// Requested size of the UDP receive buffer, in octets. With the usual default (208 KiB, about
-    /// 280 empty datagrams), bursts of many clients overflow the buffer while the service answers
-    /// earlier datagrams.
+    /// Requested size of the UDP receive buffer, in octets. The usual default is 208 KiB, which
+    /// holds about 280 empty datagrams. While the service answers earlier datagrams, bursts from
+    /// many clients would overflow such a buffer.
     pub const UDP_RECEIVE_BUFFER: u32 = 1 << 20;
 
-    /// Opens all sockets or none, for each of `workers` workers. Every port 0 becomes the same free
-    /// port. A duplicate in `wanted` is opened once.
+    /// Opens all sockets for each of `workers` workers, or none of them. All requested ports 0
+    /// become the same free port. An address that `wanted` holds twice is opened once.
     ///
     /// Skips an address whose family this host lacks, and logs a warning, if at least one other
     /// address can be opened.
@@ -170,7 +172,7 @@ impl Listen {
     ) -> Result<Vec<Opened>, ListenError> {
         for _ in 1..SHARED_PORT_ATTEMPTS {
             match self.open_with_one_port(wanted, place) {
-                // Another socket has the port that the kernel chose for the first socket: let the
+                // Another socket uses the port that the kernel chose for the first socket. Let the
                 // kernel choose again.
                 Err(ListenError::Open { transport, address, why: Unavailable::InUse, .. })
                     if !wanted.contains(&(transport, address)) => {}
@@ -210,14 +212,16 @@ impl Listen {
             let first = missing.into_iter().next().map(|(_, error)| error);
             return Err(first.unwrap_or(ListenError::Nowhere));
         }
-        missing.dedup_by_key(|(address, _)| *address); // one warning per address, not per transport
+        // Logs one warning per address, although each transport reported the address.
+        missing.dedup_by_key(|(address, _)| *address);
         for (address, _) in missing {
             log::warn!("not serving {address}: this host lacks the address family");
         }
         Ok(opened)
     }
 
-    /// Opens one socket. With port 0 the kernel chooses the port, and the result holds its choice.
+    /// Opens one socket. If the requested port is 0, the kernel chooses a port, which the result
+    /// holds.
     fn open(
         &self,
         transport: Transport,
@@ -256,7 +260,7 @@ impl Listen {
         })
     }
 
-    /// Sets the options that must be set before bind.
+    /// Sets the options that must be set before the socket is bound.
     fn configure(
         &self,
         socket: &Socket,
@@ -277,7 +281,7 @@ impl Listen {
             socket.set_send_buffer_size(octets as usize)?;
         }
         if transport == Transport::Udp {
-            sys::never_fragment(socket)?; // on IPv6 too, because a wildcard accepts IPv4
+            sys::never_fragment(socket)?; // set on IPv6 too, because an IPv6 wildcard accepts IPv4
             if address.ip().is_unspecified() {
                 sys::ask_for_destination(socket, address.ip())?;
             }
@@ -286,8 +290,8 @@ impl Listen {
     }
 }
 
-/// Returns the options of a socket. The requested values come from `ours`, which is `None` for an
-/// inherited socket.
+/// Returns the options of a socket. The requested values come from `ours`. It is `None` for an
+/// inherited socket, for which nothing was requested.
 fn settings(
     ours: Option<&Listen>,
     socket: &Socket,
@@ -320,8 +324,8 @@ fn settings(
     settings
 }
 
-/// Returns the requested receive buffer. An inherited UDP socket gets the larger of this size and
-/// its own.
+/// Returns the receive buffer to request. An inherited UDP socket keeps its own size if that size
+/// is larger.
 fn asked_receive_buffer(ours: Option<&Listen>, transport: Transport) -> Option<u32> {
     let of_udp = (transport == Transport::Udp).then_some(Listen::UDP_RECEIVE_BUFFER);
     ours.and_then(|listen| listen.receive_buffer).or(of_udp)
@@ -337,7 +341,8 @@ fn is_multicast_or_broadcast(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {
     address.is_multicast() || matches!(address, IpAddr::V4(v4) if broadcast(v4))
 }
 
-/// Whether `IPV6_V6ONLY` has an effect: only an IPv6 wildcard can accept IPv4.
+/// Whether `IPV6_V6ONLY` has an effect. It has none except on an IPv6 wildcard, because only such a
+/// socket can accept IPv4.
 fn is_wildcard_v6(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().is_unspecified()
 }
@@ -409,7 +414,8 @@ mod tests {
     fn a_multicast_or_broadcast_address_is_refused() {
         for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
             let opened = open(&[(Transport::Udp, many.parse().expect("address"))]);
-            let known = sys::backlog_limit().is_some(); // otherwise the interfaces are not read
+            // Without the kernel's limit, the interfaces are not read either.
+            let known = sys::backlog_limit().is_some();
             let refused = matches!(opened, Err(ListenError::NotUnicast { .. }));
             assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");
         }

@@ -1,7 +1,7 @@
 //! Macros for repeated declarations.
 
-/// Declares a struct of options. It is `#[non_exhaustive]`, and each field has a setter of the same
-/// name.
+/// Declares a struct of options. The struct is `#[non_exhaustive]`, and each field has a setter
+/// with the field's name.
 macro_rules! options {
     (
         $(#[$about:meta])*

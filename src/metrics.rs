@@ -23,7 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Example of the events that a notice counts.
+/// Example of the events that a notice reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Example {
     /// Client that caused the event, if it is known.
@@ -58,7 +58,7 @@ pub struct Metrics {
 
 #[cfg(feature = "server")]
 impl Default for Metrics {
-    /// Returns counters of one worker, all at 0.
+    /// Returns the counters of a server with one worker, all at 0.
     fn default() -> Self {
         Self::new(1)
     }
@@ -77,14 +77,14 @@ impl Metrics {
         Arc::clone(&self.workers[number])
     }
 
-    /// Returns the number of times an event has happened, over IPv4 and IPv6 together. An exchange
-    /// is counted after its reply is sent, so read the counters after the server has stopped.
+    /// Returns how often an event has happened, over IPv4 and IPv6 together. An exchange is counted
+    /// after its reply is sent. So read the counters after the server has stopped.
     #[must_use]
     pub fn count(&self, event: Event) -> u64 {
         IpVersion::BOTH.iter().map(|version| self.count_over(event, *version)).sum()
     }
 
-    /// Returns the number of times an event has happened over this version of IP.
+    /// Returns how often an event has happened over this version of IP.
     ///
     /// ```
     /// use daytime::{Event, IpVersion, Metrics};
@@ -102,10 +102,10 @@ impl Metrics {
         &self.client_log
     }
 
-    /// Returns one example of this event since the last call, if any worker has one.
+    /// Returns one example of this event since the last call; `None` if no worker has one.
     pub(crate) fn take_example(&self, event: Event) -> Option<Example> {
-        // Take the examples of all workers, so that the next notice shows no example from before
-        // this call.
+        // Takes the examples of all workers. Otherwise the next notice could show an example from
+        // before this call.
         let examples: Vec<_> = self.workers.iter().map(|it| it.take_example(event)).collect();
         examples.into_iter().flatten().next()
     }
@@ -119,7 +119,7 @@ impl Metrics {
 
 #[cfg(feature = "server")]
 impl fmt::Debug for Metrics {
-    /// Lists the counters that are not 0.
+    /// Lists the counters that are not 0, each with its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = Event::ALL.iter().map(|event| (event, self.count(*event)));
         f.debug_map().entries(counts.filter(|(_, count)| *count > 0)).finish()

@@ -1,24 +1,24 @@
-//! Notices: log lines about events that an operator should see. Each event gets a bounded number of
-//! lines, and each line holds the number of events since the previous one. So no client can fill a
-//! log.
+//! Notices: log lines about events that an operator should see. The number of lines per event is
+//! limited, and each line holds the number of events since the previous one. So no client can fill
+//! the log.
 
 use crate::metrics::{Event, Kind, Metrics};
 use std::time::{Duration, Instant};
 
-/// Minimum time between the first two notices about an event, so that an operator soon sees its
-/// rate.
+/// Minimum time between the first two notices about an event. It is short, so an operator soon sees
+/// the rate of the event.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Minimum time between any two later notices about an event.
 const LATER_PAUSE: Duration = Duration::from_mins(1);
 
-/// Notices of all workers together.
+/// Writes the notices for all workers together.
 #[derive(Debug)]
 pub(crate) struct Notices {
     last: [Option<LastNotice>; Event::ALL.len()],
     next: Option<Instant>,
 }
 
-/// Last notice about an event.
+/// The last notice about an event.
 #[derive(Clone, Copy, Debug)]
 struct LastNotice {
     at: Instant,
@@ -33,14 +33,14 @@ impl Notices {
         Self { last: [None; Event::ALL.len()], next: None }
     }
 
-    /// Logs the notices that are due. Returns when the next notice is due, if there is one.
+    /// Logs the notices that are due. Returns the time of the next notice, if one is expected.
     pub(crate) fn log_due(&mut self, metrics: &Metrics, now: Instant) -> Option<Instant> {
         log_all(self.lines(metrics, now));
         let left_out = metrics.client_log().report_left_out(now);
         self.next.into_iter().chain(left_out).min()
     }
 
-    /// Logs all remaining notices, because the server has stopped.
+    /// Logs all remaining notices. Call this after the server has stopped.
     pub(crate) fn finish(&mut self, metrics: &Metrics, now: Instant) {
         self.end_pauses();
         log_all(self.lines(metrics, now));
@@ -51,7 +51,7 @@ impl Notices {
         self.last.iter_mut().flatten().for_each(|last| last.pause = Duration::ZERO);
     }
 
-    /// Returns the notices that are due.
+    /// Returns the event and the text of each notice that is due.
     fn lines(&mut self, metrics: &Metrics, now: Instant) -> Vec<(Event, String)> {
         self.next = None;
         let mut lines = Vec::new();
@@ -74,14 +74,14 @@ impl Notices {
     }
 }
 
-/// Formats a number of events: `1`, or after an earlier notice `500 in 60 s`.
+/// Formats a number of events: `1` in a first notice, `500 in 60 s` in a later one.
 fn number(new: u64, since: Option<Duration>) -> String {
     let seconds = since.map(|since| format!(" in {:.0} s", since.as_secs_f64().max(1.0)));
     format!("{new}{}", seconds.unwrap_or_default())
 }
 
-/// Returns the minimum time until the notice after this one. After a quiet time, the pauses start
-/// over.
+/// Returns the minimum time between this notice and the next. After a quiet time, the pauses start
+/// again with the shortest.
 fn pause(since_last: Option<Duration>) -> Duration {
     if since_last.is_some_and(|since| since < 2 * LATER_PAUSE) { LATER_PAUSE } else { FIRST_PAUSE }
 }
@@ -125,7 +125,7 @@ mod tests {
             lines.into_iter().map(|(_, line)| line).collect()
         }
 
-        /// Returns when the next notice is due, in seconds since the start.
+        /// Returns the time of the next notice, in seconds since the start.
         fn next(&self) -> Option<u64> {
             self.notices.next.map(|next| next.duration_since(self.start).as_secs())
         }

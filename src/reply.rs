@@ -1,12 +1,13 @@
-//! A reply: one line of ASCII, formed once and shared. Also shows octets from the network safely,
-//! never raw.
+//! A reply: one line of ASCII, formed once and shared by all clients. This file also escapes octets
+//! from the network, so that they are safe to show.
 
 use std::fmt::{self, Write};
 
 /// Daytime reply: at most [`Reply::MAX_OCTETS`] octets of ASCII, including the line ending.
 ///
-/// A server can send nothing else. RFC 867 asks for "ASCII printing characters, space, carriage
-/// return, and line feed" on one line. The limit is this crate's, and fits every datagram.
+/// A server can send only this type. RFC 867 asks for "ASCII printing characters, space, carriage
+/// return, and line feed" on one line. The maximum length is a choice of this crate. A reply of
+/// this length fits into any datagram.
 #[derive(Clone)]
 pub struct Reply {
     octets: [u8; Self::MAX_OCTETS],
@@ -51,7 +52,7 @@ impl Reply {
         Self::framed("", text, "\r\n")
     }
 
-    /// Makes a reply in NIST's frame: a line feed before the line and one after it.
+    /// Makes a reply in NIST's frame, with a line feed before and after the line.
     pub(crate) fn nist(text: impl fmt::Display) -> Result<Self, ReplyError> {
         Self::framed("\n", text, "\n")
     }
@@ -85,7 +86,8 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// Reply under construction. `fmt::Error` carries no reason, so the reason has a field of its own.
+/// Reply under construction. `fmt::Error` cannot hold a reason, so the reason is stored in this
+/// struct.
 struct ReplyWriter {
     reply: Reply,
     error: ReplyError,
@@ -115,14 +117,14 @@ impl Write for ReplyWriter {
     }
 }
 
-/// Octets from the network, safe to show. Printable ASCII stays, a backslash is doubled, and the
-/// rest becomes `\r`, `\n`, `\t`, `\0` or `\xNN`.
+/// Octets from the network in a form that is safe to show. Printable ASCII is unchanged and a
+/// backslash is doubled. Every other octet becomes `\r`, `\n`, `\t`, `\0` or `\xNN`.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a [u8]);
 
 impl<'a> Printable<'a> {
-    /// Wraps octets without the line ends and NULs around the line, which differ from server to
-    /// server.
+    /// Wraps octets, without the line ends and NULs before and after the line. Those octets differ
+    /// from server to server.
     ///
     /// ```
     /// let line = daytime::read::Printable::line(b"\nno\xffn\x1b[2J\r\n");

@@ -1,4 +1,5 @@
-//! The current reply, without sockets. Both services use this module, so both send the same reply.
+//! Provides the current reply without sockets. Both services use this module, so both send the same
+//! reply.
 
 use crate::clock::{Clock, Health, Tick};
 use crate::reply::Reply;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct SharedZone {
     zone: Mutex<Zone>,
-    /// Number of changes, which is cheap to read for every reply.
+    /// Number of changes of the zone. It is cheap to read, so each reply can check it.
     changes: AtomicU32,
 }
 
@@ -24,7 +25,7 @@ impl SharedZone {
         *self.lock()
     }
 
-    /// Changes the zone: from the next reply on, all workers use this zone.
+    /// Changes the zone. All workers use the new zone from their next reply on.
     pub(crate) fn change(&self, zone: Zone) {
         *self.lock() = zone;
         self.changes.fetch_add(1, Ordering::Release);
@@ -35,21 +36,22 @@ impl SharedZone {
     }
 }
 
-/// Provides the current reply. It forms a new reply only when the syntax's finest digit changes.
+/// Provides the current reply. Forms a new reply only when the smallest unit of time in the reply
+/// has changed.
 #[derive(Clone, Debug)]
 pub(crate) struct Responder {
     clock: Clock,
     syntax: Syntax,
     zone: Zone,
     shared_zone: Arc<SharedZone>,
-    /// Number of changes of the shared zone that this responder knows.
+    /// Number of changes of the shared zone that this responder has applied.
     changes: u32,
     require_sync: bool,
     resolution: Duration,
     last: Option<LastReply>,
 }
 
-/// Last reply, the time it was formed, and the rest of its tick.
+/// The last reply, the time when it was formed, and the time that it stays valid.
 #[derive(Clone, Debug)]
 struct LastReply {
     formed: Instant,
@@ -64,15 +66,16 @@ impl Responder {
         Self { clock, syntax, zone, shared_zone, changes, require_sync, resolution, last }
     }
 
-    /// Returns the zone that this responder shares with its clones.
+    /// Returns the zone that all clones of this responder share.
     pub(crate) fn zone(&self) -> Arc<SharedZone> {
         Arc::clone(&self.shared_zone)
     }
 
-    /// Returns the current reply. Returns `None` without a valid time: the year does not fit the
-    /// syntax, or the clock must be synchronised and is not.
+    /// Returns the current reply. Returns `None` if the year does not fit the syntax, or if a
+    /// synchronised clock is required and the clock is not synchronised.
     ///
-    /// `round` is a slightly earlier moment, so that the monotonic clock need not be read again.
+    /// `round` is the start of the current round. Using this slightly earlier time avoids reading
+    /// the monotonic clock again.
     pub(crate) fn reply(&mut self, round: Instant) -> Option<&Reply> {
         let now = self.clock.system_time()?;
         let changes = self.shared_zone.changes.load(Ordering::Acquire);
@@ -87,8 +90,8 @@ impl Responder {
                 last.tick.advance(now);
             }
             _ => {
-                // Use `round`, a moment before the clock was read: a reply that counts as older
-                // than it is does no harm.
+                // Use `round`, which is slightly earlier than the reading of the clock. The reply
+                // then counts as slightly older, which does no harm.
                 let tick = Tick::of(now, self.resolution);
                 let last = |reply| LastReply { formed: round, tick, reply };
                 self.last = self.form().map(last);
@@ -97,8 +100,8 @@ impl Responder {
         self.last.as_ref().map(|last| &last.reply)
     }
 
-    /// Forms a new reply, whatever the last one was. Returns `None` in the same cases as
-    /// [`reply`](Self::reply).
+    /// Forms a new reply, even if the last reply is still valid. Returns `None` in the same cases
+    /// as [`reply`](Self::reply).
     pub(crate) fn form(&self) -> Option<Reply> {
         let reading = self.clock.read()?;
         if self.require_sync && reading.health != Health::Synchronised {

@@ -40,8 +40,8 @@ impl IpVersion {
     /// Both versions.
     pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
-    /// Returns the version of the packets to this address. An IPv4-mapped IPv6 address is reached
-    /// over IPv4.
+    /// Returns the version of IP for packets to this address. An IPv4-mapped IPv6 address means
+    /// IPv4.
     ///
     /// ```
     /// use daytime::IpVersion;

@@ -1,5 +1,5 @@
-//! Load for the benchmark: batches of 64 exchanges, and held connections. All come from loopback addresses, of which
-//! IPv4 has 16 million.
+//! Load for the benchmark: batches of 64 exchanges, and held connections. Every client address is a loopback address.
+//! IPv4 has 16 million of them.
 
 use nix::libc::{in_addr, in_pktinfo};
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
@@ -10,13 +10,13 @@ use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Exchanges per batch: the number of datagrams that the server receives with one call.
+/// Exchanges per batch, which equals the number of datagrams that the server receives with one call.
 const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Number of held connections per source address. An address has about 28 000 ports.
+/// Number of held connections per source address. Each address has about 28 000 ports.
 const HELD_EACH: usize = 1_000;
 
-/// A UDP client that asks from any number of source addresses with one socket (`IP_PKTINFO`).
+/// UDP client that asks from any number of source addresses with one socket (`IP_PKTINFO`).
 pub(crate) struct Datagrams {
     socket: UdpSocket,
     server: SocketAddr,
@@ -61,8 +61,8 @@ pub(crate) fn exchange_streams(server: SocketAddr, exchanges: usize) -> usize {
     let (mut begun, mut lost, mut reply) = (0, 0, Vec::new());
     while begun < exchanges {
         let now = AT_ONCE.min(exchanges - begun);
-        // Uses several addresses, because each has only some 28 000 ports, and an ended connection keeps its port for a
-        // minute.
+        // Uses several addresses, because each address has only about 28 000 ports. An ended connection keeps its port
+        // for a minute.
         let host = u8::try_from(begun / AT_ONCE % 250 + 1).unwrap_or(1);
         let streams = [(); AT_ONCE].map(|()| connect(Ipv4Addr::new(127, 0, 2, host), server));
         for mut stream in streams.into_iter().take(now) {
@@ -86,7 +86,7 @@ impl Held {
         Self { server, streams: Vec::new() }
     }
 
-    /// Opens or closes connections to reach the given number, and waits until the server has the same number.
+    /// Opens or closes connections to reach the given number. Returns after the server has the same number.
     pub(crate) fn hold(&mut self, connections: usize, open: impl Fn() -> usize) {
         self.streams.truncate(connections);
         for number in self.streams.len()..connections {

@@ -28,12 +28,12 @@ use std::thread;
 use std::time::Duration;
 
 const ROUNDS: usize = 5;
-/// Datagrams per measurement: the number of sources of the last row, so that each source asks once.
+/// Datagrams per measurement. This equals the number of sources in the last row, so each source asks once.
 const DATAGRAMS: usize = 100_000;
 const STREAMS: usize = 5_000;
 const SOURCES: [usize; 4] = [1, 100, 10_000, 100_000];
 const CONNECTIONS: [usize; 4] = [1, 100, 1_000, 10_000];
-/// Maximum ratio to the first row for a row to be flat.
+/// Maximum cost of a row divided by the cost of the first row. Above this ratio the row is not flat.
 const FLAT: f64 = 1.10;
 /// Expected maximum of memory per connection in octets.
 const CONNECTION_OCTETS: usize = 200;
@@ -45,7 +45,8 @@ fn main() -> ExitCode {
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let rounds = rounds.unwrap_or(ROUNDS).clamp(1, 99);
     let most = raise_descriptors().saturating_sub(OTHER_DESCRIPTORS);
-    let program = daytime_benches::build(&[]); // before pinning, so on every processor
+    // Built before this process is pinned, so the build uses every processor.
+    let program = daytime_benches::build(&[]);
     // On one processor, client and server take turns, and no wake-up crosses processors.
     let mut first = CpuSet::new();
     first.set(0).expect("a processor");
@@ -66,7 +67,7 @@ fn raise_descriptors() -> usize {
 fn memory(program: &Path, most: usize) {
     let server = Server::start(program, Limits::On);
     let mut datagrams = Datagrams::new(server.address());
-    // First allocates the memory that does not depend on the number of connections.
+    // Makes the server allocate the memory that does not depend on the number of connections.
     assert_eq!(datagrams.exchange(1_000, 1) + exchange_streams(server.address(), 1_000), 0, "lost");
     settle();
     let before = server.private_octets();
@@ -84,15 +85,15 @@ fn memory(program: &Path, most: usize) {
     }
 }
 
-/// Measures the cost of a datagram by the number of sources, with and without limits. Without limits, only the cost of
-/// the kernel grows: on loopback, the server's send call also finds the client's socket, under a different address each
-/// time.
+/// Measures the cost of a datagram by the number of sources, with and without limits. Without limits, only the kernel's
+/// cost grows. On loopback, the server's send call also looks up the client's socket, whose address changes with each
+/// datagram.
 fn sources(program: &Path, rounds: usize) -> usize {
     let mut lost = 0;
     let mut runs = [Limits::On, Limits::Off].map(|limits| {
         let server = Server::start(program, limits);
         let mut datagrams = Datagrams::new(server.address());
-        lost += datagrams.exchange(DATAGRAMS, DATAGRAMS); // fills the table of sources
+        lost += datagrams.exchange(DATAGRAMS, DATAGRAMS); // fills the server's table of sources before the measurement
         (server, datagrams, SOURCES.map(|_| Vec::new()))
     });
     for _ in 0..rounds {
@@ -125,12 +126,12 @@ fn idle(program: &Path, rounds: usize, most: usize) -> usize {
             settle();
             streams.push(server.cost(STREAMS, || {
                 lost += exchange_streams(server.address(), STREAMS);
-                settle(); // includes the server's check of connections that are still open
+                settle(); // The server checks new connections during this pause, so the check is not measured.
             }));
             let udp = DATAGRAMS / 2;
             datagram.push(server.cost(udp, || lost += datagrams.exchange(udp, 1)));
         }
-        costs.reverse(); // so that no row is always the last
+        costs.reverse(); // alternates the order of the rows, so that no row is always measured last
     }
     costs.sort_by_key(|(connections, ..)| *connections);
     let streams = costs.iter().map(|(connections, costs, _)| (*connections, costs.clone()));
@@ -139,7 +140,7 @@ fn idle(program: &Path, rounds: usize, most: usize) -> usize {
     lost
 }
 
-/// Limits a number of connections to the limit of open files. Returns `None` if the limit leaves no connection.
+/// Returns `connections`, limited by the number of files that may be open. Returns `None` if no connection may be open.
 fn within(connections: usize, most: usize) -> Option<usize> {
     if connections > most {
         println!("(the limit of open files leaves {most} connections)");
@@ -147,12 +148,12 @@ fn within(connections: usize, most: usize) -> Option<usize> {
     (most > 0).then_some(connections.min(most))
 }
 
-/// Waits until the server has registered or closed its connections, and no packet is in progress.
+/// Waits until the server has registered or closed its connections and no packet is in transit.
 fn settle() {
     thread::sleep(Duration::from_millis(40));
 }
 
-/// Prints a table of costs in microseconds, by the number of sources or connections.
+/// Prints a table of costs in microseconds, with one row per number of sources or connections.
 fn table(of: &str, transport: &str, rows: impl Iterator<Item = (usize, Vec<u32>)>) {
     println!("\n| {of} | µs a {transport} exchange (min-max) | ratio | |\n|--:|--:|--:|---|");
     let mut first = None;

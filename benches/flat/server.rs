@@ -8,7 +8,7 @@ use std::process::Command;
 /// The real binary, with limits that refuse no client.
 pub(crate) struct Server {
     running: daytime_benches::Server,
-    /// Number of descriptors before the first client.
+    /// Number of descriptors that the server had open before the first client.
     descriptors: usize,
 }
 
@@ -60,7 +60,7 @@ impl Server {
         self.running.address
     }
 
-    /// Returns the number of open connections. Valid after `start`.
+    /// Returns the number of open connections. Call this only after `start`.
     pub(crate) fn connections(&self) -> usize {
         fs::read_dir(self.running.proc("fd"))
             .expect("it runs")
@@ -68,7 +68,7 @@ impl Server {
             .saturating_sub(self.descriptors)
     }
 
-    /// Calls `run`, and returns the server's processor time per exchange in nanoseconds.
+    /// Runs `run` and returns the server's processor time per exchange in nanoseconds.
     pub(crate) fn cost(&self, exchanges: usize, run: impl FnOnce()) -> u32 {
         let before = self.cpu_ns();
         run();
@@ -84,7 +84,7 @@ impl Server {
         tasks.map(|task| of(task.expect("readable"))).sum()
     }
 
-    /// Returns the private memory in octets: anonymous pages, which the server has written to.
+    /// Returns the private memory in octets: the anonymous pages that the server has written.
     pub(crate) fn private_octets(&self) -> usize {
         usize::try_from(self.running.kib("smaps_rollup", "Anonymous:") * 1024).expect("it fits")
     }

@@ -32,31 +32,31 @@ pub struct Answer {
     pub peer: SocketAddr,
     /// The octets as received, unchecked. [`Answer::text`] makes them safe to print.
     pub octets: Vec<u8>,
-    /// Whether octets are missing: the datagram was longer than
+    /// Whether octets are missing. A datagram was longer than
     /// [`Options::limit`](crate::Options::limit), or the stream ended within its first line.
     pub truncated: bool,
-    /// The time for which `Pace::Wait` of [`Options::pace`](crate::Options::pace) delayed the
-    /// question. The timeout begins after it.
+    /// Pause before the question because of [`Options::pace`](crate::Options::pace). The timeout
+    /// begins after the pause.
     pub waited: Duration,
     /// TCP: time from the start until the connection was established.
     pub connected_after: Option<Duration>,
     /// TCP: time from the start until the end of the stream. UDP: time from the first question to
     /// the answer. With several questions, RFC 867 does not say which one the server answered.
     pub elapsed: Duration,
-    /// The length of the time window in which the server read its clock. TCP: from the first packet
-    /// of the connection, which is the question, until the first line was read. If the stream has
-    /// no line, until its end. UDP: from the first question to this address until the
-    /// answer. With several questions the time counts from the first, because RFC 867 does not say
-    /// which one the server answered.
+    /// Length of the time window in which the server read its clock. Over TCP the window begins
+    /// with the first packet of the connection, which is the question. It ends when the first line
+    /// was read, or at the end of a stream without a line. Over UDP the window begins with the
+    /// first question to this address and ends with the answer. RFC 867 does not say which question
+    /// the server answered.
     pub round_trip: Duration,
     /// The local time at the end of `round_trip`. The clock is read after the exchange, and the
     /// time since then is subtracted. `None` if the clock does not hold a valid date.
     pub arrived: Option<DateTime<Utc>>,
-    /// Octets of each read, without empty reads.
+    /// Number of octets that each read returned, without empty reads.
     pub reads: Vec<usize>,
-    /// Number of questions sent to this address. TCP: 0, because the server sends first.
+    /// Number of questions sent to this address. Over TCP it is 0, because the server sends first.
     pub questions: u32,
-    /// The system calls of the exchange, without those that resolved the name.
+    /// The system calls of the exchange, without the calls that resolved the name.
     pub calls: Calls,
 }
 
@@ -89,7 +89,7 @@ impl Answer {
         self.offset_of(&self.recognise().ok()?)
     }
 
-    /// Like [`Answer::offset`], for a reply that is already read.
+    /// Returns the same difference as [`Answer::offset`], for a reply that is already read.
     pub(crate) fn offset_of(&self, read: &Recognised) -> Option<Offset> {
         if self.truncated { None } else { read.offset(self.arrived?, self.round_trip) }
     }
@@ -97,8 +97,8 @@ impl Answer {
 
 /// Returns the local time at a past moment.
 ///
-/// Two clocks cannot be read at the same time, and the kernel may run another thread between the
-/// two readings. So several pairs of readings are taken, and the fastest counts.
+/// Two clocks cannot be read at the same time, because the kernel may run another thread between
+/// the two readings. So this function reads several pairs and uses the fastest pair.
 pub(crate) fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
     const MAX_READING_TIME: Duration = Duration::from_micros(2);
     const MAX_READINGS: usize = 16;
@@ -120,7 +120,8 @@ pub(crate) fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
 
 #[cfg(test)]
 impl Answer {
-    /// Returns an answer with these octets over this transport, from 192.0.2.1:13, after 1 ms.
+    /// Returns a sample answer with these octets over this transport. It came from 192.0.2.1:13
+    /// after 1 ms.
     pub(crate) fn sample(transport: Transport, octets: &[u8]) -> Self {
         Self {
             transport,

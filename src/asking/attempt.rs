@@ -22,14 +22,14 @@ pub struct Attempt {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptFailure {
-    /// No service listens at this address. Its host said so: over TCP by a reset, over UDP by an
-    /// ICMP message.
+    /// No service listens at this address. The host reported this with a reset over TCP, or with an
+    /// ICMP message over UDP.
     Refused,
     /// No answer arrived.
     Silent {
-        /// Number of datagrams sent. Over TCP: 0.
+        /// Number of datagrams sent; 0 over TCP.
         questions: u32,
-        /// The time for which the client waited for this address.
+        /// Time that the client waited for this address.
         waited: Duration,
     },
     /// The timeout ended before this address was asked.
@@ -55,7 +55,7 @@ impl Attempt {
         Self { transport, peer, failure }
     }
 
-    /// Whether the address might still answer: the timeout ended first.
+    /// Whether the address might still answer, because the timeout ended before its answer.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.failure, AttemptFailure::Silent { .. } | AttemptFailure::Untried)
     }
@@ -86,8 +86,8 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// A duration in seconds with at most two decimals. A duration below 0.01 s has as many decimals as
-/// it needs.
+/// Formats a duration in seconds with at most two decimals. A duration below 0.01 s gets as many
+/// decimals as it needs.
 pub(crate) struct Seconds(pub Duration);
 
 impl fmt::Display for Seconds {

@@ -1,4 +1,4 @@
-//! Errors of a question, in words that name the failure and the address.
+//! Errors of a question. Each message names the failure and the address.
 
 use super::{Answer, Attempt, AttemptFailure, Family, Seconds};
 use crate::syntax::Frame;
@@ -77,9 +77,9 @@ pub enum AskError {
     NoAnswer {
         /// The transport that was used.
         transport: Transport,
-        /// The time for which the client tried, in all.
+        /// Total time that the client tried.
         timeout: Duration,
-        /// Each address and why it did not answer.
+        /// Each address, with the reason why it did not answer.
         attempts: Vec<Attempt>,
     },
     /// TCP: the connection was established, but the stream stopped before its end.
@@ -89,7 +89,7 @@ pub enum AskError {
         octets(partial.octets.len())
     )]
     Incomplete {
-        /// The answer received until then, with its timing. It may have no octets.
+        /// Answer received before the stream stopped, with its timing. It may have no octets.
         partial: Box<Answer>,
         /// The reason why the stream stopped.
         #[source]
@@ -156,8 +156,8 @@ impl AskError {
     }
 
     /// Returns the error for a name that the resolver could not resolve. `std` hides the error
-    /// number, so the text decides. These are the texts of glibc, musl and the BSDs. They are
-    /// translated only in programs that call setlocale(3).
+    /// number, so this function compares the error text. It knows the texts of glibc, musl and the
+    /// BSDs. Only programs that call setlocale(3) get translated texts.
     pub(crate) fn unresolved(host: &str, cause: io::Error) -> Self {
         const UNKNOWN: [&str; 5] = [
             "Name or service not known",
@@ -175,7 +175,7 @@ impl AskError {
     }
 }
 
-/// The list of all attempts: `connection refused by A; no reply from B …`.
+/// Formats the list of all attempts: `connection refused by A; no reply from B …`.
 struct Attempts<'a>(&'a [Attempt]);
 
 impl fmt::Display for Attempts<'_> {

@@ -9,8 +9,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Waits until sockets are ready. One poller serves many questions, so that no question has to open
-/// one.
+/// Waits until sockets are ready. One poller serves many questions, so no question opens a poller.
 #[derive(Debug)]
 pub(crate) struct Poller {
     poll: Poll,
@@ -25,11 +24,11 @@ impl Poller {
 
 /// The sockets of one question, and the limits of the question.
 pub(crate) struct Question<'a> {
-    /// The moment at which the question ends without an answer.
+    /// Moment when the question ends without an answer.
     pub deadline: Instant,
     /// The timeout of the question, for messages.
     pub timeout: Duration,
-    /// The time for which the question was delayed before.
+    /// Pause before the question because of the pace.
     pub waited: Duration,
     /// Maximum octets of the reply.
     pub limit: usize,
@@ -54,7 +53,7 @@ impl Calls {
 }
 
 impl Question<'_> {
-    /// Records a system call that the caller makes itself.
+    /// Records a system call that the caller has made.
     pub(crate) fn record(&mut self, call: &'static str) {
         self.calls.names.push(call);
     }
@@ -75,7 +74,7 @@ impl Question<'_> {
         }
     }
 
-    /// Adds a socket to those that [`Sockets::wait`] awaits.
+    /// Adds a socket to the set of sockets that [`Sockets::wait`] awaits.
     pub(crate) fn watch(
         &mut self,
         socket: &impl AsRawFd,
@@ -87,7 +86,8 @@ impl Question<'_> {
         self.poller.poll.registry().register(&mut SourceFd(&descriptor), Token(token), interest)
     }
 
-    /// Returns the tokens of the sockets that are ready. Returns none if `until` comes first.
+    /// Returns the tokens of the sockets that are ready. Returns an empty list if none is ready by
+    /// `until`.
     pub(crate) fn wait(&mut self, until: Instant) -> io::Result<Vec<usize>> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -110,7 +110,7 @@ impl Question<'_> {
 
 #[cfg(test)]
 impl Question<'_> {
-    /// Runs `ask` with the sockets of a question that has this timeout.
+    /// Calls `ask` with a question that has this timeout.
     pub(crate) fn for_test<T>(timeout: Duration, ask: impl FnOnce(&mut Question) -> T) -> T {
         ask(&mut Question {
             deadline: Instant::now() + timeout,

@@ -21,7 +21,7 @@ pub(super) fn load(peer: SocketAddr, options: &BenchOptions, run: &mut Run) -> i
     asked
 }
 
-/// Runs the closed loop on a single socket. Receiving blocks, so the loop needs no call for readiness.
+/// Runs the closed loop on a single socket. Receiving blocks, so the loop needs no poll.
 fn ask_on_one(
     socket: &mut QuestionSocket,
     batch: &mut ClientBatch,
@@ -45,7 +45,7 @@ struct Datagrams {
     waiting: Waiting,
     sockets: Vec<QuestionSocket>,
     batch: ClientBatch,
-    /// Open loop: index of the socket that asked last.
+    /// Open loop: index of the socket that sent the last question.
     turn: usize,
 }
 
@@ -88,8 +88,8 @@ impl Datagrams {
         }
     }
 
-    /// Open loop: sends the due questions, each on the next socket with room. Returns whether any socket still has
-    /// room.
+    /// Open loop: sends the due questions. Each goes to the next socket with free space in its window. Returns whether
+    /// any window still has free space.
     fn ask_in_turn(&mut self, run: &mut Run) -> bool {
         let mut without_room = 0;
         while without_room < self.sockets.len() {
@@ -103,7 +103,7 @@ impl Datagrams {
         false
     }
 
-    /// Receives from the ready sockets. In a closed loop, each of them asks again at once.
+    /// Receives from the ready sockets. In a closed loop, each socket sends its next question at once.
     fn receive_ready(&mut self, run: &mut Run) {
         for (number, _) in self.waiting.ready() {
             let Some(socket) = self.sockets.get_mut(number) else { continue };

@@ -1,9 +1,9 @@
 //! Loads a server, and measures its exchanges per second, their latencies and their failures.
 //!
-//! One thread asks as fast as it can, and allocates no memory during an exchange, so that the client does not limit the
+//! One thread asks as fast as it can. It allocates no memory during an exchange, so that the client does not limit the
 //! result. The open loop ([`BenchOptions::rate`]) schedules exchanges at fixed times, and counts each latency from the
-//! scheduled time. So a server that stops for a second delays every exchange of that second in the result. Counted from
-//! the actual start, only one exchange per socket would be slow ("coordinated omission").
+//! scheduled time. So a server that stops for a second delays every exchange of that second in the result. If latencies
+//! counted from the actual start, only one exchange per socket would be slow ("coordinated omission").
 
 mod datagram;
 mod options;
@@ -52,7 +52,7 @@ pub enum BenchError {
     /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
     #[error("cannot load {target}: {address} is public, and questions to it must be 4 s apart")]
     Public {
-        /// The host.
+        /// The requested host.
         target: Target,
         /// The first public address of the host.
         address: IpAddr,
@@ -110,8 +110,8 @@ pub fn bench(
     Ok(bench)
 }
 
-/// Chooses the address to load: the one that answers a question, or the first if none answers. A single address is
-/// chosen without a question.
+/// Chooses the address to load. The first address that answers a question is chosen, or the first address if none
+/// answers. A single address is chosen without a question.
 fn choose(
     addresses: &[SocketAddr],
     transport: Transport,

@@ -46,8 +46,8 @@ options! {
 }
 
 impl Default for BenchOptions {
-    /// Both transports, with one exchange at a time: 0.5 seconds of warm-up, then 3 seconds of measurement. The timeout
-    /// of an exchange is 1 second.
+    /// Returns the default: both transports, one exchange at a time, 0.5 s of warm-up and 3 s of measurement. The timeout of an
+    /// exchange is 1 second.
     fn default() -> Self {
         Self {
             transports: Transport::BOTH.to_vec(),

@@ -37,7 +37,7 @@ impl Bench {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Load {
-    /// The transport.
+    /// Transport of the load.
     pub transport: Transport,
     /// The address that was loaded.
     pub peer: SocketAddr,
@@ -53,10 +53,11 @@ pub struct Load {
     pub failures: Failures,
     /// Number of exchanges in progress when the caller ended the load early.
     pub unfinished: u64,
-    /// Open loop: number of scheduled exchanges that never began, because no socket was free until the end. No other
-    /// count and no latency includes them.
+    /// Open loop: number of scheduled exchanges that never began, because all sockets were busy until the end. No other
+    /// count and no latency includes these exchanges.
     pub never_begun: u64,
-    /// UDP: number of datagrams that came after the timeout of their question, or that answer no question.
+    /// UDP: number of late and extra datagrams. A late one arrives after the timeout of its question, an extra one
+    /// answers no question.
     pub late: u64,
     /// Total length of the replies in octets.
     pub octets: u64,
@@ -135,7 +136,8 @@ impl Failures {
     }
 }
 
-/// Percentiles of the latencies, to three significant digits. A share of all exchanges took at most this time.
+/// Percentiles of the latencies, to three significant digits. Each value is the longest latency of the given share of
+/// exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Percentiles {

@@ -1,4 +1,4 @@
-//! The unanswered questions of one UDP socket: a value without sockets and clocks.
+//! The unanswered questions of one UDP socket. This module uses no sockets and no clocks.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 /// An unanswered question. Both times count from the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Question {
-    /// The time from which the latency counts.
+    /// Start of the latency: the time when the question was due.
     pub due: Duration,
-    /// The time when the question was sent, from which the timeout counts.
+    /// Start of the timeout: the time when the question was sent.
     pub sent: Duration,
 }
 
@@ -37,13 +37,13 @@ impl Pending {
         self.questions.push_back(question);
     }
 
-    /// Removes the oldest question, to which the received datagram belongs. Without questions the datagram is late or
-    /// extra, and the result is `None`.
+    /// Removes and returns the oldest question, which the received datagram answers. Returns `None` if no question is
+    /// open, because the datagram is then late or extra.
     pub(super) fn oldest(&mut self) -> Option<Question> {
         self.questions.pop_front()
     }
 
-    /// Removes the oldest question if its timeout is over.
+    /// Removes and returns the oldest question if its timeout has passed.
     pub(super) fn overdue(&mut self, now: Duration, timeout: Duration) -> Option<Question> {
         let oldest = self.questions.front()?;
         if now < oldest.sent + timeout { None } else { self.questions.pop_front() }

@@ -15,11 +15,11 @@ use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Time between two checks for timeouts, and between two reports of progress. A socket that failed pauses for the same
-/// time, so that repeated failures do not use the whole processor.
+/// Time between two checks for timeouts, and between two progress reports. A socket that failed pauses for this time
+/// too, so repeated failures do not use the whole processor.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
-/// Receives the elapsed time of the load, and may end the load.
+/// Function that receives the elapsed time of the load, and may end the load.
 pub(super) type Progress<'a> = dyn FnMut(Duration) -> ControlFlow<()> + 'a;
 
 /// A running load. All times count from its start.
@@ -37,11 +37,11 @@ pub(super) struct Run<'a> {
     pub interrupted: bool,
 }
 
-/// A load ends if the server refuses every attempt for this time. A server that starts together with `bench` listens
-/// earlier.
+/// Time until the load ends if the server refuses every attempt. A server that starts together with `bench` listens
+/// within this time.
 const MAX_REFUSED_TIME: Duration = Duration::from_millis(200);
 
-/// Counts refused first attempts until an attempt is not refused.
+/// Counts refused attempts, until the first attempt that the server does not refuse.
 #[derive(Debug, Default)]
 struct FirstAttempts {
     /// Number of sockets. A load ends only after at least this number of refusals.
@@ -49,7 +49,7 @@ struct FirstAttempts {
     started: u64,
     refused: u64,
     first_refusal: Option<Duration>,
-    /// Whether any attempt was not refused.
+    /// Whether the server has accepted any attempt.
     settled: bool,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
         self.interrupted || self.schedule.is_over(now) && under_way() == 0
     }
 
-    /// Reports progress if a tick is over. Returns whether it did.
+    /// Reports progress if a tick has passed. Returns whether it reported.
     pub(super) fn report_progress(&mut self, now: Duration) -> bool {
         if now < self.next_tick {
             return false;
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
         self.load.lost += u64::from(self.schedule.measures(due));
     }
 
-    /// Records a datagram that came after the timeout of its question, or that answers no question.
+    /// Records a late datagram, or one that answers no question.
     pub(super) fn record_late(&mut self, now: Duration) {
         self.load.late += u64::from(self.schedule.measures(now));
     }
@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
     pub(super) fn finish(self) -> Load {
         let Self { schedule, first, mut load, processor: [began, ended], .. } = self;
         if load.refused_at_once {
-            // The load may have ended during the warm-up, so its exchanges count too.
+            // The load may have ended during the warm-up, so the exchanges of the warm-up count too.
             load.asked = first.started;
             load.failures.refused = first.refused;
         }
@@ -187,7 +187,7 @@ fn processor_time() -> Duration {
     Duration::from_micros(u64::try_from(microseconds).unwrap_or(0))
 }
 
-/// Waits for sockets and for the scheduled time of the next exchange.
+/// Waits until a socket is ready or the next exchange is due.
 pub(super) struct Waiting {
     poll: Poll,
     events: Events,
@@ -195,7 +195,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// The token of the timer. No socket has this number.
+    /// The token of the timer, a number that no socket has.
     const ALARM: Token = Token(usize::MAX - 1);
 
     pub(super) fn new() -> io::Result<Self> {
@@ -211,8 +211,8 @@ impl Waiting {
         self.poll.registry().register(socket, Token(number), Interest::READABLE)
     }
 
-    /// Waits until a socket is ready, a tick is over, or the next exchange is due. Without a free slot
-    /// (`has_free_slot`), the next exchange has to wait for a socket and does not wake the loop.
+    /// Waits until a socket is ready, a tick has passed, or the next exchange is due. Without a free slot
+    /// (`has_free_slot`), the scheduled time of the next exchange does not end the wait.
     pub(super) fn wait(&mut self, run: &Run, now: Duration, has_free_slot: bool) -> io::Result<()> {
         let next = run.schedule.next().filter(|_| has_free_slot);
         let timeout = match next.map(|next| next.saturating_sub(now)) {

@@ -1,11 +1,11 @@
-//! Schedules the exchanges, and decides which of them are measured: values without sockets and clocks. All times count
-//! from the start of the load.
+//! Schedules the exchanges and decides which of them are measured, without sockets or clocks. All times count from the
+//! start of the load.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Open loop: time after the end of the load in which a due exchange may still begin, because the client itself may be
-/// late. An exchange that gets no slot in this time never begins.
+/// Open loop: time after the end of the load, for exchanges that are already due. The client itself may be late, so
+/// such exchanges may still begin in this time.
 const START_GRACE: Duration = Duration::from_millis(50);
 
 /// The schedule of a load.
@@ -47,8 +47,8 @@ impl Schedule {
         }
     }
 
-    /// Begins an exchange. Returns the time from which its latency counts: in a closed loop `now`, in an open loop the
-    /// scheduled time. A client that wanted the time at the scheduled moment has waited since then.
+    /// Begins an exchange. Returns the start of its latency: `now` in a closed loop, the scheduled time in an open
+    /// loop. In an open loop, the wait of a client begins at the scheduled time.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let Some(rate) = self.rate else { return now };
         let due = due_at(self.started, rate);
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn exchanges_that_never_began_are_counted_without_those_of_the_warm_up() {
         let mut open = open(10);
-        // 30 exchanges are due before the end, and 10 of them in the warm-up.
+        // 30 exchanges are due before the end. 10 of them are due in the warm-up.
         assert_eq!(open.never_begun(), 20);
         for _ in 0..14 {
             open.begin(ms(2000));

@@ -12,16 +12,16 @@ use std::time::Duration;
 pub(super) struct QuestionSocket {
     peer: SocketAddr,
     socket: Socket,
-    /// Whether receiving blocks. Then the socket receives once per round.
+    /// Whether receiving blocks. If so, the socket receives once per round.
     blocks: bool,
     pub pending: Pending,
-    /// Whether the socket has received a datagram. Until then it sends questions one by one, because `sendmmsg(2)` does
-    /// not report a refusal after its first datagram.
+    /// Whether the socket has received a datagram. Before that it sends questions one by one, because `sendmmsg(2)`
+    /// does not report a refusal after its first datagram.
     has_answered: bool,
-    /// Whether the socket failed. Then it sends no question until the next tick.
+    /// Whether the socket failed. If so, it sends no question until the next tick.
     resting: bool,
-    /// The previous socket, kept open for its late answers. On the new socket, a late answer would pass for the answer
-    /// to a newer question.
+    /// The previous socket, which stays open to receive its late answers. The new socket would mistake a late answer
+    /// for the answer to a newer question.
     retired: Option<Socket>,
 }
 
@@ -30,7 +30,7 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 
 fn connected(peer: SocketAddr) -> io::Result<Socket> {
     let socket = sys::open(Domain::for_address(peer), Type::DGRAM)?;
-    // The system may allow only a smaller buffer.
+    // Ignores a failure, because the system may allow only a smaller buffer.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     socket.connect(&peer.into())?;
     Ok(socket)
@@ -49,7 +49,7 @@ impl QuestionSocket {
         })
     }
 
-    /// Makes receiving block, for at most this time.
+    /// Makes receiving block for at most this time.
     pub(super) fn block_for(&mut self, timeout: Duration) -> io::Result<()> {
         self.blocks = true;
         self.socket.set_nonblocking(false)?;
@@ -96,10 +96,11 @@ impl QuestionSocket {
         self.resting = true;
     }
 
-    /// Receives all waiting datagrams. If receiving blocks, receives one batch.
+    /// Receives all queued datagrams, or one batch if receiving blocks.
     pub(super) fn receive(&mut self, batch: &mut ClientBatch, run: &mut Run) {
         loop {
-            // Takes more datagrams than expected: extra datagrams left in the queue would pass for later answers.
+            // Requests more datagrams than expected. An extra datagram that stays in the queue would be mistaken for a
+            // later answer.
             let wanted = (2 * self.pending.len() + 2).min(MAX_BATCH_DATAGRAMS);
             let (pending, mut came) = (&mut self.pending, None);
             let received = batch.receive(&self.socket, wanted, |octets| {
@@ -115,7 +116,7 @@ impl QuestionSocket {
                 }
                 Err(error) if would_block(&error) => return,
                 Err(error) => {
-                    // Without unanswered questions, the error belongs to a question whose timeout is over.
+                    // If no question is open, the error belongs to a question that has timed out.
                     let Some(question) = self.pending.oldest() else { return };
                     run.record_failure(question.due, &error);
                     self.resting = true;
@@ -127,7 +128,7 @@ impl QuestionSocket {
         }
     }
 
-    /// Records the questions whose timeout is over, and ends the pause after a failure. Returns whether it opened a new
+    /// Records questions that have timed out, and ends the pause after a failure. Returns whether it opened a new
     /// socket.
     pub(super) fn tick(&mut self, batch: &mut ClientBatch, run: &mut Run, now: Duration) -> bool {
         self.resting = false;
@@ -141,7 +142,7 @@ impl QuestionSocket {
     }
 
     fn replace_socket(&mut self) -> bool {
-        self.retired = None; // frees its descriptor for the new socket
+        self.retired = None; // Closes the retired socket first, so that its descriptor is free for the new socket.
         let Ok(fresh) = connected(self.peer) else { return false };
         let old = std::mem::replace(&mut self.socket, fresh);
         self.retired = old.set_nonblocking(true).is_ok().then_some(old);
@@ -177,7 +178,7 @@ fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     {}
 }
 
-/// Whether the call has to be repeated later.
+/// Whether the call would block, so that it must be repeated later.
 fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }

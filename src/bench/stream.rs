@@ -68,7 +68,7 @@ impl Streams {
         self.slots.len() - self.idle.len() - self.resting.len()
     }
 
-    /// Opens connections in idle slots, as far as exchanges are due.
+    /// Opens a connection in each idle slot, as long as an exchange is due.
     fn open_idle(&mut self, run: &mut Run) -> io::Result<()> {
         while let Some(number) = self.idle.pop() {
             let now = run.now();
@@ -103,7 +103,7 @@ impl Streams {
         for (number, closed) in ready {
             let Some(slot) = self.slots.get_mut(number) else { continue };
             let Some(ended) = slot.read(closed, &mut self.room) else { continue };
-            slot.socket = None; // closes the socket
+            slot.socket = None; // dropping the socket closes it
             match ended {
                 Ok(()) => run.record_answer(slot.due, run.now(), slot.octets),
                 Err(error) => {
@@ -118,7 +118,7 @@ impl Streams {
         }
     }
 
-    /// Closes connections whose timeout is over, and makes paused slots idle.
+    /// Closes connections that have timed out, and makes paused slots idle.
     fn give_up_old(&mut self, run: &mut Run, now: Duration) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if slot.socket.is_some() && now >= slot.began + run.timeout {
@@ -132,8 +132,8 @@ impl Streams {
 }
 
 impl Connection {
-    /// Reads all waiting octets. Returns the result of the exchange if it has ended. With `closed`, the end of stream
-    /// has arrived too, so a read that does not fill `room` is the last.
+    /// Reads all octets that have arrived. Returns the result of the exchange if the exchange has ended. If `closed` is
+    /// true, the end of stream has arrived too. A read that does not fill `room` is then the last read.
     fn read(&mut self, closed: bool, room: &mut [u8]) -> Option<io::Result<()>> {
         let mut socket = self.socket.as_ref()?;
         loop {

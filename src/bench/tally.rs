@@ -39,7 +39,7 @@ impl Latencies {
     }
 }
 
-/// Maximum number of different messages in [`Failures::other`]. Further messages count with the last one.
+/// Maximum number of different messages in [`Failures::other`]. Any further message counts under the last message.
 const MAX_MESSAGES: usize = 8;
 
 impl Failures {
@@ -79,7 +79,7 @@ mod tests {
         let of = latencies.percentiles().expect("there are some");
         let near = |one: Duration, microseconds: u64| {
             let exact = Duration::from_micros(microseconds);
-            // The histogram has three digits, and may return the next value of the thousand.
+            // The histogram keeps three digits, so it may return the next larger value.
             assert!(one.abs_diff(exact) <= exact / 500, "{one:?} for {exact:?}");
         };
         near(of.min, 1);

@@ -38,7 +38,7 @@ options! {
 }
 
 impl Default for CheckOptions {
-    /// A timeout of 2 seconds per exchange, and 1 retry over UDP.
+    /// Returns the default: a timeout of 2 seconds per exchange, and 1 retry over UDP.
     fn default() -> Self {
         let ask = Options { timeout: Duration::from_secs(2), retries: 1, ..Options::default() };
         Self { ask }

@@ -1,4 +1,5 @@
-//! Observations of a server, as values without sockets: `judge` turns them into findings, and tests can construct them.
+//! Observations of a server as plain values, without sockets. `judge` turns them into findings, and tests can construct
+//! them.
 
 use crate::client::{Answer, AskError, Interruption};
 use crate::syntax::{Recognised, Unrecognised, recognise};
@@ -51,7 +52,7 @@ impl UsualExchange {
         usual
     }
 
-    /// Returns the peer and the octets that it sent. The octets of a stream that did not end well count too.
+    /// Returns the peer and the octets that it sent, even if the stream did not end well.
     pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
         let (peer, octets) = match self.answered.as_ref().ok()? {
             Ok(answer) => (answer.peer, &answer.octets),
@@ -105,7 +106,7 @@ pub(super) fn replied(usual: &[UsualExchange], transport: Transport) -> Option<&
     usual.iter().find(|usual| usual.transport == transport && usual.reply().is_some())
 }
 
-/// A TCP connection on which the client sent or closed before it read.
+/// TCP connection where the client sends or half-closes before it reads.
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub octets: Vec<u8>,
@@ -127,27 +128,27 @@ pub(super) enum StreamEnd {
     Failed(io::Error),
 }
 
-/// One question over UDP, and what the socket received.
+/// One question over UDP, with the datagrams that the socket received.
 #[derive(Debug)]
 pub(super) struct Datagrams {
     /// Source port of the question.
     pub source_port: u16,
     /// Number of questions sent: 2 if the first one got no reply.
     pub questions: usize,
-    /// What the socket received first.
+    /// The first result on the socket.
     pub reply: Reply,
     /// Number of datagrams received after the reply.
     pub further: usize,
-    /// Total time that the socket waited for datagrams.
+    /// Total time that the client waited for datagrams.
     pub listened: Duration,
 }
 
-/// What a socket received first.
+/// The first result on a socket after a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Octets(Vec<u8>),
-    /// An ICMP message that reports a closed port.
+    /// The host reported a closed port with an ICMP message.
     Refused,
-    /// Nothing within the timeout.
+    /// Nothing arrived within the timeout.
     Silence,
 }

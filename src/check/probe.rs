@@ -1,7 +1,7 @@
 //! The list of all probes, with the names that scripts see.
 
 named! {
-    /// One aspect of a server's behaviour, in the order in which a check reports the aspects.
+    /// One aspect of a server's behaviour. The variants are in the order of the report.
     #[non_exhaustive]
     pub enum Probe {
         /// `tcp-ipv4`: the server answers over TCP on its IPv4 addresses.

@@ -6,15 +6,16 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// Time to wait after a reply for a second datagram or a reset, which must not come. The server sends either of them
-/// together with the reply or when the question arrives, so only the network delays them.
+/// Time to wait after a reply for a second datagram or a reset. A good server sends neither. A faulty server sends it
+/// with the reply or when the question arrives, so only the network delays it.
 pub(super) const FOLLOW_UP_TIME: Duration = Duration::from_millis(250);
 
-/// Waits until the socket is ready for `wanted`, or has an error or a hang-up. Returns false at the time `until`.
+/// Waits until the socket is ready for `wanted`, or reports an error or a hang-up. Returns false if neither happens by
+/// `until`.
 pub(super) fn ready(socket: BorrowedFd, wanted: PollFlags, until: Instant) -> io::Result<bool> {
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        // Rounded up: poll(2) counts milliseconds, and must not spin through the last one.
+        // Rounds up to a whole millisecond, the unit of poll(2). Otherwise the last millisecond would be a busy loop.
         let left = PollTimeout::try_from(left + Duration::from_micros(999));
         match poll(&mut [PollFd::new(socket, wanted)], left.unwrap_or(PollTimeout::MAX)) {
             Err(Errno::EINTR) => {}

@@ -109,7 +109,7 @@ impl Session<'_> {
         self.politely(peer, || stream::send_first(peer, opening, timeout))
     }
 
-    /// Sends a question, and sends it again after silence, because the network may lose a datagram.
+    /// Sends a question. After silence it sends the question again, because the network may lose a datagram.
     fn datagram(&self, udp: &Tried<SocketAddr>, question: &[u8]) -> Tried<Datagrams> {
         let peer = udp.clone()?;
         let timeout = self.options.timeout;

@@ -1,4 +1,4 @@
-//! Opens the TCP connections on which the client sends or half-closes before it reads.
+//! Opens TCP connections where the client sends or half-closes before it reads.
 //!
 //! A server resets the connection if it closes with unread input, or if input arrives after it has closed (RFC
 //! 1122, 4.2.2.13). The client may still read the reply and the end of stream before the reset arrives. With inetd
@@ -24,7 +24,7 @@ pub(super) enum Opening {
     HalfClose,
 }
 
-/// Maximum length of a reply in octets. The client has the same default.
+/// Maximum length of a reply in octets, equal to the default of the client.
 const MAX_REPLY_OCTETS: usize = 4096;
 
 /// Connects, performs `opening`, and reads to the end of stream.
@@ -50,8 +50,8 @@ fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Performs the client's first action. Ignores a reset here: octets received before it can still be read. The reads
-/// report the reset again, unless the write has already taken its error.
+/// Performs the client's first action and ignores a reset, because octets received before the reset can still be read.
+/// The later reads report the reset again, unless the write has already consumed the error.
 fn open(stream: &mut TcpStream, opening: Opening) -> io::Result<()> {
     let done = match opening {
         Opening::Crlf => stream.write_all(b"\r\n"),
@@ -88,12 +88,12 @@ fn read(
             return Err(ErrorKind::TimedOut.into());
         }
     }
-    // A connection with both directions closed cannot be reset.
+    // A connection whose both directions are closed cannot be reset.
     let reset = opening != Opening::HalfClose && is_reset_after_the_end(stream)?;
     Ok(if reset { StreamEnd::Reset } else { StreamEnd::Clean })
 }
 
-/// Waits for an error or a hang-up on a connection whose own direction is still open. Either means a reset.
+/// Waits for an error or a hang-up while the client's direction is open. Either result means a reset.
 fn is_reset_after_the_end(stream: &TcpStream) -> io::Result<bool> {
     let hung_up = ready(stream.as_fd(), PollFlags::empty(), Instant::now() + FOLLOW_UP_TIME)?;
     Ok(hung_up || stream.take_error()?.is_some())

@@ -111,7 +111,8 @@ impl Client {
         Ok(self.exchange(addresses, transport, options, options.deadline()?)?.0)
     }
 
-    /// Returns the answer with its socket. The caller can inspect the socket and must close it.
+    /// Asks a server, and returns the answer together with its socket. The caller may inspect the
+    /// socket and must close it.
     pub(crate) fn exchange(
         &mut self,
         addresses: &[SocketAddr],
@@ -151,11 +152,11 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    /// A time longer than any step of these tests takes by chance.
+    /// Time that no step of these tests exceeds by chance.
     const LONG: Duration = Duration::from_millis(500);
 
-    /// Asks a TCP server that handles the connection with `treat`. Returns the answer and the local
-    /// time after it.
+    /// Asks a TCP server that passes its connection to `treat`. Returns the answer, and the local
+    /// time after the answer.
     fn ask_tcp(treat: impl FnOnce(TcpStream) + Send + 'static) -> (Answer, DateTime<Utc>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -166,7 +167,7 @@ mod tests {
         (answer, now)
     }
 
-    /// Waits for octets from the client, which sends none.
+    /// Waits until the client closes. The client sends no octets.
     fn pause(mut stream: &TcpStream) {
         stream.set_read_timeout(Some(LONG)).expect("set");
         let error = stream.read(&mut [0]).expect_err("the client listens");
@@ -221,7 +222,8 @@ mod tests {
         assert!(ago < LONG / 2, "{ago:?} ago");
     }
 
-    /// Starts a server that resets its only connection without sending, while the client waits.
+    /// Starts a server that sends nothing. While the client waits for the reply, the server resets
+    /// its only connection.
     fn resets() -> (SocketAddr, thread::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -306,7 +308,7 @@ mod tests {
             assert_eq!(ask(), lost, "the same client");
             server.send_to(b"noon\r\n", lost).expect("sent");
         });
-        // The first wait is a third of the timeout.
+        // With one retry, the first wait is one third of the timeout and the second is two thirds.
         let options = Options { timeout: 3 * LONG, retries: 1, ..Options::default() };
         let answer = ask(&address.into(), Transport::Udp, &options).expect("answered");
         let now = Clock::System.now().expect("a date");

@@ -35,8 +35,8 @@ options! {
 }
 
 impl Default for Options {
-    /// Returns port 13, both families, 5 seconds, 2 retries, 4096 octets, and a pause before
-    /// a public address is asked again.
+    /// Returns the defaults: port 13, both families, 5 seconds, 2 retries, and 4096 octets. Before
+    /// a public address is asked again, the client pauses.
     fn default() -> Self {
         Self {
             family: Family::Any,
@@ -50,7 +50,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the moment at which an exchange that begins now must end.
+    /// Returns the latest end of an exchange that begins now.
     ///
     /// # Errors
     /// [`AskError::NoTime`]: the timeout is zero.
@@ -60,8 +60,7 @@ impl Options {
     }
 }
 
-/// One year. A longer timeout makes no difference, and adding it to the current time might
-/// overflow.
+/// Maximum timeout, one year. Adding a longer timeout to the current time might overflow.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
 /// The rule that keeps two questions to a public address 4 seconds apart, as NIST asks of all users

@@ -1,5 +1,5 @@
-//! Keeps two questions to a public server 4 seconds apart: the decision, made without sockets, and
-//! the wait that follows.
+//! Keeps two questions to a public server 4 seconds apart. The decision uses no sockets, and the wait follows the
+//! decision.
 
 use super::{AskError, Options, Pace};
 use crate::udp::client::Retries;
@@ -32,16 +32,15 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Returns an address that must not be asked without a pause, if there is one. Every address
-/// counts, because it is not known in advance which one will answer.
+/// Returns a public address that these options must not ask in a tight loop, if there is one. All addresses are
+/// checked, because any of them may answer.
 pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
     let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
     public.next().filter(|_| options.pace != Pace::Off)
 }
 
-/// Returns one form for all addresses of the same interface. An IPv6 address that means an IPv4
-/// address becomes that IPv4 address. Such addresses are mapped (RFC 4291, 2.5.5.2) or have the
-/// well-known prefix of a translator (RFC 6052).
+/// Returns the same form for all addresses of one interface: an IPv6 address that contains an IPv4 address becomes
+/// IPv4. Such IPv6 addresses are mapped (RFC 4291, 2.5.5.2) or have the well-known prefix of a translator (RFC 6052).
 pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => match v6.segments() {
@@ -54,7 +53,7 @@ pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Returns the rules for retries with these options.
+/// Returns the retry rules that follow from these options.
 pub(super) fn retries(options: &Options) -> Retries {
     let min_interval = if options.pace == Pace::Off { |_| Duration::ZERO } else { min_interval };
     Retries { max: options.retries, min_interval }
@@ -65,17 +64,18 @@ fn min_interval(address: IpAddr) -> Duration {
     if is_public(address) { MIN_INTERVAL } else { Duration::ZERO }
 }
 
-/// Waits until all `addresses` may be asked. Returns the time waited.
+/// Waits until every one of `addresses` may be asked. Returns the length of the wait.
 ///
 /// # Errors
 /// [`AskError::TooSoon`]: an address was asked too recently, and the pace is to refuse.
 pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duration, AskError> {
     if !addresses.iter().any(|address| is_public(address.ip())) {
-        return Ok(Duration::ZERO); // no lock for loopback, which programs ask in tight loops
+        // Loopback is never limited, and programs ask it in tight loops, so no lock is taken.
+        return Ok(Duration::ZERO);
     }
     let started = Instant::now();
     let mut waited = Duration::ZERO;
-    // Checked again after each pause, because another thread may have asked meanwhile.
+    // Checks again after each pause, because another thread may have asked an address during the pause.
     while pace != Pace::Off
         && let Some((address, retry_after)) = asked().longest_pause(addresses, Instant::now())
     {
@@ -94,32 +94,32 @@ pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duratio
 
 /// Records the end of an exchange in which these addresses were asked.
 pub(crate) fn note_asked(peers: &[SocketAddr]) {
-    // Loopback needs no lock: programs ask it in tight loops.
+    // Loopback addresses are not recorded, and programs ask them in tight loops, so no lock is taken.
     if peers.iter().any(|peer| is_public(peer.ip())) {
         asked().note(peers, Instant::now());
     }
 }
 
-/// The public addresses that this process has asked. A loop around [`ask`](super::ask) must wait as
-/// `query` does.
+/// The public addresses that this process has asked. The list is global, so a loop that calls [`ask`](super::ask) waits
+/// as `query` does.
 static ASKED: Mutex<Asked> = Mutex::new(Asked(Vec::new()));
 
 fn asked() -> MutexGuard<'static, Asked> {
-    // A panic in another thread cannot leave a half-written list of times.
+    // A panic in another thread cannot leave the list half-written, so a poisoned lock is harmless.
     ASKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The time at which the last exchange with each public address ended. The port does not count,
-/// because the rule is per server.
+/// The end of the last exchange with each public address. The port is ignored, because the rule applies to the whole
+/// server.
 ///
-/// The end of the exchange counts, because the answer proves that the question had arrived. The
-/// next question then arrives at least 4 seconds later, whatever the network delays are.
+/// The interval counts from the end of the exchange, because the answer proves that the question had arrived. So the
+/// next question arrives at least 4 seconds later, whatever the network delays are.
 #[derive(Debug)]
 struct Asked(Vec<(IpAddr, Instant)>);
 
 impl Asked {
-    /// Returns the address with the longest remaining pause, and that pause. `None` if all may be
-    /// asked now.
+    /// Returns the address with the longest remaining pause, and the length of that pause. Returns `None` if all
+    /// addresses may be asked now.
     fn longest_pause(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Duration)> {
         let wanted = |ip: &IpAddr| addresses.iter().any(|it| canonical_ip(it.ip()) == *ip);
         let known = self.0.iter().filter(|(ip, _)| wanted(ip));
@@ -136,7 +136,7 @@ impl Asked {
     }
 }
 
-/// Records that this address was asked this long ago.
+/// Records that this address was asked at the time `ago` before now.
 #[cfg(test)]
 pub(super) fn note_asked_before(peer: SocketAddr, ago: Duration) {
     asked().note(&[peer], Instant::now().checked_sub(ago).expect("the host is up for longer"));
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_pace_decides_whether_an_early_question_is_refused() {
-        // A documentation address that no other test uses, because the process remembers it.
+        // Uses a documentation address that no other test uses, because the process remembers each address.
         let peer = addresses(&["203.0.113.77"]);
         assert_eq!(await_turn(&peer, Pace::Refuse).expect("never asked"), Duration::ZERO);
         note_asked(&peer);

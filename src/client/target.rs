@@ -87,14 +87,14 @@ impl Target {
         Ok(addresses)
     }
 
-    /// Resolves the name in another thread, because getaddrinfo(3) has no timeout. The thread is
-    /// abandoned at the deadline.
+    /// Resolves the name in another thread, because getaddrinfo(3) has no timeout. At the deadline
+    /// the caller stops waiting for the thread.
     fn look_up(&self, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, AskError> {
         let (sender, receiver) = mpsc::channel();
         let host = self.host.clone();
         let resolving = thread::Builder::new().name("resolver".into()).spawn(move || {
             let resolved = (host.as_str(), port).to_socket_addrs();
-            // After the deadline there is no receiver.
+            // After the deadline the receiver is gone, so sending fails.
             let _ = sender.send(resolved.map(Vec::from_iter));
         });
         let resolved = resolving.and_then(|_| {
@@ -160,8 +160,8 @@ fn is_same_address(one: SocketAddr, other: SocketAddr) -> bool {
             && canonical_ip(one.ip()) == canonical_ip(other.ip())
 }
 
-/// Whether only inet_aton(3) reads the host as an address: all parts are numbers, but the host is
-/// not an address of four decimal parts.
+/// Whether only inet_aton(3) reads the host as an address. All parts of such a host are numbers,
+/// but the host does not have the form of four decimal parts.
 fn is_number(host: &str) -> bool {
     let decimal = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
     let hexadecimal = |part: &str| {
@@ -182,7 +182,7 @@ fn split(text: &str) -> Result<(&str, Option<&str>), TargetError> {
         };
     }
     match text.split_once(':') {
-        // More than one colon means an IPv6 address without brackets, and so without a port.
+        // Several colons mean an IPv6 address without brackets, which cannot have a port.
         Some((_, rest)) if rest.contains(':') => Ok((text, None)),
         Some((host, port)) => Ok((host, Some(port))),
         None => Ok((text, None)),

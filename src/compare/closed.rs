@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Time to wait for a reaction. Loopback reacts within microseconds or never.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The reactions of a port on which no service listens.
+/// The reactions of a port without a listening service.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ClosedPort {
@@ -18,13 +18,13 @@ pub struct ClosedPort {
     pub address: SocketAddr,
     /// Reaction over TCP.
     pub tcp: NoListener,
-    /// Reaction to a connected UDP socket, as the client of this suite uses it.
+    /// Reaction to a connected UDP socket. The client of this suite uses such a socket.
     pub udp_connected: NoListener,
     /// Reaction to an unconnected UDP socket.
     pub udp_unconnected: NoListener,
 }
 
-/// The reaction of a closed port, as the client sees it.
+/// The reaction of a closed port, from the client's point of view.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NoListener {
@@ -35,17 +35,18 @@ pub enum NoListener {
     },
     /// No reaction.
     Silence {
-        /// Time that the client waited.
+        /// Time that the client waited for a reaction.
         waited: Duration,
     },
-    /// Another error, or an answer.
+    /// The system reported another error, or the port answered.
     Other {
         /// The system's error, or an error that reports an answer.
         cause: io::Error,
     },
 }
 
-/// Asks a loopback port of the family of `like` that is closed on both transports.
+/// Asks a closed port and records its reaction. The port is on the loopback address in the family of `like`, and is
+/// closed on both transports.
 pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Result<ClosedPort> {
     let loopback: IpAddr = match like.ip().to_canonical() {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -67,8 +68,8 @@ pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Resu
     })
 }
 
-/// Returns a port that is free on both transports, with a TCP socket that reserves the port. The socket is bound but
-/// does not listen, so the kernel still answers a SYN with a reset.
+/// Returns a port that is free on both transports, and a TCP socket that reserves it. The socket is bound but does not
+/// listen, so the kernel still answers a SYN with a reset.
 pub(crate) fn closed_port(loopback: IpAddr) -> io::Result<(SocketAddr, Socket)> {
     let mut taken = ErrorKind::AddrInUse.into();
     for _ in 0..16 {
@@ -96,7 +97,7 @@ fn of_answer(asked: Result<Answer, AskError>, elapsed: Duration) -> NoListener {
     }
 }
 
-/// Sends a question from an unconnected socket, to which the kernel reports no ICMP error.
+/// Sends a question from an unconnected socket. The kernel reports no ICMP error to such a socket.
 fn ask_unconnected(address: SocketAddr) -> io::Result<NoListener> {
     let socket = UdpSocket::bind(SocketAddr::new(address.ip(), 0))?;
     socket.set_read_timeout(Some(SILENCE_TIMEOUT))?;

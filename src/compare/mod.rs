@@ -37,7 +37,7 @@ options! {
 }
 
 impl Default for CompareOptions {
-    /// 200 exchanges, each with a timeout of 2 seconds and without retries.
+    /// Returns the default: 200 exchanges with a timeout of 2 seconds each and no retries.
     fn default() -> Self {
         let ask = Options { timeout: Duration::from_secs(2), retries: 0, ..Options::default() };
         Self { count: 200, ask }
@@ -50,7 +50,7 @@ impl Default for CompareOptions {
 pub struct Comparison {
     /// The host that was asked.
     pub target: Target,
-    /// Whether the comparison started a local server. It has stopped that server again.
+    /// Whether the comparison started a local server. The comparison has already stopped that server.
     pub local_server: bool,
     /// Requested number of exchanges over each transport for the latencies.
     pub count: u32,
@@ -68,16 +68,17 @@ pub struct Comparison {
 pub struct Side {
     /// The first answer.
     pub answer: Answer,
-    /// The client's most frequent sequence of system calls. Sequences differ: a client that must wait for the reply
-    /// makes one more call.
+    /// The client's most frequent sequence of system calls. Sequences differ, because a client that must wait for the
+    /// reply makes one more call.
     pub calls: Calls,
     /// Packets and octets before, during and after the exchange.
     pub phases: Phases,
     /// State that the exchange leaves in a kernel.
     pub leftover: Leftover,
-    /// Times from opening the socket to closing it.
+    /// Durations of the exchanges, from opening the socket to closing it.
     pub latencies: Latencies,
-    /// Number of exchanges without an answer. After [`MAX_FAILURES`] of them in a row, the comparison asks no more.
+    /// Number of exchanges without an answer. After [`MAX_FAILURES`] such exchanges in a row, the comparison stops
+    /// asking.
     pub failures: u32,
 }
 
@@ -99,7 +100,7 @@ pub enum CompareError {
         "cannot compare on {target}: {address} is public, and questions to it must be 4 s apart"
     )]
     Public {
-        /// The host.
+        /// The requested host.
         target: Target,
         /// The first public address of the host.
         address: IpAddr,
@@ -110,7 +111,7 @@ pub enum CompareError {
     /// The host answers over neither transport.
     #[error("{target} answers over neither transport")]
     NoAnswer {
-        /// The host.
+        /// The requested host.
         target: Target,
         /// The error over TCP.
         tcp: Box<AskError>,
@@ -173,7 +174,7 @@ fn compare_on(
     Ok(Comparison { target, local_server: false, count: options.count, tcp, udp, closed })
 }
 
-/// Runs the first exchange over a transport, then the probes of the address that answered.
+/// Runs the first exchange over a transport. Then probes the address that answered.
 fn first_exchange(
     client: &mut Client,
     addresses: &[SocketAddr],
@@ -186,7 +187,8 @@ fn first_exchange(
     Ok(Side { answer, calls, phases, leftover, latencies: Latencies::default(), failures: 0 })
 }
 
-/// Runs the exchanges for the latencies. The transports take turns, so that other load of the machine affects both.
+/// Runs the exchanges that measure the latencies. The transports alternate, so that other load of the machine affects
+/// both.
 fn measure_latencies(
     client: &mut Client,
     tcp: &mut Result<Side, AskError>,
@@ -213,7 +215,7 @@ fn measure_latencies(
     }
 }
 
-/// Latencies, failures and system calls of the exchanges over one transport.
+/// Latencies, failures and system calls of all exchanges over one transport.
 #[derive(Default)]
 struct Tally {
     latencies: Vec<Duration>,
@@ -223,7 +225,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Asks the peer of `answer` again over the same transport, and records the result.
+    /// Asks the peer of `answer` once more over the same transport, and records the result.
     fn add_exchange(&mut self, client: &mut Client, answer: &Answer, options: &Options) {
         let started = Instant::now();
         if let Ok(answer) = client.ask_addresses(&[answer.peer], answer.transport, options) {
@@ -237,7 +239,8 @@ impl Tally {
     }
 }
 
-/// Returns the configuration of the local server: both transports on the loopback addresses of the wanted families.
+/// Returns the configuration of the local server. It serves both transports on the loopback addresses of the requested
+/// families.
 fn local_config(options: &CompareOptions) -> Config {
     let candidates: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let addresses = candidates.map(|ip| SocketAddr::new(ip, 0)).into_iter();
@@ -256,7 +259,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = socket.local_addr().expect("bound");
         let server = thread::spawn(move || {
-            // Answers the first question and drops the second, which is that of the first probe.
+            // The server answers the first question and ignores the second, which the first probe sends.
             for number in 0.. {
                 let (length, peer) = socket.recv_from(&mut [0; 8]).expect("readable");
                 if length > 0 {

@@ -1,9 +1,9 @@
-//! Counts the packets of an exchange, and finds the state that the exchange leaves in a kernel. Numbers that the system
-//! does not report are derived from the protocols, and marked as derived.
+//! Counts the packets of an exchange, and finds the connection state that remains in a kernel. Numbers that the system
+//! does not report are derived from the protocols and marked as derived.
 //!
 //! The kernel counts the packets of the whole network namespace, not of one socket. So a probe observes several
-//! exchanges and takes the smallest count that some of them share: other traffic can only add packets. If both ends are
-//! on this host, the kernel counts each packet once when it is sent.
+//! exchanges and uses the smallest count that at least [`MIN_AGREEING`] exchanges share. This works because other
+//! traffic can only add packets. If both ends are on this host, each packet counts once, when it is sent.
 
 use super::MAX_FAILURES;
 use crate::client::{Answer, AskError, Client, Options};
@@ -16,16 +16,16 @@ use std::time::Duration;
 
 /// Number of exchanges that a probe observes.
 const PROBES: usize = 16;
-/// Minimum number of exchanges with the same count, for the count to be measured.
+/// Minimum number of exchanges with the same count. With fewer, the count is derived instead of measured.
 const MIN_AGREEING: usize = 3;
-/// Timeout of a connection to this host. A firewall may drop the SYN.
+/// Timeout of a connection to this host, needed because a firewall may drop the SYN.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 named! {
     /// The source of a number.
     #[non_exhaustive]
     pub enum Provenance {
-        /// Derived from the protocols: what Linux would send for a reply of this length.
+        /// Derived from the protocols: the numbers that Linux would send for a reply of this length.
         Derived = "derived",
         /// Measured with the kernel's counters.
         Measured = "measured",
@@ -40,7 +40,7 @@ pub struct Phase {
     pub packets: u64,
     /// Number of octets, IP headers included.
     pub octets: u64,
-    /// Whether both numbers are measured or derived.
+    /// Source of both numbers: measured or derived.
     pub provenance: Provenance,
 }
 
@@ -48,13 +48,13 @@ pub struct Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phases {
-    /// From the beginning until the client is connected.
+    /// Traffic from the beginning until the client is connected.
     pub before: Phase,
-    /// From the connection until the client has the whole reply.
+    /// Traffic between the connection and the end of the reply.
     pub exchange: Phase,
-    /// From the whole reply until the client has closed.
+    /// Traffic after the whole reply until the client has closed the socket.
     pub after: Phase,
-    /// All phases together. The total may be measured although a single phase is derived.
+    /// Sum of all phases. The sum may be measured although a single phase is derived.
     pub total: Phase,
 }
 
@@ -68,14 +68,15 @@ named! {
         TimeWaitAtClient = "time-wait at client",
         /// A connection in TIME-WAIT at the server, which closed first.
         TimeWaitAtServer = "time-wait at server",
-        /// No state on this host. The server is on another host, which has the connection if it closed first.
+        /// No state on this host. The server is on another host, which keeps the connection in TIME-WAIT if it closed
+        /// first.
         NotHere = "nothing on this host",
         /// Unknown: this system does not list its connections, or the list has no such connection.
         Unknown = "unknown",
     }
 }
 
-/// Traffic of one exchange until the reply was received, and until the socket was closed.
+/// Traffic of one exchange: until the reply was received, and until the socket was closed.
 #[derive(Clone, Copy, Debug)]
 struct Counted {
     replied: Traffic,
@@ -109,8 +110,8 @@ pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> 
     (measure(&connecting, &counted, derive(answer)), leftover)
 }
 
-/// Counts the packets of connecting to the peer's address. Over TCP, connects to a local listener that never accepts,
-/// because the peer might answer before the counters are read.
+/// Counts the packets of connecting to the peer's address. Over TCP it connects to a local listener that never accepts.
+/// The peer itself might answer before the counters are read.
 fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
     let mut address = peer;
     address.set_port(0);
@@ -205,7 +206,7 @@ fn derive(answer: &Answer) -> Phases {
         }
         Transport::Tcp => {
             let (syn, segment) = (ip + 20 + 20, ip + 20 + 12);
-            let lines = reply.div_ceil(1500 - segment).max(1); // over Ethernet
+            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments that the reply needs on Ethernet
             Phases {
                 before: phase(3, syn + syn + segment),
                 exchange: phase(lines, lines * segment + reply),
@@ -220,7 +221,7 @@ fn derive(answer: &Answer) -> Phases {
 #[derive(Clone, Copy, Debug)]
 struct Ends {
     client: SocketAddr,
-    /// The address that the kernel connected to: for 0.0.0.0 it is 127.0.0.1.
+    /// Address of the server in the kernel's list. For a target of 0.0.0.0, it is 127.0.0.1.
     server: SocketAddr,
 }
 
@@ -233,7 +234,7 @@ impl Ends {
     }
 }
 
-/// Finds the end of the connection that this host lists in TIME-WAIT.
+/// Finds which end of the connection this host lists in TIME-WAIT.
 fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     let Some(waiting) = sys::time_waits() else { return Leftover::Unknown };
     let remembered =
@@ -246,7 +247,7 @@ fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     }
 }
 
-/// Whether the address belongs to this host: then a socket can be bound to it.
+/// Whether the address belongs to this host. If it does, a socket can be bound to it.
 fn is_this_host(peer: SocketAddr) -> bool {
     let mut address = peer;
     address.set_port(0);
@@ -311,7 +312,8 @@ mod tests {
     fn connecting_takes_a_handshake_over_tcp() {
         let peer = SocketAddr::from(([127, 0, 0, 1], 9));
         let counted = connecting(peer, Transport::Tcp);
-        // A system without counters gives no counts. Other tests send packets too, so only the minimum is certain.
+        // A system without counters gives no counts. Other tests send packets at the same time, so only the minimum is
+        // certain.
         assert_eq!(counted.is_empty(), sys::traffic(peer.ip()).is_none());
         assert!(counted.iter().all(|it| it.packets >= 3), "{counted:?}");
     }

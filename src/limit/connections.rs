@@ -1,4 +1,4 @@
-//! Limits on open connections: of each source, and of all sources.
+//! Limits on open connections, for each source and for all sources.
 
 use super::{Limits, Scope, Source};
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct ConnectionLimit {
     limits: Limits,
-    /// Number of workers that count here.
+    /// Number of workers that share this count.
     workers: usize,
     open: Mutex<Open>,
 }
@@ -20,17 +20,17 @@ struct Open {
     total: u32,
 }
 
-/// Room that the limits leave for more connections.
+/// Number of further connections that the limits allow, as a rough level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Plenty,
-    /// Less than half of a limit is left. Other workers must learn soon which connections have
-    /// ended.
+    /// Less than half of a limit is left. Each worker must now notice soon which of its connections
+    /// have ended.
     Little,
 }
 
-/// Maximum number of sources for which memory is reserved at the start. More sources take memory as
-/// they come.
+/// Maximum number of sources with memory reserved at the start. Memory for any further source is
+/// allocated when the source appears.
 const RESERVED_SOURCES: u32 = 1 << 16;
 
 impl ConnectionLimit {
@@ -43,7 +43,8 @@ impl ConnectionLimit {
         }
     }
 
-    /// Counts one more connection of this client's source. Returns an error if a limit forbids it.
+    /// Counts one more connection for this client's source. Returns an error if a limit forbids the
+    /// connection.
     pub(crate) fn enter(&self, peer: SocketAddr) -> Result<Room, Scope> {
         let Some(source) = self.limits.source(peer) else { return Ok(Room::Plenty) };
         let mut open = self.open();
@@ -61,7 +62,7 @@ impl ConnectionLimit {
         Ok(if is_little && self.workers > 1 { Room::Little } else { Room::Plenty })
     }
 
-    /// Counts one connection less of this client's source.
+    /// Counts one connection less for this client's source.
     pub(crate) fn release(&self, peer: SocketAddr) {
         let Some(source) = self.limits.source(peer) else { return };
         let mut open = self.open();

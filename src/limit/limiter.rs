@@ -14,8 +14,7 @@ pub(crate) struct Limiter {
     start: Instant,
     source_interval: Option<TokenInterval>,
     total_interval: Option<TokenInterval>,
-    /// Time at which the bucket of all sources together is full again, in nanoseconds since the
-    /// start.
+    /// Time when the bucket of all sources together is full again, in nanoseconds since the start.
     total: AtomicU64,
     sources: Buckets,
 }
@@ -28,17 +27,17 @@ impl Limiter {
         Self { limits, start, source_interval, total_interval, total, sources }
     }
 
-    /// Takes a token of the source and one of the total for a datagram from this address. A
-    /// datagram without a token of its source takes none of the total. So one source cannot lock
-    /// out the others.
+    /// Takes a token of the source and a token of the total for a datagram from this address. A
+    /// datagram without a token of its source takes no token of the total. So one source cannot
+    /// exhaust the limit of the others.
     pub(crate) fn take(&self, peer: SocketAddr, now: Instant) -> Result<(), Scope> {
         let Some(source) = self.limits.source(peer) else { return Ok(()) };
-        // Times start at 1, because 0 marks a free entry of the table.
+        // Times start at 1, because 0 marks a free entry in the table.
         let now = nanoseconds(now.saturating_duration_since(self.start)).saturating_add(1);
         self.sources.with_full_time(source, |full| {
             let after = spend(self.source_interval, *full, now).ok_or(Scope::Source)?;
             let total = |full| spend(self.total_interval, full, now);
-            let relaxed = Ordering::Relaxed; // no other data depends on this number
+            let relaxed = Ordering::Relaxed; // Relaxed suffices, because no other data depends on this number.
             self.total.fetch_update(relaxed, relaxed, total).map_err(|_| Scope::Total)?;
             *full = after;
             Ok(())
@@ -46,17 +45,17 @@ impl Limiter {
     }
 }
 
-/// [`Rate`] expressed in nanoseconds.
+/// A [`Rate`] converted to nanoseconds.
 #[derive(Clone, Copy, Debug)]
 struct TokenInterval {
-    /// Time until one token returns.
+    /// Time until one token is added.
     token: u64,
-    /// Time until an empty bucket is full.
+    /// Time until an empty bucket is full again.
     depth: u64,
 }
 
 impl TokenInterval {
-    /// Converts a rate; `None` means no limit.
+    /// Converts a rate. Returns `None` for a rate without a limit.
     fn of(rate: Rate) -> Option<Self> {
         let second = nanoseconds(Duration::from_secs(1));
         let token = second.checked_div(rate.per_second.into())?;
@@ -64,9 +63,9 @@ impl TokenInterval {
     }
 }
 
-/// Takes a token now from a bucket that is full at the time `full`. Returns the new time at which
-/// the bucket is full, or `None` if the bucket is empty. This is the generic cell rate algorithm
-/// (ITU-T I.371, "virtual scheduling").
+/// Takes a token at the time `now` from a bucket that would be full at the time `full`. Returns the
+/// new time when the bucket is full, or `None` if the bucket is empty. This is the generic cell
+/// rate algorithm (ITU-T I.371, "virtual scheduling").
 fn spend(interval: Option<TokenInterval>, full: u64, now: u64) -> Option<u64> {
     let Some(TokenInterval { token, depth }) = interval else { return Some(full) };
     let after = full.max(now).saturating_add(token);
@@ -77,12 +76,13 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Buckets of the sources, as far as the table has room. A bucket is stored as the time at which it
+/// Table of the sources' token buckets, with a fixed size. An entry stores the time when the bucket
 /// is full again. A full bucket needs no entry.
 ///
 /// Each source maps to one set of [`ENTRIES_PER_SET`] entries. A new source replaces the entry
-/// whose bucket is full first, which loses least. So time and memory are constant whatever clients
-/// send. The hash has a secret key, so that no client can choose which source it replaces.
+/// whose bucket will be full first, because that entry loses least. So time and memory are
+/// constant, whatever clients send. The hash has a secret key, so no client can choose which source
+/// it replaces.
 #[derive(Debug)]
 struct Buckets {
     /// Parts of the table, each with its own lock, so that workers rarely wait for each other.
@@ -90,24 +90,24 @@ struct Buckets {
     hash: RandomState,
 }
 
-/// Sets of entries. Plain numbers come zeroed from the kernel, which assigns no memory to untouched
-/// pages.
+/// Sets of entries, stored as plain numbers. The kernel provides them as zeros and assigns no
+/// memory to untouched pages.
 #[derive(Debug)]
 struct Part {
     entries: Vec<Entry>,
-    /// Index of the first set, chosen so that each set is one cache line. With thousands of
-    /// sources, fetching that line is the cost of a lookup.
+    /// Index of the first set. It is chosen so that each set is exactly one cache line. With
+    /// thousands of sources, fetching that line is the main cost of a lookup.
     first: usize,
 }
 
-/// Entry: the hash of a source, and the time at which its bucket is full, in nanoseconds; time 0
-/// marks a free entry. The hash is as good as the source: two sources with the same hash would
-/// share a bucket, and no client can find such a source.
+/// Entry of the table: the hash of a source, and the time when its bucket is full, in nanoseconds.
+/// The time 0 marks a free entry. The hash represents the source. Two sources with the same hash
+/// would share a bucket, but no client can find such a source.
 type Entry = [u64; 2];
 const ENTRIES_PER_SET: usize = 4;
 const SETS: usize = 1 << 14;
-/// Number of parts. A part of 128 KiB is large enough for malloc(3) to get it from the kernel
-/// directly.
+/// Number of parts. Each part has 128 KiB, which is large enough for malloc(3) to get it directly
+/// from the kernel.
 const PARTS: usize = 8;
 
 impl Buckets {
@@ -116,7 +116,7 @@ impl Buckets {
         Self { parts: std::array::from_fn(part), hash: RandomState::new() }
     }
 
-    /// Calls `spend` with the time at which the bucket of a source is full. `spend` may change that
+    /// Calls `change` with the time when the bucket of a source is full. `change` may modify that
     /// time.
     fn with_full_time<T>(&self, source: Source, change: impl FnOnce(&mut u64) -> T) -> T {
         let hash = self.hash.hash_one(source);
@@ -140,8 +140,7 @@ impl Part {
     }
 }
 
-/// Returns the time at which the bucket of a source is full. A source without an entry takes one
-/// first.
+/// Returns the time when the bucket of a source is full. A source without an entry first gets one.
 fn full_time_of(set: &mut [Entry], hash: u64) -> &mut u64 {
     let known = |[source, full]: &Entry| *full != 0 && *source == hash;
     let index = set.iter().position(known).unwrap_or_else(|| {
@@ -179,7 +178,7 @@ mod tests {
         }
     }
 
-    /// Returns the number of answered datagrams out of `tries` sent at one moment.
+    /// Sends `tries` datagrams at one moment, and returns the number of answered datagrams.
     fn taken(limiter: &Limiter, address: &str, now: Instant, tries: usize) -> usize {
         (0..tries).filter(|_| limiter.take(ip(address), now).is_ok()).count()
     }
@@ -199,7 +198,7 @@ mod tests {
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1000), 5);
         assert_eq!(taken(&limiter, "192.0.2.2", start, 3), 3);
         assert_eq!(limiter.take(ip("192.0.2.3"), start), Err(Scope::Total));
-        // The limit of all sources takes no token of this source either.
+        // A datagram that the total limit refuses takes no token of its source either.
         assert_eq!(taken(&limiter, "192.0.2.3", start + SECOND, 9), 5);
     }
 
@@ -240,7 +239,7 @@ mod tests {
     fn a_full_table_forgets_the_source_that_loses_least() {
         let (limiter, start) = limiter(1, 1000, 0);
         assert_eq!(taken(&limiter, "192.0.2.1", start, 2000), 1000);
-        // More sources than the table has entries, one datagram each.
+        // There are more sources than entries in the table, and each sends one datagram.
         for number in 0..200_000u32 {
             let [a, b, c, d] = number.to_be_bytes();
             let _ = limiter.take(([a.wrapping_add(10), b, c, d], 40_000).into(), start);

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// Socket that this server did not open, but serves on.
+/// Socket that another program opened and that this server serves on.
 ///
 /// ```
 /// use daytime::server::{Inherited, ListenError};
@@ -27,7 +27,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Inherited {
     pub(crate) socket: OwnedFd,
-    /// Descriptor number at which the socket was passed.
+    /// Number of the socket's descriptor.
     pub(crate) number: i32,
     /// Name that the supervisor gave to the socket.
     pub(crate) name: Option<String>,
@@ -63,8 +63,8 @@ pub(crate) fn descriptor(number: i32, name: Option<&str>) -> String {
     format!("descriptor {number}{name}")
 }
 
-/// Configures an inherited socket as [`Listen`](super::Listen) does, except for options that the
-/// opener chose.
+/// Configures an inherited socket as [`Listen`](super::Listen) does. Options that only the program
+/// that opened the socket can choose stay unchanged.
 pub(crate) fn open_inherited(
     inherited: Inherited,
     write_deadline: Duration,
@@ -106,19 +106,19 @@ fn configure(
     Ok(())
 }
 
-/// Kind of a socket on which the server can serve.
+/// Kind of a socket that the server can serve on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Listening TCP socket.
     Listener,
-    /// One TCP connection, as inetd hands it to a `stream nowait` service.
+    /// One TCP connection. inetd passes such a socket to a `stream nowait` service.
     Connection,
     /// Bound UDP socket.
     Datagrams,
 }
 
-/// Returns the kind and the address of a socket. The error describes a descriptor that cannot be
-/// served.
+/// Returns the kind and the address of a socket. If the server cannot serve on the descriptor, the
+/// error describes it.
 fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String> {
     let Ok(local) = socket.local_addr() else { return Err(no_socket(number)) };
     let kind = socket.r#type().map_err(|error| format!("a socket without a type: {error}"))?;
@@ -144,7 +144,7 @@ fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String>
     }
 }
 
-/// Describes a descriptor that is not a socket, or is a socket of an unknown family.
+/// Describes a descriptor that is not a socket, or that is a socket of an unknown family.
 pub(crate) fn no_socket(number: i32) -> String {
     match sys::descriptor_path(number) {
         Some(path) if path.starts_with("socket:") => "a socket of an unknown family".to_owned(),
@@ -208,7 +208,7 @@ mod tests {
         let opened = service(TcpListener::bind("127.0.0.1:0").expect("loopback"));
         let names: Vec<&str> = opened.bound.settings.iter().map(|setting| setting.name).collect();
         assert_eq!(names, ["SO_REUSEADDR", "TCP_USER_TIMEOUT", "SO_RCVBUF", "SO_SNDBUF"]);
-        // The server chooses the write deadline itself.
+        // The server sets the write deadline even on an inherited socket.
         let asked = opened.bound.settings.iter().filter(|setting| setting.asked.is_some());
         assert!(asked.map(|setting| setting.name).eq(["TCP_USER_TIMEOUT"]));
     }

@@ -16,12 +16,13 @@ pub enum ListenError {
         transport: Transport,
         /// Requested address.
         address: SocketAddr,
-        /// Kind of the failure, on which a caller can act.
+        /// Kind of the failure. The caller can choose its reaction by this kind.
         why: Unavailable,
         /// Error of the system.
         source: io::Error,
     },
-    /// The address is multicast or broadcast: many hosts have it, so no reply can leave from it.
+    /// The address is multicast or broadcast. Many hosts share such an address, so it cannot be the
+    /// source of a reply.
     #[error("cannot listen on {transport} {address}: it is a multicast or broadcast address")]
     NotUnicast {
         /// Requested transport.
@@ -79,7 +80,7 @@ pub enum Unavailable {
     NotPermitted,
     /// No interface of this host has the address (`EADDRNOTAVAIL`).
     NotThisHost,
-    /// Another reason, which the source names.
+    /// Any other reason; the `source` of the error names it.
     Other,
 }
 
@@ -98,7 +99,7 @@ impl Unavailable {
     }
 }
 
-/// Whether every host with the address family has this address.
+/// Whether the address exists on every host that supports its address family.
 fn belongs_everywhere(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified()
 }

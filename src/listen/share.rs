@@ -1,23 +1,23 @@
-//! Sockets of several workers on the same port: `SO_REUSEPORT` (socket(7)).
+//! Lets several workers have sockets on the same port: `SO_REUSEPORT` (socket(7)).
 
 use super::{Listen, ListenError, Opened};
 use crate::sys;
 use std::num::NonZeroUsize;
 
-/// Place of a socket among the sockets on its port.
+/// Position of a socket among all sockets on its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// The only socket on its port.
     Only,
-    /// Socket of the first worker. It is bound before `SO_REUSEPORT` is set, so that a port of
-    /// another process is refused. Then it shares the port.
+    /// Socket of the first worker. It is bound before `SO_REUSEPORT` is set, so binding fails if
+    /// another process uses the port. After that, the socket shares its port.
     First,
     /// Socket of another worker.
     Further,
 }
 
 impl Listen {
-    /// Returns the number of workers that can have sockets of their own, at most `workers`.
+    /// Returns the number of workers that can have their own sockets, at most `workers`.
     pub(super) fn sharing(&self, workers: NonZeroUsize) -> NonZeroUsize {
         if workers.get() == 1 {
             return workers;
@@ -35,8 +35,8 @@ impl Listen {
         workers
     }
 
-    /// Returns the sockets of each worker: those of the first, and as many on the same ports for
-    /// each other worker.
+    /// Returns the sockets of each worker. The first worker keeps the given sockets. Every other
+    /// worker gets the same number of new sockets on the same ports.
     pub(super) fn open_further(
         &self,
         first: Vec<Opened>,
@@ -80,7 +80,8 @@ mod tests {
             assert_eq!(opened[1][0].bound.address, address);
             let mut clients = Vec::new();
             let mut came = [false; 2];
-            // The probability to fail by chance is 2^-63.
+            // The loop ends when both workers have had a client. It fails by chance with a
+            // probability of 2^-63.
             while clients.len() < 64 && came != [true; 2] {
                 clients.push(client(transport, address));
                 for (came, sockets) in came.iter_mut().zip(&opened) {
@@ -91,7 +92,7 @@ mod tests {
         }
     }
 
-    /// Client that has connected, or has sent a datagram.
+    /// Connects a TCP client, or sends a datagram from a UDP client.
     fn client(transport: Transport, address: SocketAddr) -> Client {
         match transport {
             Transport::Tcp => Client::Tcp(TcpStream::connect(address).expect("connected")),

@@ -1,4 +1,4 @@
-//! Log lines about single clients (`-v`, `-vv`), and the limit on their number.
+//! Log lines about single clients (`-v`, `-vv`), with a limit on the number of lines.
 
 use super::{Event, Kind};
 use log::{Level, log, log_enabled};
@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Maximum number of lines per [`LOG_PERIOD`], for all workers together, so that no flood fills the
-/// log.
+/// Maximum number of lines per [`LOG_PERIOD`] for all workers together. The limit keeps a flood of
+/// clients from filling the log.
 const MAX_LINES: u32 = 10;
 const LOG_PERIOD: Duration = Duration::from_secs(1);
 
@@ -24,13 +24,14 @@ struct Period {
 }
 
 impl ClientLog {
-    /// Whether lines about clients are logged (`-v`). One check for a batch of clients costs almost
-    /// nothing.
+    /// Whether lines about clients are logged (`-v`). One call of this function suffices for a
+    /// batch of clients, so it costs almost nothing.
     pub(crate) fn is_on() -> bool {
         log_enabled!(Level::Debug)
     }
 
-    /// Logs an event of a client. Returns false if this period already has its maximum of lines.
+    /// Logs an event of a client. Returns false if this period has already reached its maximum
+    /// number of lines.
     pub(super) fn line(&self, event: Event, peer: SocketAddr) -> bool {
         let level = level(event);
         if !log_enabled!(level) {
@@ -46,8 +47,8 @@ impl ClientLog {
         admitted
     }
 
-    /// Logs the number of lines left out, once their period is over. Returns when to call again, if
-    /// the period is not over.
+    /// Logs the number of omitted lines once their period is over. Returns the time of the next
+    /// call if the period is not over yet.
     pub(crate) fn report_left_out(&self, now: Instant) -> Option<Instant> {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(period.start_next(now));
@@ -55,7 +56,8 @@ impl ClientLog {
         end.filter(|_| period.left_out > 0)
     }
 
-    /// Logs the number of lines left out at once, because no period follows.
+    /// Logs the number of omitted lines at once. Call this at the end, because no further period
+    /// reports the number.
     pub(crate) fn finish(&self) {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(mem::take(&mut *period).left_out);
@@ -63,8 +65,8 @@ impl ClientLog {
 }
 
 impl Period {
-    /// Begins a new period if the last one is over. Returns the number of lines that the last one
-    /// left out.
+    /// Begins a new period if the last one is over. Returns the number of lines that were omitted
+    /// in the last period.
     fn start_next(&mut self, now: Instant) -> u64 {
         if self.began.is_some_and(|began| now < began + LOG_PERIOD) {
             return 0;
@@ -90,7 +92,8 @@ fn report(left_out: u64) {
     }
 }
 
-/// Returns the log level of an event. The begin and the clean end of a connection are details.
+/// Returns the log level of an event. The start and the clean end of a connection have the level of
+/// details.
 fn level(event: Event) -> Level {
     match event {
         Event::TcpAccepted | Event::TcpClosedByPeer => Level::Trace,

@@ -1,4 +1,4 @@
-//! Counters of one worker. Only that worker writes, so no lock is needed and no count is lost.
+//! Counters of one worker. Only that worker changes them, so they need no lock and lose no count.
 
 use super::client_log::ClientLog;
 use super::{Event, Example};
@@ -10,24 +10,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counters of one worker.
 ///
-/// The alignment keeps the counters of two workers out of the same cache line, and out of
-/// neighbouring lines that are fetched in pairs.
+/// The alignment keeps the counters of two workers in different cache lines. It also separates
+/// neighbouring lines, which processors fetch in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Counters {
     events: [[AtomicU64; 2]; Event::ALL.len()],
     open: [AtomicU64; 2],
-    /// Number of events that have a notice. A cheap check for new ones.
+    /// Number of counted events that may need a notice. Comparing this number shows cheaply whether
+    /// new ones have happened.
     troubles: AtomicU64,
-    /// Example of each event: the first event since the last notice about it.
+    /// For each event, the first example since the last notice about that event.
     examples: [ExampleSlot; Event::ALL.len()],
     log: Arc<ClientLog>,
 }
 
-/// Slot that holds one example until a notice takes it.
+/// Slot that holds one example until a notice uses it.
 #[derive(Debug, Default)]
 struct ExampleSlot {
-    /// Whether the slot is full. Then later events need not take the lock.
+    /// Whether the slot is full. If it is, later events do not need the lock.
     is_full: AtomicBool,
     example: Mutex<Example>,
 }
@@ -40,7 +41,7 @@ impl ExampleSlot {
         }
     }
 
-    /// Takes the example, if there is one. The next event then fills the slot again.
+    /// Removes and returns the example, if there is one. The next event then fills the slot again.
     fn take(&self) -> Option<Example> {
         let is_full = self.is_full.load(Ordering::Acquire);
         let example = is_full.then(|| *self.example.lock().unwrap_or_else(PoisonError::into_inner));
@@ -60,7 +61,8 @@ impl Counters {
         }
     }
 
-    /// Counts an event of a client. Keeps it as the example for a notice, and logs it at `-v`.
+    /// Counts an event of a client. Keeps the client as the example for a notice, and logs the
+    /// event at `-v`.
     pub(crate) fn add_of(&self, event: Event, peer: SocketAddr) {
         self.add(event, IpVersion::of(peer.ip()));
         if event.notice().is_some() {
@@ -86,11 +88,13 @@ impl Counters {
         }
     }
 
-    /// Logs an event of a client, unless the period already has its maximum of lines.
+    /// Logs an event of a client, unless this period has already reached its maximum number of
+    /// lines.
     #[cold]
     pub(crate) fn log_client(&self, event: Event, peer: SocketAddr) {
         if !self.log.line(event, peer) {
-            grow(&self.troubles, 1); // so that the worker logs the number of lines left out
+            // This makes the worker check for notices, which also log the number of omitted lines.
+            grow(&self.troubles, 1);
         }
     }
 
@@ -132,7 +136,7 @@ impl Counters {
     }
 }
 
-/// Adds to a counter without an atomic read-modify-write, because only one worker writes.
+/// Increases a counter. No atomic read-modify-write is needed, because only one worker writes.
 fn grow(counter: &AtomicU64, times: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(times), Ordering::Relaxed);
 }

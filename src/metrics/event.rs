@@ -1,9 +1,9 @@
-//! Events that are counted, one table row each.
+//! Events that the server counts, one table row per event.
 
 use crate::transport::Transport;
 
-/// Declares [`Event`] from a table: the transport, kind and reason of each event, and its notice if
-/// it has one.
+/// Declares [`Event`] from a table. Each row holds the transport, kind and reason of an event, and
+/// the text of its notice if it has one.
 macro_rules! events {
     ($(
         $(#[$about:meta])*
@@ -26,7 +26,7 @@ macro_rules! events {
         }
 
         impl Event {
-            /// Returns the transport on which the event happens.
+            /// Returns the transport of the event.
             #[must_use]
             pub fn transport(self) -> Transport {
                 match self {
@@ -40,7 +40,7 @@ macro_rules! events {
                 }
             }
 
-            /// Returns the label of the reason; empty if the kind says everything.
+            /// Returns the label of the reason; empty if the kind of event needs no reason.
             pub(crate) fn reason(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!($($reason)?),)*
@@ -74,7 +74,7 @@ events! {
         "given up: the client did not take the reply in time";
     /// The server gave up a connection: the client sent more octets than the limit.
     TcpOctetLimit: Tcp Ended "octet-limit", "closed: the client sent too many octets (--drain-octets)";
-    /// The server gave up a connection to free a descriptor for a new one.
+    /// The server gave up a connection to free a descriptor for a new connection.
     TcpMadeRoom: Tcp Ended "made-room", "closed to make room: no descriptor left (ulimit -n)";
     /// The server answered a connection and closed it at once: its source has reached the limit of
     /// open connections.
@@ -102,31 +102,34 @@ events! {
     UdpReceived: Udp Arrival;
     /// The server answered a datagram.
     UdpAnswered: Udp Exchange;
-    /// Ignored: from port 0, which no client uses.
+    /// The server ignored a datagram from port 0, which no client uses.
     UdpPortZero: Udp Ignored "port-zero", "ignored: from port 0";
-    /// Ignored: from a port below 1024, so likely from a service.
+    /// The server ignored a datagram from a port below 1024. A service has probably sent it.
     UdpPortPrivileged: Udp Ignored "port-privileged", "ignored: from a port below 1024";
-    /// Ignored: from port 2049, which NFS servers use.
+    /// The server ignored a datagram from port 2049, which NFS servers use.
     UdpPortNfs: Udp Ignored "port-nfs", "ignored: from port 2049";
-    /// Ignored: from a port of this service itself.
+    /// The server ignored a datagram from a port number of this service.
     UdpPortOwn: Udp Ignored "port-own", "ignored: from the port of this service";
-    /// Ignored: from an address that no single host has (unspecified, 0/8, multicast, broadcast).
+    /// The server ignored a datagram from an address that no single host has (unspecified, 0/8,
+    /// multicast, broadcast).
     UdpSourceNoHost: Udp Ignored "source-no-host",
         "ignored: from an address that no single host has";
-    /// Ignored: from a loopback address, but not received over loopback.
+    /// The server ignored a datagram from a loopback address that did not arrive over loopback.
     UdpSourceLoopback: Udp Ignored "source-loopback",
         "ignored: loopback source, not received over loopback";
-    /// Ignored: sent to a broadcast or multicast address.
+    /// The server ignored a datagram that was sent to a broadcast or multicast address.
     UdpSentToMany: Udp Ignored "sent-to-many", "ignored: sent to a broadcast or multicast address";
-    /// Ignored: shorter than the reply, while the options forbid amplification.
+    /// The server ignored a datagram that is shorter than the reply, while the options forbid
+    /// amplification.
     UdpTooShort: Udp Ignored "too-short", "ignored: shorter than the reply";
-    /// Ignored: its content is itself a Daytime reply, so another service may have sent it.
+    /// The server ignored a datagram because its content is itself a Daytime reply, so another
+    /// service may have sent it.
     UdpContentIsReply: Udp Ignored "reply", "ignored: its content is a Daytime reply";
-    /// Ignored: its source has reached its rate limit.
+    /// The server ignored a datagram because its source has reached its rate limit.
     UdpSourceLimit: Udp Ignored "source-limit", "ignored: too many datagrams from one source";
-    /// Ignored: all sources together have reached their rate limit.
+    /// The server ignored a datagram because all sources together have reached their rate limit.
     UdpTotalLimit: Udp Ignored "total-limit", "ignored: too many datagrams in total";
-    /// Ignored: the server has no valid time.
+    /// The server ignored a datagram because the server has no valid time.
     UdpNoTime: Udp Ignored "no-time",
         "not answered: no valid time; the clock is unsynchronised or its year out of range";
     /// A reply was lost: no memory (`ENOBUFS`, `ENOMEM`), or the send buffer is full.

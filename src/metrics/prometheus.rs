@@ -1,15 +1,15 @@
 //! The counters in the text format of Prometheus, version 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 //!
-//! All names and labels are fixed words of this suite, so nothing needs escaping. All values are
-//! whole numbers.
+//! All names and labels are fixed words of this suite, so none needs escaping. All values are whole
+//! numbers.
 
 use super::{Event, Kind, Metrics};
 use crate::transport::{IpVersion, Transport};
 use std::fmt::{Display, Write};
 
-/// Families of counters: the kind of event, the name and explanation of the family, and the label
-/// that holds the reason.
+/// Families of counters. Each row holds the kind of event, the name and the explanation of the
+/// family, and the name of the label for the reason.
 const FAMILIES: &[(Kind, &str, &str, &str)] = &[
     (Kind::Arrival, "daytime_arrivals_total", "Connections accepted and datagrams received.", ""),
     (
@@ -73,7 +73,7 @@ pub(crate) fn family(page: &mut String, name: &str, kind: &str, about: &str) {
     let _ = writeln!(page, "# HELP {name} {about}\n# TYPE {name} {kind}");
 }
 
-/// Writes a gauge without labels. A gauge of unknown value is left out, as Prometheus recommends.
+/// Writes a gauge without labels. Omits a gauge whose value is unknown, as Prometheus recommends.
 pub(crate) fn gauge(page: &mut String, name: &str, about: &str, value: Option<impl Display>) {
     if let Some(value) = value {
         family(page, name, "gauge", about);

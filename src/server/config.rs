@@ -28,7 +28,7 @@ options! {
     /// ```
     #[derive(Clone, Debug)]
     pub struct Config {
-        /// Addresses to serve. Every port 0 becomes the same free port, on all addresses and
+        /// Addresses to serve. All ports 0 become the same free port, on all addresses and
         /// transports.
         pub addresses: Vec<SocketAddr>,
         /// Transports to serve at each address.
@@ -49,18 +49,18 @@ options! {
         pub limits: Limits,
         /// Options of the guard, which decides whether a datagram is answered.
         pub guard: GuardOptions,
-        /// Whether to answer only while the kernel reports a synchronised clock. Otherwise TCP
-        /// connections close without a reply, and datagrams get no answer. RFC 868 asks the same of
-        /// a server that does not know the time.
+        /// Whether to answer only while the kernel reports a synchronised clock. Otherwise the
+        /// server closes TCP connections without a reply and ignores datagrams. RFC 868 asks for
+        /// the same behaviour of a server that does not know the time.
         pub require_sync: bool,
-        /// When the server ends without a request to stop.
+        /// Condition for the server to end without a request to stop.
         pub until: Until,
     }
 }
 
 impl Default for Config {
-    /// Returns the default: both transports on port 13 of both loopback addresses, RFC 867's first
-    /// syntax, UTC.
+    /// Returns the default: both transports on port 13 of both loopback addresses, the syntax of
+    /// RFC 867's first example, and UTC.
     fn default() -> Self {
         Self {
             addresses: Self::loopback(PORT),
@@ -100,8 +100,8 @@ impl Config {
     }
 }
 
-/// Number of workers of a [`Server`](super::Server). The kernel distributes clients among the
-/// workers by address and port. All workers share the limits, the counters and the request to stop.
+/// Number of workers of a [`Server`](super::Server). The kernel distributes clients to the workers
+/// by address and port. All workers share the limits, the counters and the request to stop.
 ///
 /// The server has one worker if its sockets cannot be shared: [`Listen::reuse_port`] is off, the
 /// sockets are inherited, or the system does not distribute clients.
@@ -121,7 +121,7 @@ pub enum Workers {
 }
 
 impl Default for Workers {
-    /// Returns one worker.
+    /// Returns the default: one worker.
     fn default() -> Self {
         Self::Exactly(NonZeroUsize::MIN)
     }
@@ -136,18 +136,19 @@ impl Workers {
     }
 }
 
-/// When a [`Server`](super::Server) ends without a request to stop. A server that has only
-/// connections (see [`Server::adopt`](super::Server::adopt)) ends with the last one.
+/// Condition for a [`Server`](super::Server) to end without a request to stop. A server that has
+/// only inherited connections (see [`Server::adopt`](super::Server::adopt)) ends when its last
+/// connection ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Until {
     /// Runs until a request to stop.
     #[default]
     Stopped,
-    /// Ends when no client has come for this time and no connection is open. Requires a single
-    /// worker.
+    /// Ends when no client has arrived for this time and no connection is open. This requires a
+    /// single worker.
     Idle(Duration),
-    /// Ends once the server has answered everything that waits at the start and no connection is
-    /// open.
+    /// Ends when the server has answered all clients that were queued at the start and no
+    /// connection is open.
     Answered,
 }

@@ -1,10 +1,11 @@
-//! Confinement: what a server gives up once its sockets are open. It gives up its user, its
-//! privileges, access to files, and system calls.
+//! Confinement: after its sockets are open, a server gives up rights that it no longer needs. These
+//! are the rights of its user, its privileges, access to files, and system calls.
 //!
-//! The order matters. The process changes user and groups first, while it still may. Capabilities,
-//! no-new-privileges and Landlock apply to the calling thread and to threads it starts later. So
-//! [`Confinement::begin`] sets them before any other thread starts. seccomp comes last
-//! ([`PartlyConfined::finish`]) and applies to every thread: it forbids new threads.
+//! The order matters. The process changes user and groups first, while it still has the right to do
+//! so. Capabilities, no-new-privileges and Landlock apply only to the calling thread and to threads
+//! that it starts later. So [`Confinement::begin`] sets them before any other thread starts.
+//! seccomp comes last ([`PartlyConfined::finish`]), applies to every thread and forbids new
+//! threads.
 
 use super::Server;
 use crate::sys;
@@ -14,17 +15,19 @@ use std::fmt;
 use std::io;
 
 named! {
-    /// How much of the sandbox must be in force: no capabilities, no new privileges, Landlock,
-    /// seccomp.
+    /// Level of the sandbox: which of its four layers must be in force. The layers are no
+    /// capabilities, no new privileges, Landlock and seccomp.
     #[non_exhaustive]
     #[derive(Default)]
     pub enum Sandbox {
-        /// No layer of the sandbox.
+        /// Applies no layer of the sandbox.
         Off = "off",
-        /// Every layer that this system supports. [`Confined::missing`] lists the others.
+        /// Applies every layer that this system supports. [`Confined::missing`] lists the other
+        /// layers.
         #[default]
         On = "on",
-        /// Every layer. A missing layer is the error [`ConfineError::Incomplete`].
+        /// Applies every layer. If a layer is missing, the result is the error
+        /// [`ConfineError::Incomplete`].
         Require = "require",
     }
 }
@@ -35,12 +38,13 @@ named! {
     pub enum Layer {
         /// Every set of capabilities is empty (capabilities(7)).
         Capabilities = "no capabilities",
-        /// Programs that the process starts get no additional rights (prctl(2),
+        /// A program that the process starts gets no more rights than the process (prctl(2),
         /// `PR_SET_NO_NEW_PRIVS`).
         NoNewPrivileges = "no new privileges",
-        /// No access to files, and every other restriction that the kernel's landlock(7) supports.
+        /// The process has no access to files. Every other restriction that the kernel's
+        /// landlock(7) supports also applies.
         Landlock = "landlock",
-        /// Only the system calls that the service makes (seccomp(2)).
+        /// The process may make only the system calls that the service needs (seccomp(2)).
         Seccomp = "seccomp",
     }
 }
@@ -67,7 +71,7 @@ pub enum ConfineError {
         /// Number of the user.
         user: u32,
     },
-    /// The user or group is root: becoming it gives up nothing.
+    /// The user or group is root. Changing to root would give up no right.
     #[error("cannot change to {name:?}, which is root")]
     Root {
         /// Name of the user or group.
@@ -87,17 +91,18 @@ pub enum ConfineError {
     Become {
         /// User and group that the process was to become.
         identity: Identity,
-        /// Name of the system call.
+        /// Name of the system call that failed.
         call: &'static str,
         /// Error of the system.
         source: io::Error,
     },
-    /// The process kept a part of its former identity, or can get a part back.
+    /// After the change, the process still has a part of its former identity, or can get a part
+    /// back.
     #[error("cannot become {identity} for good: {left}")]
     WayBack {
         /// User and group that the process was to become.
         identity: Identity,
-        /// What the process kept of its former identity, or can get back.
+        /// Description of the part that the process kept or can get back.
         left: String,
     },
     /// A layer is missing, and [`Sandbox::Require`] requires all layers.
@@ -157,8 +162,8 @@ impl Identity {
         }
     }
 
-    /// Changes the process to this identity, and proves that the change is permanent. Returns
-    /// whether the process had this identity before.
+    /// Changes the process to this identity, and checks that it cannot change back. Returns whether
+    /// the process already had this identity.
     fn assume(self) -> Result<bool, ConfineError> {
         let failed = |call| move |source| ConfineError::Become { identity: self, call, source };
         let before = sys::credentials().map_err(failed("getresuid"))?;
@@ -181,15 +186,16 @@ impl Identity {
                 return way_back(format!("the process can join group {group} again"));
             }
         }
-        // Check the credentials last: this also finds an identity that one of the attempts above
-        // changed.
+        // Check the credentials last. This check also notices if one of the attempts above has
+        // changed the identity.
         match self.left_of(&sys::credentials().map_err(failed("getresuid"))?) {
             Some(what) => way_back(what),
             None => Ok(already),
         }
     }
 
-    /// Returns the first part of `now` that differs from this identity.
+    /// Describes the first part of `now` that differs from this identity; `None` if no part
+    /// differs.
     fn left_of(self, now: &Credentials) -> Option<String> {
         if now.users != [self.user; 3] {
             return Some(format!("its user ids are {:?}", now.users));
@@ -203,7 +209,7 @@ impl Identity {
     }
 }
 
-/// Returns the ids that the process must not be able to get back: its former ids and root.
+/// Returns the ids that the process must not be able to get back: its former ids, and root's.
 fn ids_to_try<'a>(new: u32, before: impl IntoIterator<Item = &'a u32>) -> BTreeSet<u32> {
     before.into_iter().copied().chain([0]).filter(|id| *id != new).collect()
 }
@@ -236,7 +242,7 @@ options! {
 impl Confinement {
     /// Applies the first part: user, capabilities, no-new-privileges and Landlock. Call this after
     /// all files and sockets are open, and before this thread starts other threads. The
-    /// restrictions apply to this thread and to threads it starts later.
+    /// restrictions apply to this thread and to threads that it starts later.
     ///
     /// # Errors
     /// [`ConfineError`]. The process may already have given up some rights, so it should end.
@@ -249,7 +255,8 @@ impl Confinement {
             ..Confined::default()
         };
         if self.sandbox != Sandbox::Off {
-            let whole = |()| String::new(); // these two layers have no detail
+            // These two layers are all or nothing, so their extent needs no text.
+            let whole = |()| String::new();
             let mut note = |layer, done| confined.note(self.sandbox, layer, done);
             let text = |error: io::Error| error.to_string();
             note(Layer::Capabilities, sys::drop_capabilities().map(whole).map_err(text))?;
@@ -260,7 +267,7 @@ impl Confinement {
     }
 }
 
-/// Confined server without seccomp yet: the process can still start threads.
+/// Server that is confined except for seccomp, so the process can still start threads.
 #[derive(Debug)]
 #[must_use = "seccomp comes with `finish`"]
 pub struct PartlyConfined {
@@ -276,9 +283,9 @@ impl PartlyConfined {
         &self.confined
     }
 
-    /// Lets the process keep reading symbolic links (`readlink(2)`): `/etc/localtime` is a link
-    /// whose target names the zone of this host. Code in the process can then find out which paths
-    /// exist and where links lead. It cannot read files.
+    /// Allows the process to keep reading symbolic links (`readlink(2)`). It needs this because
+    /// `/etc/localtime` is a link whose target names the zone of this host. Code in the process can
+    /// then find out which paths exist and where links lead, but it cannot read files.
     ///
     /// ```
     /// use daytime::server::{Confinement, Sandbox};
@@ -321,17 +328,19 @@ impl PartlyConfined {
 pub struct TriedLayer {
     /// Layer of the sandbox.
     pub layer: Layer,
-    /// Extent of the layer in force, which may be empty, or the reason why it is not in force.
+    /// Extent of the layer if it is in force; may be empty. Otherwise the reason why it is not in
+    /// force.
     pub detail: String,
 }
 
-/// Report of a confinement. `Display` lists the layers in force.
+/// Result of a confinement: the identity of the process and the layers in force. `Display` lists
+/// these layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Confined {
-    /// User and group of the process, if the configuration asked for any.
+    /// User and group of the process; `None` if the configuration asked for no change.
     pub identity: Option<Identity>,
-    /// Whether the process had this user and group before, so nothing changed.
+    /// Whether the process already had this user and group, so that nothing changed.
     pub already: bool,
     /// Whether the process runs as root.
     pub is_root: bool,

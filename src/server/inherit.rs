@@ -1,5 +1,5 @@
-//! Finds inherited sockets: those that systemd passes through `LISTEN_FDS` (`sd_listen_fds(3)`), or
-//! descriptor 0, which inetd passes.
+//! Finds inherited sockets. systemd passes sockets through `LISTEN_FDS` (`sd_listen_fds(3)`), and
+//! inetd passes a socket as descriptor 0.
 
 use crate::listen::{Inherited, ListenError, descriptor, no_socket};
 use listenfd::ListenFd;
@@ -11,12 +11,12 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 /// First descriptor that a supervisor passes (`SD_LISTEN_FDS_START`).
 const FIRST_DESCRIPTOR: RawFd = 3;
 
-/// Maximum number of sockets in `LISTEN_FDS`. A larger number is a mistake, and would take memory.
+/// Maximum number of sockets in `LISTEN_FDS`. A larger number is a mistake and would waste memory.
 const MAX_SOCKETS: usize = 1024;
 
-/// Families and types to try, in turn, until the descriptor matches. Sockets other than TCP and UDP
-/// are taken too, so that an error message can describe them. The crate listenfd counts IPv6 as
-/// `AF_INET`.
+/// Families and types to try in turn until one matches the descriptor. The list includes sockets
+/// that are neither TCP nor UDP, so that an error message can describe them. The crate listenfd
+/// treats IPv6 as `AF_INET`.
 const KINDS: [(i32, i32); 6] = [
     (AF_INET, SOCK_STREAM),
     (AF_INET, SOCK_DGRAM),
@@ -56,16 +56,17 @@ impl Inherited {
             .collect()
     }
 
-    /// Returns the descriptor number after the sockets of
+    /// Returns the first descriptor number after the sockets of
     /// [`from_environment`](Self::from_environment).
     pub(crate) fn end_of_environment() -> Result<RawFd, ListenError> {
         Ok((FIRST_DESCRIPTOR..).nth(announced_here()?).unwrap_or(RawFd::MAX))
     }
 
-    /// Descriptor number after those of inetd, which passes descriptors 0, 1 and 2.
+    /// First descriptor number after those of inetd. inetd passes descriptors 0, 1 and 2.
     pub(crate) const END_OF_STANDARD: RawFd = FIRST_DESCRIPTOR;
 
-    /// Returns a duplicate of descriptor 0, where inetd puts the socket of a service (`inetd(8)`).
+    /// Returns a duplicate of descriptor 0, because inetd passes the socket of a service as
+    /// descriptor 0 (`inetd(8)`).
     ///
     /// ```
     /// use daytime::server::Inherited;
@@ -83,14 +84,15 @@ impl Inherited {
     }
 }
 
-/// Returns the number of sockets passed to this process.
+/// Returns the number of sockets that a supervisor passed to this process.
 fn announced_here() -> Result<usize, ListenError> {
     let variable = |name| env::var(name).ok();
     let (fds, pid) = (variable("LISTEN_FDS"), variable("LISTEN_PID"));
     announced(fds.as_deref(), pid.as_deref(), std::process::id())
 }
 
-/// Returns the number of sockets passed to the process with the id `this`.
+/// Returns the number of sockets that the variables `fds` and `pid` announce to the process with
+/// the id `this`.
 fn announced(fds: Option<&str>, pid: Option<&str>, this: u32) -> Result<usize, ListenError> {
     let Some(fds) = fds.filter(|_| pid.and_then(|pid| pid.parse().ok()) == Some(this)) else {
         return Ok(0);

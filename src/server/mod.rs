@@ -103,8 +103,7 @@ impl ServeError {
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    /// First worker. It reports to the supervisor, and runs in the thread that calls
-    /// [`Server::run`].
+    /// First worker. It reports to the supervisor and runs in the thread that called [`Server::run`].
     first: Worker,
     others: Threads,
     bound: Vec<Bound>,
@@ -133,11 +132,11 @@ impl Server {
         Self::new(opened, Vec::new(), config)
     }
 
-    /// Serves on sockets that another process opened. The configuration's addresses and transports
-    /// are ignored, and so is [`Listen`] except its `write_deadline`.
+    /// Serves on sockets that another process opened. Ignores the addresses and transports of the configuration, and
+    /// all of [`Listen`] except `write_deadline`.
     ///
-    /// Answers TCP connections among the sockets too. If all sockets are connections, the server
-    /// ends with the last one.
+    /// The sockets may include TCP connections, which the server answers. If all sockets are connections, the server
+    /// ends when the last one ends.
     ///
     /// # Errors
     /// [`ServeError::Listen`] with [`ListenError::NotServable`] for a descriptor that is not a TCP
@@ -159,7 +158,7 @@ impl Server {
         Self::new(vec![services], connections, config)
     }
 
-    /// Makes a server from the sockets of each worker. `services` holds at least one worker.
+    /// Makes a server from the sockets of each worker. `services` holds the sockets of at least one worker.
     fn new(
         services: Vec<Vec<Opened>>,
         connections: Vec<Opened>,
@@ -169,7 +168,7 @@ impl Server {
         let first = services.first().into_iter().flatten();
         let bound = first.chain(&connections).map(|opened| opened.bound.clone()).collect();
         let udp_descriptors = udp_descriptors(&services);
-        let syntax = mem::take(&mut config.syntax); // the workers need the rest
+        let syntax = mem::take(&mut config.syntax); // The workers still need the rest of the configuration.
         let responder = Responder::new(config.clock, syntax, config.zone, config.require_sync);
         let zone = responder.zone();
         let polls: Result<Vec<_>, _> = services.iter().map(|_| Poll::new()).collect();
@@ -198,7 +197,7 @@ impl Server {
         self
     }
 
-    /// Returns the sockets of the first worker, in the order of the configuration.
+    /// Returns the sockets of the first worker, in the order of the configured addresses.
     #[must_use]
     pub fn bound(&self) -> &[Bound] {
         &self.bound
@@ -221,7 +220,7 @@ impl Server {
         Shutdown { shared: Arc::clone(&self.shared) }
     }
 
-    /// Whether the server accepts connections, which need a free descriptor.
+    /// Whether the server has TCP listeners. Accepting a connection needs a free descriptor.
     pub(crate) fn accepts(&self) -> bool {
         self.first.accepts()
     }
@@ -232,9 +231,9 @@ impl Server {
         self.shared.workers()
     }
 
-    /// Starts the threads of all workers but the first. The threads wait for [`Server::run`], which
-    /// starts them if they are missing. Call this first if the process gives up the right to start
-    /// threads (`PartlyConfined::finish`).
+    /// Starts the threads of all workers except the first. The threads wait until [`Server::run`], which also starts
+    /// threads that are missing. Call this before the process gives up the right to start threads
+    /// (`PartlyConfined::finish`).
     ///
     /// ```
     /// use daytime::server::Workers;
@@ -252,10 +251,9 @@ impl Server {
         self.others.start().map_err(ServeError::Setup)
     }
 
-    /// Serves until [`Shutdown::stop`], or as long as [`Until`] says. At the end the server accepts
-    /// no more clients, answers those that have arrived, and gives open connections up to one
-    /// second to end. The server then closes the remaining connections and counts them as
-    /// [`Event::TcpDrainDeadline`].
+    /// Serves until [`Shutdown::stop`] or until the condition in [`Until`]. At the end the server accepts no more
+    /// clients and answers those that have arrived. It gives open connections up to one second to end. Then it closes
+    /// the remaining connections and counts them as [`Event::TcpDrainDeadline`].
     ///
     /// # Errors
     /// [`ServeError::Loop`] and [`ServeError::Died`].
@@ -273,8 +271,8 @@ impl Server {
     }
 }
 
-/// Checks the kernel's clock once at the start, so that an operator learns what the replies will
-/// lack.
+/// Checks the kernel's clock once at the start. So the operator sees early whether the replies will lack information
+/// about the clock.
 fn ask_kernel(clock: Clock, require_sync: bool) -> Result<(), ServeError> {
     match clock.health() {
         Ok(_) => Ok(()),
@@ -297,10 +295,9 @@ fn udp_descriptors(services: &[Vec<Opened>]) -> Option<RangeInclusive<RawFd>> {
     Some(*numbers.iter().min()?..=*numbers.iter().max()?)
 }
 
-/// Runs an event loop and turns a panic into an error. Otherwise a server could look alive and
-/// answer no client.
+/// Runs an event loop and turns a panic into an error. Otherwise a server could appear to run but answer no client.
 fn run_loop(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
-    // After a panic, no value that the loop worked on is used again.
+    // After a panic, no value that the loop has used is used again, so the unwind is safe.
     let ended = panic::catch_unwind(AssertUnwindSafe(run));
     ended.map_or_else(|reason| Err(ServeError::died(&*reason)), |it| it.map_err(ServeError::Loop))
 }

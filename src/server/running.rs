@@ -1,4 +1,4 @@
-//! Server in a thread of its own, and handles that stop a server.
+//! Server that runs in its own thread, and handles that stop a server.
 
 use super::shared::Shared;
 use super::threads::join;
@@ -35,7 +35,7 @@ impl Shutdown {
     }
 }
 
-/// [`Server`] that runs in a thread of its own ([`Server::spawn`]).
+/// [`Server`] that runs in its own thread ([`Server::spawn`]).
 ///
 /// Dropping a `Running` stops the server and waits for its end. Open connections get up to one
 /// second. The wait ends after [`Running::STOP_LIMIT`] at the latest.
@@ -53,12 +53,12 @@ pub struct Running {
     bound: Vec<Bound>,
     shutdown: Shutdown,
     thread: Option<JoinHandle<Result<(), ServeError>>>,
-    /// Channel that is disconnected when the thread ends.
+    /// Channel that the thread disconnects when it ends.
     ended: Mutex<Receiver<()>>,
 }
 
 impl Server {
-    /// Runs the server in a thread of its own, until the result is stopped or dropped.
+    /// Runs the server in its own thread until the returned value is stopped or dropped.
     ///
     /// ```
     /// use daytime::{Config, Event, Server, Transport};
@@ -91,17 +91,18 @@ impl Server {
 }
 
 impl Running {
-    /// Maximum time that stopping takes, whatever clients do.
+    /// Maximum time that stopping takes, whatever the clients do.
     pub const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-    /// Returns the sockets of the first worker, in the order of the configuration.
+    /// Returns the sockets of the first worker, in the order of the configured addresses.
     #[must_use]
     pub fn bound(&self) -> &[Bound] {
         &self.bound
     }
 
-    /// Returns the first address at which a client on this host reaches this transport; `None` if
-    /// the transport is not served. A wildcard address becomes the loopback address of its family.
+    /// Returns an address of this transport for clients on this host: that of the first socket.
+    /// Returns `None` if the transport is not served. A wildcard address becomes the loopback
+    /// address of its family.
     #[must_use]
     pub fn address(&self, transport: Transport) -> Option<SocketAddr> {
         let bound = self.bound.iter().find(|bound| bound.transport == transport)?;
@@ -119,8 +120,7 @@ impl Running {
         Arc::clone(&self.shutdown.shared.metrics)
     }
 
-    /// Whether the server still runs. A server can also end because of [`Until`](super::Until) or
-    /// an error.
+    /// Whether the server still runs. [`Until`](super::Until) or an error may have ended it.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
@@ -144,8 +144,8 @@ impl Running {
         self.thread.take().map_or(Ok(()), join)
     }
 
-    /// Stops the server and waits for its end: without delay if no connection is open, otherwise up
-    /// to one second.
+    /// Stops the server and waits until it has ended. This takes no time if no connection is open,
+    /// otherwise up to one second.
     ///
     /// # Errors
     /// The error that [`Server::run`] returned, or [`ServeError::StillRunning`].
@@ -168,7 +168,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.end(); // a caller that needs the error calls `stop`
+        let _ = self.end(); // The error is ignored here. A caller that needs it calls `stop`.
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Shared {
     start: Instant,
     stop: AtomicBool,
     workers: Vec<WorkerState>,
-    /// Interval at which each worker must show that it is alive; set by a supervisor's watchdog.
+    /// Interval for the signs of life of each worker. A supervisor's watchdog sets it.
     beat: OnceLock<Duration>,
     pub metrics: Arc<Metrics>,
     pub connection_limit: Arc<ConnectionLimit>,
@@ -26,17 +26,17 @@ pub(super) struct Shared {
     notices: Mutex<Notices>,
 }
 
-/// State of one worker that the other workers can see.
+/// State of one worker that other workers can see.
 #[derive(Debug)]
 struct WorkerState {
     waker: Waker,
     has_to_make_room: AtomicBool,
-    /// Time at which the worker's loop last began a round, in nanoseconds since the start.
+    /// Time when the worker's loop last began a round, in nanoseconds since the start.
     alive: AtomicU64,
 }
 
 impl Shared {
-    /// Makes the shared state, with a waker for each worker's poll.
+    /// Makes the shared state. Each worker's poll gets a waker.
     pub(super) fn new(polls: &[Poll], limits: Limits) -> io::Result<Self> {
         let state = |poll: &Poll| {
             let waker = Waker::new(poll.registry(), WAKE)?;
@@ -60,11 +60,11 @@ impl Shared {
         self.workers.len()
     }
 
-    /// Makes all workers finish. Returns whether this is the first request.
+    /// Asks all workers to finish. Returns whether this is the first request.
     pub(super) fn stop(&self) -> bool {
         let is_first = !self.stop.swap(true, Ordering::AcqRel);
         for worker in &self.workers {
-            // Waking fails only if the worker's loop has ended already.
+            // Waking fails only if the worker's loop has already ended, so the result is ignored.
             let _ = worker.waker.wake();
         }
         is_first
@@ -74,8 +74,8 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Makes each other worker close one connection. The worker `asking` has run out of descriptors
-    /// and has no connection to close.
+    /// Asks each other worker to close one connection. The worker `asking` has no descriptor left
+    /// and no connection to close.
     pub(super) fn ask_for_room(&self, asking: usize) {
         for (number, worker) in self.workers.iter().enumerate() {
             if number != asking {
@@ -85,18 +85,19 @@ impl Shared {
         }
     }
 
-    /// Returns true once after another worker asked for room.
+    /// Whether another worker has asked this worker to close a connection. Returns true once per
+    /// request.
     pub(super) fn has_to_make_room(&self, number: usize) -> bool {
         let asked = &self.workers[number].has_to_make_room;
         asked.load(Ordering::Relaxed) && asked.swap(false, Ordering::Relaxed)
     }
 
-    /// Makes every worker show at this interval that it is alive.
+    /// Makes every worker record a sign of life at this interval.
     pub(super) fn watch(&self, beat: Duration) {
-        let _ = self.beat.set(beat); // there is only one supervisor
+        let _ = self.beat.set(beat); // There is only one supervisor, so the value is not set yet.
     }
 
-    /// Records that a worker is alive. Returns when the worker must do so again, if a supervisor
+    /// Records that a worker is alive. Returns the time of its next sign of life if a supervisor
     /// watches.
     pub(super) fn note_alive(&self, number: usize, now: Instant) -> Option<Instant> {
         let beat = self.beat.get()?;
@@ -104,25 +105,25 @@ impl Shared {
         Some(now + *beat)
     }
 
-    /// Returns false if a worker has missed a beat.
+    /// Whether every worker has recorded its signs of life in time.
     pub(super) fn are_alive(&self, now: Instant) -> bool {
         let Some(beat) = self.beat.get() else { return true };
         let missed = self.nanoseconds(now.checked_sub(2 * *beat).unwrap_or(self.start));
         self.workers.iter().all(|worker| worker.alive.load(Ordering::Relaxed) >= missed)
     }
 
-    /// Logs the notices that are due. Returns when the next notice is due.
+    /// Logs the notices that are due. Returns the time of the next notice.
     pub(super) fn log_notices(&self, now: Instant) -> Option<Instant> {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).log_due(&self.metrics, now)
     }
 
-    /// Logs the remaining notices at once, because all workers have ended.
+    /// Logs all remaining notices. Call this after all workers have ended.
     pub(super) fn finish_notices(&self) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.finish(&self.metrics, Instant::now());
     }
 
-    /// Returns the nanoseconds since the start; 64 bits suffice for 584 years.
+    /// Returns the nanoseconds since the start. 64 bits suffice for 584 years.
     fn nanoseconds(&self, now: Instant) -> u64 {
         let since = now.saturating_duration_since(self.start);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)

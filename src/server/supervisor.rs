@@ -1,6 +1,6 @@
 //! Reports to the supervisor that the server is ready, alive or stopping (`sd_notify(3)`).
 //!
-//! The socket is opened once and kept, because the event loop may not open sockets.
+//! The socket is opened once and stays open, because a confined event loop may not open sockets.
 
 use crate::sys;
 use std::env;
@@ -10,12 +10,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-/// Time until the next attempt while the supervisor's queue is full.
+/// Time until the next attempt to send while the supervisor's queue is full.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Supervisor that started this process and listens on `$NOTIFY_SOCKET`.
 ///
-/// The service runs the same way if the supervisor does not listen.
+/// If the supervisor does not listen, the service runs without reporting.
 ///
 /// ```
 /// use daytime::server::Supervisor;
@@ -31,18 +31,18 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 pub struct Supervisor {
     /// Socket to the supervisor; `None` once the supervisor has gone.
     socket: Option<UnixDatagram>,
-    /// Half of the time that the watchdog allows between two signs of life.
+    /// Interval between two signs of life: half of the time that the watchdog allows.
     pub(super) beat: Option<Duration>,
-    /// Message for which the supervisor's queue had no room.
+    /// Message that was not sent because the supervisor's queue was full.
     unsent: Option<String>,
-    /// Time of the next action of [`Supervisor::tick`].
+    /// Time when [`Supervisor::tick`] must act next.
     pub(super) due: Option<Instant>,
 }
 
 impl Supervisor {
-    /// Returns the supervisor that `NOTIFY_SOCKET` names, with its watchdog if there is one
-    /// (`WATCHDOG_USEC`, `WATCHDOG_PID`; `sd_watchdog_enabled(3)`). Returns `None` without a
-    /// supervisor. Logs a warning if the supervisor cannot be reached.
+    /// Returns the supervisor that `NOTIFY_SOCKET` names, or `None` without a supervisor. Includes
+    /// the supervisor's watchdog if there is one (`WATCHDOG_USEC`, `WATCHDOG_PID`;
+    /// `sd_watchdog_enabled(3)`). Logs a warning if the supervisor cannot be reached.
     #[must_use]
     pub fn from_environment() -> Option<Self> {
         let place = env::var_os("NOTIFY_SOCKET").filter(|place| !place.is_empty())?;
@@ -59,7 +59,7 @@ impl Supervisor {
         }
     }
 
-    /// Reports that the sockets are bound and the loop begins.
+    /// Reports that the sockets are bound and that the event loop begins.
     pub(super) fn ready(&mut self, status: &str) {
         self.due = self.beat.map(|beat| Instant::now() + beat);
         self.send(format!("READY=1\nSTATUS={status}\n"));
@@ -71,8 +71,8 @@ impl Supervisor {
         self.send(format!("STOPPING=1\nSTATUS={status}\n"));
     }
 
-    /// Sends the sign of life if it is due and all workers are alive. The first worker's loop calls
-    /// this in every round.
+    /// Sends a sign of life if one is due and all workers are alive. The event loop of the first
+    /// worker calls this in every round.
     pub(super) fn tick(&mut self, now: Instant, alive: impl FnOnce() -> bool) {
         if self.due.is_none_or(|due| now < due) {
             return;
@@ -109,14 +109,15 @@ impl Supervisor {
     }
 }
 
-/// Returns half of the time that the watchdog allows, if it watches the process with the id `this`.
+/// Returns half of the time that the watchdog allows; `None` if it does not watch the process with
+/// the id `this`.
 fn beat(usec: Option<&str>, pid: Option<&str>, this: u32) -> Option<Duration> {
     let watches = pid.is_none_or(|pid| pid.parse() == Ok(this));
     let allowed = usec?.parse().ok().filter(|usec| watches && *usec > 0);
     allowed.map(|usec| Duration::from_micros(usec) / 2)
 }
 
-/// Connects to a path, or, after an @, to an abstract name (unix(7)).
+/// Connects to a path, or to an abstract name (unix(7)) if `place` begins with an @.
 fn connect(place: &OsStr) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     match place.as_bytes() {

@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
-/// Workers without a thread yet, and threads that wait or run.
+/// Workers that have no thread yet, and the threads that wait or run.
 #[derive(Debug)]
 pub(super) struct Threads {
     workers: Vec<Worker>,
@@ -16,8 +16,8 @@ pub(super) struct Threads {
 
 #[derive(Debug)]
 struct Started {
-    /// Channel to the thread. A message lets the worker run. If the channel is dropped first, the
-    /// thread ends without running the worker.
+    /// Channel to the thread. A message makes the thread run its worker. If the channel is dropped
+    /// without a message, the thread ends without running the worker.
     go: Sender<()>,
     thread: JoinHandle<Result<(), ServeError>>,
 }
@@ -27,7 +27,7 @@ impl Threads {
         Self { workers, started: Vec::new() }
     }
 
-    /// Starts the threads, which then wait for [`go`](Self::go).
+    /// Starts the threads. Each thread then waits for [`go`](Self::go).
     pub(super) fn start(&mut self) -> io::Result<()> {
         for mut worker in mem::take(&mut self.workers) {
             let (go, started) = mpsc::channel();
@@ -42,11 +42,12 @@ impl Threads {
     /// Lets the waiting threads run.
     pub(super) fn go(&self) {
         for started in &self.started {
-            let _ = started.go.send(()); // the thread waits, so it receives this
+            // The thread still waits for this message, so sending succeeds.
+            let _ = started.go.send(());
         }
     }
 
-    /// Waits until all threads have ended. Returns the first failure, if any.
+    /// Waits until all threads have ended. Returns the first failure, if there is one.
     pub(super) fn join(mut self) -> Result<(), ServeError> {
         let started = mem::take(&mut self.started).into_iter();
         let ended: Vec<_> = started.map(|started| join(started.thread)).collect();
@@ -59,7 +60,7 @@ pub(super) fn join(thread: JoinHandle<Result<(), ServeError>>) -> Result<(), Ser
     thread.join().unwrap_or_else(|reason| Err(ServeError::died(&*reason)))
 }
 
-/// Ends waiting threads without running their workers, and closes their sockets.
+/// Ends the waiting threads without running their workers. This also closes the workers' sockets.
 impl Drop for Threads {
     fn drop(&mut self) {
         for Started { go, thread } in mem::take(&mut self.started) {

@@ -1,4 +1,5 @@
-//! Event loop of one worker thread: wait, answer, drain.
+//! Event loop of one worker thread. Each round waits for events, answers clients and drains
+//! connections.
 
 use super::shared::{Shared, WAKE};
 use super::{Config, ServeError, Supervisor, Until, run_loop};
@@ -17,12 +18,12 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Token of the first UDP socket. Token 0 is the waker. The UDP sockets follow, then the TCP
+/// Token of the first UDP socket. Token 0 is the waker. After the UDP sockets come the TCP
 /// listeners, then the connections.
 const FIRST_UDP: usize = 1;
 /// Time that open connections get to end after a request to stop.
 const STOP_GRACE: Duration = Duration::from_secs(1);
-/// Minimum time between two checks of a worker for notices.
+/// Minimum time between two attempts of a worker to log notices.
 const MIN_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -37,15 +38,16 @@ pub(super) struct Worker {
     /// Number of the worker, from 0.
     number: usize,
     until: Until,
-    /// Time at which the worker last had a client.
+    /// Time when a client last arrived at this worker.
     last_client: Instant,
-    /// Count of troubles in the previous round, used to see new ones.
+    /// Number of events that may need a notice, as of the previous round. A different number means
+    /// new events.
     troubles: u64,
-    /// Time of the last check for notices.
+    /// Time of the last attempt to log notices.
     notices_logged: Option<Instant>,
-    /// Time of the next check for notices.
+    /// Time of the next attempt to log notices.
     notices_due: Option<Instant>,
-    /// Time at which the worker must show again that it is alive.
+    /// Time when the worker must record its next sign of life.
     alive_due: Option<Instant>,
     /// Supervisor; only the first worker has one.
     pub(super) supervisor: Option<Supervisor>,
@@ -97,9 +99,10 @@ impl Worker {
         })
     }
 
-    /// Answers a connection that another process has accepted.
+    /// Answers an inherited connection, which another process has accepted.
     pub(super) fn answer_accepted(&mut self, stream: TcpStream) {
-        let Ok(peer) = stream.peer_addr() else { return }; // the connection has ended already
+        // Without a peer, the connection has already ended.
+        let Ok(peer) = stream.peer_addr() else { return };
         let (registry, now) = (self.poll.registry(), Instant::now());
         self.tcp.answer(stream, peer, &mut Round { responder: &mut self.responder, registry, now });
     }
@@ -108,8 +111,8 @@ impl Worker {
         self.tcp.accepts()
     }
 
-    /// Serves until a request to stop, or as long as [`Until`] says. Then stops the other workers
-    /// too.
+    /// Serves until a request to stop or until the condition in [`Until`]. Then makes the other
+    /// workers stop too.
     pub(super) fn serve(&mut self) -> Result<(), ServeError> {
         let ended = run_loop(|| self.run());
         self.shared.stop();
@@ -119,7 +122,8 @@ impl Worker {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         self.last_client = Instant::now();
-        let mut left = true; // clients may have come before the loop
+        // Clients may have arrived before the loop, so the first round does not wait for an event.
+        let mut left = true;
         while !self.shared.is_stopped() && !self.is_over(left) {
             let was_busy = left || !self.tcp.is_idle();
             let came = self.wait(&mut events, left)?;
@@ -129,15 +133,15 @@ impl Worker {
                 self.last_client = now;
             }
         }
-        // Stop the other workers too.
+        // This worker ends, so make the other workers end too.
         if let (true, Until::Idle(time)) = (self.shared.stop(), self.until) {
             log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
         self.finish(&mut events)
     }
 
-    /// Returns true if [`Until`] says that the worker ends now. `left` means that work is left
-    /// over.
+    /// Whether the condition in [`Until`] ends the worker now. `left` is true if the last round
+    /// left work to do.
     fn is_over(&self, left: bool) -> bool {
         if left || !self.tcp.is_idle() {
             return false;
@@ -149,7 +153,8 @@ impl Worker {
         }
     }
 
-    /// Returns when the worker ends if no client comes.
+    /// Returns the time when the worker ends because it has been idle; `None` if idleness does not
+    /// end it.
     fn idle_deadline(&self) -> Option<Instant> {
         match self.until {
             Until::Idle(time) if self.tcp.is_idle() && !self.shared.is_stopped() => {
@@ -159,8 +164,8 @@ impl Worker {
         }
     }
 
-    /// Sleeps until an event or a deadline; does not sleep if work is left over. Returns true if a
-    /// socket had an event.
+    /// Sleeps until an event or a deadline. Does not sleep if `left` is true, because work is left.
+    /// Returns true if a socket had an event.
     fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<bool> {
         let timeout = if left { Some(Duration::ZERO) } else { self.timeout() };
         match self.poll.poll(events, timeout) {
@@ -189,8 +194,8 @@ impl Worker {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Does one round: deadlines, a batch of connections and a batch of datagrams. Returns true if
-    /// work is left over.
+    /// Does one round: meets deadlines, answers a batch of connections, and answers a batch of
+    /// datagrams. Returns true if work is left.
     fn work(&mut self, now: Instant) -> bool {
         self.alive_due = self.shared.note_alive(self.number, now);
         if let Some(supervisor) = &mut self.supervisor {
@@ -209,8 +214,8 @@ impl Worker {
         tcp || udp
     }
 
-    /// Logs notices about trouble, at most once per [`MIN_NOTICE_INTERVAL`]. Logging takes a lock
-    /// that all workers share, and a client can cause trouble in every round.
+    /// Logs notices about events, at most once per [`MIN_NOTICE_INTERVAL`]. Logging takes a lock
+    /// that all workers share, and a client could otherwise cause this in every round.
     fn log_notices(&mut self, now: Instant) {
         let troubles = self.counters.troubles();
         if troubles != mem::replace(&mut self.troubles, troubles) {
@@ -223,8 +228,8 @@ impl Worker {
         }
     }
 
-    /// Answers clients that arrived before the stop, accepts no more, and waits for open
-    /// connections.
+    /// Answers the clients that arrived before the stop. Accepts no more clients, and waits for
+    /// open connections to end.
     fn finish(&mut self, events: &mut Events) -> io::Result<()> {
         let now = Instant::now();
         let deadline = now + STOP_GRACE;
@@ -234,7 +239,7 @@ impl Worker {
         let registry = self.poll.registry();
         self.tcp.stop(&mut Round { responder: &mut self.responder, registry, now }, deadline);
         self.udp.stop(&mut self.responder, deadline);
-        let mut left = true; // `stop` may have left work
+        let mut left = true; // `stop` may have left work, so the first round does not wait.
         while !self.tcp.is_idle() && Instant::now() < deadline {
             self.wait(events, left)?;
             left = self.work(Instant::now());

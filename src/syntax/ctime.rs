@@ -1,7 +1,8 @@
-//! ctime(3) as inetd sends it: 24 characters, the day padded with a space, no zone.
+//! The format of ctime(3), as inetd sends it: 24 characters, with a day padded by a space and
+//! without a zone.
 //!
-//! The reader also accepts the output of date(1): with a zone before the year (HP-UX's inetd, AIX)
-//! or after it, and with AM or PM.
+//! The reader also accepts the output of date(1). It has a zone before the year (HP-UX's inetd,
+//! AIX) or after it, and may have AM or PM.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};

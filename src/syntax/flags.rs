@@ -1,10 +1,10 @@
-//! Remarks on a reply, in addition to its time.
+//! Remarks that a reader of a reply gets in addition to its time.
 
 use crate::macros::UnknownName;
 use std::fmt;
 use std::str::FromStr;
 
-/// Declares [`Flag`]. A `named` flag is a name only; a `numbered` flag has a name and a number.
+/// Declares [`Flag`]. A `named` flag has only a name. A `numbered` flag has a name and a number.
 macro_rules! flags {
     ($(#[$about:meta])* pub enum Flag {
         named { $($(#[$each:meta])* $flag:ident = $name:literal,)+ }
@@ -34,7 +34,7 @@ flags! {
             WeekdayMismatch = "weekday-mismatch",
             /// `mjd-mismatch`: the Modified Julian Date contradicts the date.
             MjdMismatch = "mjd-mismatch",
-            /// `zone-unknown`: the reply names a zone, but the name does not fix the offset.
+            /// `zone-unknown`: the reply names a zone, but the name does not determine the offset.
             ZoneUnknown = "zone-unknown",
             /// `zone-conflict`: the reply names two zones that contradict each other.
             ZoneConflict = "zone-conflict",
@@ -48,7 +48,7 @@ flags! {
             OtmHash = "otm-hash",
             /// `fraction`: the time has a fraction of a second.
             Fraction = "fraction",
-            /// `locale-names`: a month, weekday or half of the day is not in English.
+            /// `locale-names`: a month, weekday or AM/PM marker is not in English.
             LocaleNames = "locale-names",
             /// `nul`: the reply contains a NUL octet.
             Nul = "nul",
@@ -59,10 +59,10 @@ flags! {
             NonAscii = "non-ascii",
             /// `binary`: the reply is not text.
             Binary = "binary",
-            /// `trailing-garbage`: after the time come octets that are not text, or words that are
-            /// not part of the time.
+            /// `trailing-garbage`: extra octets follow the time. They are not text, or they are
+            /// words that do not belong to the time.
             TrailingGarbage = "trailing-garbage",
-            /// `second-line`: another line follows.
+            /// `second-line`: a second line of text follows the first.
             SecondLine = "second-line",
             /// `truncated`: the reply ends too early.
             Truncated = "truncated",
@@ -120,7 +120,7 @@ impl FromStr for Flag {
     }
 }
 
-/// A set of [`Flag`]s, in the order in which they were found.
+/// A set of [`Flag`]s, in the order of their detection.
 ///
 /// ```
 /// use daytime::read::{Flag, recognise};
@@ -132,7 +132,7 @@ impl FromStr for Flag {
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
-    /// Has a place for every flag, because the set stores each flag once. An array needs no
+    /// One place per kind of flag, because the set stores each flag once. An array needs no
     /// allocation.
     found: [Option<Flag>; Self::KINDS],
 }

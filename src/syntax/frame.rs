@@ -1,34 +1,34 @@
 //! Separates the line in a reply from the octets that servers put around it: line ends of every
-//! kind, NULs, and text after the line. Reads a limited number of octets, however long the reply
-//! is.
+//! kind, NULs, and text after the line. Reads only a limited number of octets, so the length of the
+//! reply does not matter.
 
 use super::flags::{Flag, Flags};
 use crate::reply::Reply;
 
-/// One reply, split into its first line and remarks on the rest.
+/// A reply, split into its first line and flags about the rest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
     /// The first line that is not blank, without spaces around it.
     pub line: &'a [u8],
     /// Number of octets in the reply before the line.
     pub start: usize,
-    /// Whether something follows the line, so that the line is complete. False if the reply or the
-    /// part that is read ends with the line: the line may continue.
+    /// Whether octets follow the line, so that the line is complete. False if the reply, or the
+    /// part of it that is read, ends with the line. The line may then be incomplete.
     pub ended: bool,
-    /// Whether the line continues after the octets that are read.
+    /// Whether the line continues after the last octet that is read.
     pub cut: bool,
-    /// Remarks on the octets of the line and on the octets after it.
+    /// Flags about the octets in the line and after it.
     pub flags: Flags,
 }
 
 /// The UTF-8 byte order mark, which some editors and libraries put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Maximum octets of a reply that are read: the default limit of the client.
+/// Maximum octets that are read from a reply, equal to the default limit of the client.
 pub(super) const MAX_REPLY_OCTETS: usize = 4096;
 
-/// Maximum octets of a line that are read. No date and time in any language is longer, and no reply
-/// of this suite is longer either ([`Reply::MAX_OCTETS`]).
+/// Maximum octets that are read from a line. No date and time in any language is longer, and
+/// neither is any reply of this suite ([`Reply::MAX_OCTETS`]).
 const MAX_LINE_OCTETS: usize = Reply::MAX_OCTETS;
 
 impl<'a> Frame<'a> {
@@ -53,8 +53,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Classifies the octets after the line. Printable text on a new line is a second line. Anything
-/// else is garbage, such as the rest of the server's buffer.
+/// Classifies the octets after the line. Printable text on a new line is a second line. Any other
+/// octets are garbage, such as old content of the server's buffer.
 fn what_follows(rest: &[u8]) -> Option<Flag> {
     let gap = rest.iter().take_while(|octet| is_blank(**octet)).count();
     let (gap, rest) = rest.split_at(gap);
@@ -63,7 +63,8 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
     }
     let new_line = gap.iter().any(|octet| matches!(octet, b'\r' | b'\n'));
     let text = str::from_utf8(rest).is_ok_and(|text| !text.bytes().any(is_control));
-    // AIX sends the rest of its buffer, which starts with NULs.
+    // AIX sends old content of its buffer after the line. It starts with NULs, so it does not count
+    // as a second line.
     Some(if new_line && text && !gap.contains(&0) && !rest.contains(&0) {
         Flag::SecondLine
     } else {
@@ -73,7 +74,7 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
 
 fn trim_end(line: &[u8]) -> &[u8] {
     let spaces = |octet: &u8| is_blank(*octet) || is_control(*octet);
-    // A line of control characters only is not blank, so it is kept whole.
+    // A line that has only control characters is not blank, so it is kept whole.
     let end = line.iter().rposition(|octet| !spaces(octet)).map_or(line.len(), |last| last + 1);
     &line[..end]
 }
@@ -87,7 +88,7 @@ fn is_blank(octet: u8) -> bool {
     ends_line(octet) || matches!(octet, b' ' | b'\t')
 }
 
-/// Whether the octet is a control character other than a blank.
+/// Whether the octet is a control character, except a space or a line end.
 fn is_control(octet: u8) -> bool {
     octet.is_ascii_control() && !is_blank(octet)
 }

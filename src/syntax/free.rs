@@ -1,5 +1,5 @@
-//! The month by name, a day, a year of four digits, and a time, in any order. This form is the last
-//! resort when no other syntax fits. It reads only what is certain.
+//! Reads a month by name, a day, a year of four digits and a time, in any order. This form is the
+//! last resort when no other form fits. It accepts only parts with one certain meaning.
 
 use super::cursor::{Cursor, Mismatch, Number, Time};
 use super::recognised::{Form, Parts};
@@ -7,11 +7,11 @@ use super::zone_text::ZoneText;
 use chrono::Weekday;
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    // A mark of Cisco's `show clock`: the clock is not authoritative.
+    // Cisco's `show clock` writes this mark if the clock is not authoritative.
     let _ = cursor.take(b'*') || cursor.take(b'.');
     let start = *cursor;
-    // Some abbreviations mean a weekday in one language and a month in another: `mar.` is mardi or
-    // mars.
+    // Some abbreviations mean a weekday in one language and a month in another. For example, `mar.`
+    // means mardi or mars in French.
     Found::read(cursor, [Found::weekday, Found::month]).or_else(|wrong| {
         *cursor = start;
         Found::read(cursor, [Found::month, Found::weekday])
@@ -21,7 +21,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
 
 const MAX_PARTS: usize = 16;
 
-/// The parts of the date and time that are found so far.
+/// The parts of the date and time that were found so far.
 #[derive(Clone, Copy, Default)]
 struct Found<'a> {
     #[expect(clippy::option_option, reason = "none yet, or one of which languages disagree")]
@@ -44,7 +44,7 @@ impl<'a> Found<'a> {
     ) -> Result<Parts<'a>, Mismatch> {
         let steps: [Step<'a>; 5] = [Self::time, Self::zone, Self::number, name, other_name];
         let (mut found, start) = (Self::default(), cursor.at());
-        // The limit is above the number of parts in a date and time.
+        // `MAX_PARTS` bounds this loop. It exceeds the number of parts in any date and time.
         for _ in 0..MAX_PARTS {
             cursor.skip_spaces();
             let mut step =
@@ -73,10 +73,10 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    /// Reads a zone. A zone belongs to a time, so it must follow one.
+    /// Reads a zone. Fails if no time has been read before it.
     fn zone(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
         let name = cursor.clone().month().is_ok() || cursor.clone().weekday().is_ok();
-        // In `27-Jun-2004` the second hyphen is not the sign of an offset.
+        // The second hyphen of `27-Jun-2004` must not be read as the sign of an offset.
         let dated = self.day.is_some() && self.month.is_some() && self.year.is_some();
         let mark = !dated && cursor.is_glued() && cursor.at() != self.time_end;
         if self.time.is_none() || name || mark {
@@ -92,7 +92,8 @@ impl<'a> Found<'a> {
         let marks = cursor.since(self.month_end).iter();
         let separated = marks.clone().all(|octet| matches!(octet, b' ' | b',' | b'-' | b'/'));
         if self.day.is_some() && self.month.is_some() && separated {
-            return once(&mut self.year, cursor, Cursor::year); // as in 27-Jun-04
+            // This is the year in a date such as 27-Jun-04.
+            return once(&mut self.year, cursor, Cursor::year);
         }
         once(&mut self.day, cursor, Cursor::day)
     }
@@ -110,9 +111,9 @@ impl<'a> Found<'a> {
         once(&mut self.weekday, cursor, Cursor::weekday)
     }
 
-    /// Whether the next letters look like a weekday but are another word. English `on` between two
-    /// parts, as in `15:17:42 on 21 November`, is also a Norwegian weekday (`on.`). `SA` after a
-    /// time is Vietnamese for AM, and also a German weekday.
+    /// Whether the next letters look like a weekday but are another word. The `on` in `15:17:42 on
+    /// 21 November` is English, but `on.` is also a Norwegian weekday. `SA` after a time is
+    /// Vietnamese for AM, but also a German weekday.
     fn follows_a_part_as_a_word(&self, cursor: &Cursor<'a>) -> bool {
         let dated = self.day.is_some() || self.month.is_some() || self.year.is_some();
         let on = |octets: &[u8]| octets.eq_ignore_ascii_case(b"on ");
@@ -123,7 +124,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Skips a separator between two parts: a mark, or a word as in `3 de julio de 2024`.
+/// Skips a separator between two parts. It is a mark, or a word as in `3 de julio de 2024`.
 fn between(cursor: &mut Cursor) -> bool {
     let letter = |octet: u8| octet.is_ascii_alphabetic() || !octet.is_ascii();
     let word = |cursor: &mut Cursor| match cursor.run(letter) {
@@ -146,7 +147,7 @@ fn between(cursor: &mut Cursor) -> bool {
     cursor.optional(word).or_else(|| cursor.optional(mark)).is_some()
 }
 
-/// Reads a part, and fails if that part was found before.
+/// Reads a part with `read`. Fails if this part was already found.
 fn once<'a, T>(
     place: &mut Option<T>,
     cursor: &mut Cursor<'a>,
@@ -203,8 +204,8 @@ mod tests {
 
     #[test]
     fn a_weekday_in_another_language_is_not_read_as_a_month() {
-        // Sunday, 3 March in Turkish. The first word is not a month, although `paź` is October in
-        // Polish.
+        // This line means Sunday, 3 March in Turkish. Its first word must not be read as a month,
+        // although `paź` is October in Polish.
         assert!(read("Paz 03 Mar 2024 16:05:11 UTC").starts_with("expected"));
         assert!(read("Paz Mar  3 16:05:11 2024").starts_with("expected"));
         // `tor` is Tuesday in Slovene and Thursday in Swedish.

@@ -1,7 +1,7 @@
 //! The time zones of the IANA database, compiled into the program.
 //!
-//! The tables contain plain numbers and no pointers. Tables with a pointer to each abbreviation
-//! would make the dynamic linker rewrite, and so copy, a megabyte at every start.
+//! The tables contain plain numbers and no pointers. A pointer to each abbreviation would make the
+//! dynamic linker rewrite a megabyte of tables at every start, and so copy it.
 
 use chrono::{MappedLocalTime, NaiveDateTime};
 use std::fmt;
@@ -21,7 +21,7 @@ impl Iana {
         Self { name: "America/New_York", rules: &time_zone::america::NEW_YORK };
     pub(super) const UTC: Self = Self { name: "UTC", rules: &time_zone::UTC };
 
-    /// Returns the zone with this name. Upper and lower case must match the database.
+    /// Returns the zone with this name. The case of the letters must match the database.
     pub(super) fn find(name: &str) -> Option<Self> {
         let name = Self::names().find(|known| *known == name)?;
         find_tz(name.as_bytes()).map(|rules| Self { name, rules })
@@ -31,12 +31,13 @@ impl Iana {
         TZ_NAMES.iter().copied()
     }
 
-    /// Returns the offset and abbreviation in use at an instant.
+    /// Returns the offset and abbreviation that the zone uses at an instant.
     pub(super) fn at(self, utc: &NaiveDateTime) -> Shown {
         self.at_second(utc.and_utc().timestamp())
     }
 
-    /// Returns the offsets at which clocks in this zone show the local time: none, one, or two.
+    /// Returns the offsets that are possible if clocks in this zone show the local time. There may
+    /// be none, one or two.
     pub(super) fn at_local(self, local: &NaiveDateTime) -> MappedLocalTime<Shown> {
         let second = local.and_utc().timestamp();
         let instant = |shown: &Shown| second - i64::from(shown.ut_offset());
@@ -57,7 +58,7 @@ impl Iana {
 
     fn at_second(self, second: i64) -> Shown {
         const UTC: Shown = &LocalTimeType::utc();
-        // The fallback is never used: a test checks every zone over all years of chrono.
+        // The fallback never occurs. A test checks every zone over all years of chrono.
         self.rules.find_local_time_type(second).unwrap_or(UTC)
     }
 

@@ -1,7 +1,7 @@
 //! The name of this host's time zone.
 
-/// Returns the IANA name of this host's zone, or the path of a zone file without an IANA name.
-/// `None` means UTC.
+/// Returns the IANA name of this host's zone. If the zone file has no IANA name, it returns the
+/// path of the file. `None` means UTC.
 ///
 /// # Errors The reason why the system's setting cannot be read.
 #[cfg(any(feature = "client", feature = "server"))]
@@ -26,14 +26,14 @@ fn system_name() -> Result<Option<String>, String> {
         Err(GetTimezoneError::IoError(error)) if error.kind() == PermissionDenied => {
             Err(error.to_string())
         }
-        // Without the file the zone is UTC. With the file the zone has no name, so its path is
-        // used.
+        // Without the file, the zone is UTC. If the file exists but has no IANA name, its path
+        // serves as the name.
         Err(_) if !std::path::Path::new(SYSTEM).exists() => Ok(None),
         Err(_) => Ok(Some(SYSTEM.to_owned())),
     }
 }
 
-/// Returns the name that the database has for the file at this path, after following links.
+/// Returns the database's name for the file at this path, after links have been followed.
 #[cfg(any(feature = "client", feature = "server"))]
 fn linked_name(path: &str) -> Option<String> {
     let file = std::fs::canonicalize(path).ok()?;
@@ -41,7 +41,8 @@ fn linked_name(path: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// Fails: without the features `client` and `server`, the crate does not ask the system.
+/// Always fails. Without the features `client` and `server`, the crate does not ask the system for
+/// its zone.
 #[cfg(not(any(feature = "client", feature = "server")))]
 pub(super) fn name() -> Result<Option<String>, String> {
     Err("this build lacks the features client and server".to_owned())

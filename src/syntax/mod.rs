@@ -1,7 +1,6 @@
-//! The syntaxes of a reply. RFC 867 fixes none ("There is no specific syntax for the daytime").
-//! Each common syntax has its own file, with its printer, its reader, and the tests of both.
-//! Reading starts in `recognise.rs`. docs/SYNTAXES.md lists the forms that are read, and which
-//! servers send them.
+//! The syntaxes of a reply. RFC 867 prescribes none ("There is no specific syntax for the daytime"). Each common syntax
+//! has its own file with its printer, its reader and their tests. Reading starts in `recognise.rs`. docs/SYNTAXES.md
+//! lists the forms that can be read, and the servers that send them.
 //!
 //! | name | example | source | file |
 //! |---|---|---|---|
@@ -60,7 +59,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The syntax in which a reply is printed.
+/// The syntax that prints a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Syntax {
@@ -113,7 +112,7 @@ impl Syntax {
         }
     }
 
-    /// Returns the smallest time step that the syntax shows. A reply stays true for this long.
+    /// Returns the smallest unit of time that the syntax shows. A reply stays valid for this duration.
     #[must_use]
     pub fn resolution(&self) -> Duration {
         match self {
@@ -122,7 +121,7 @@ impl Syntax {
         }
     }
 
-    /// Whether the zone appears in the reply or changes it.
+    /// Whether the zone affects the reply: the reply shows it, or shows its local time.
     #[must_use]
     pub fn uses_zone(&self) -> bool {
         *self != Self::Nist
@@ -167,8 +166,8 @@ mod tests_at {
         String::from_utf8(reply.expect("printable").octets().to_vec()).expect("ASCII")
     }
 
-    /// Describes how a reply is read: its form, time, zone and flags; or the error and the flags.
-    /// Each character of `reply` up to U+00FF is one octet.
+    /// Reads a reply and describes the result: form, time, zone and flags, or the error and flags. Each character of
+    /// `reply` up to U+00FF becomes one octet.
     pub(super) fn read(reply: &str) -> String {
         let flags = |flags: super::Flags, mark: &str| {
             flags.iter().fold(String::new(), |all, flag| format!("{all}{mark}{flag}"))
@@ -196,7 +195,7 @@ mod tests_at {
         recognise(&octets).expect("a time").code.expect("a time code")
     }
 
-    /// Turns each character up to U+00FF into one octet, and any other character into its UTF-8
+    /// Converts text to octets. Each character up to U+00FF becomes one octet. Any other character becomes its UTF-8
     /// octets.
     fn octets(reply: &str) -> Vec<u8> {
         let mut utf_8 = [0; 4];

@@ -1,16 +1,16 @@
-//! Names of months, weekdays and halves of the day. They are in English, and in the languages whose
-//! words servers have sent or may send from their system's library.
+//! Names of months, weekdays and AM/PM markers, in English and other languages. These are the
+//! languages that servers have sent, or that the library of their system may produce.
 //!
 //! The names in other languages are those of localised systems (Unicode CLDR 45, the GNU C
-//! Library's locales), folded to plain small letters. `März` becomes `marz`, whether in UTF-8 or in
-//! Windows-1252. An abbreviation has its own entry if more than one month or weekday starts with
-//! it. `Mär` folds to `mar`, and Finnish `marraskuuta` starts with `mar` too.
+//! Library's locales), folded to plain small letters. `März` becomes `marz`, both in UTF-8 and in
+//! Windows-1252. An abbreviation has its own entry if several months or weekdays start with it.
+//! `Mär` becomes `mar`, and Finnish `marraskuuta` starts with `mar` too.
 //! `tests/suite/languages.rs` reads the dates that date(1) prints in each language.
 
 use super::utc_offset::rfc822_hours;
 use chrono::Weekday;
 
-/// The meaning of a name, and whether the name is English.
+/// A name in a reply: its meaning, and whether it is English.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Name<T> {
     pub value: T,
@@ -38,9 +38,9 @@ const MONTHS: [&[&str]; 12] = [
     &["december", "dezember", "decembre", "diciembre", "dicembre", "dezembro", "december", "desember", "joulukuuta"],
 ];
 
-/// Weekdays in the languages of [`MONTHS`]. An abbreviation with two meanings is listed for both
-/// weekdays. `tor` is Thursday in Swedish and Tuesday in Slovene. `die` begins a German Tuesday and
-/// is Sunday in Albanian.
+/// Weekdays in the languages of [`MONTHS`]. An abbreviation with two meanings is listed under both
+/// weekdays. `tor` means Thursday in Swedish and Tuesday in Slovene. `die` begins the German word
+/// for Tuesday and means Sunday in Albanian.
 #[rustfmt::skip]
 const WEEKDAYS: [&[&str]; 7] = [
     &["monday", "montag", "lundi", "lunes", "lunedi", "segunda", "maandag", "mandag", "maanantai"],
@@ -52,19 +52,21 @@ const WEEKDAYS: [&[&str]; 7] = [
     &["sunday", "sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sundag", "sunnuntai", "son", "die"],
 ];
 
-/// Weekdays of two letters in the languages of [`MONTHS`]. They fix no weekday, because languages
-/// differ. `do` is Thursday in German and Sunday in Italian. `sa` is Saturday in German and Tuesday
-/// in Turkish. `vr` is Friday in Dutch and Sunday in Chuvash.
+/// Weekdays of two letters in the languages of [`MONTHS`]. They are never taken as a certain
+/// weekday, because languages differ. `do` means Thursday in German and Sunday in Italian. `sa`
+/// means Saturday in German and Tuesday in Turkish. `vr` means Friday in Dutch and Sunday in
+/// Chuvash.
 const SHORT_WEEKDAYS: [&str; 21] = [
     "di", "do", "fr", "ke", "la", "lo", "ma", "mi", "mo", "on", "pe", "sa", "so", "su", "ti", "to",
     "ty", "vr", "wo", "za", "zo",
 ];
 
-/// German March, written without its umlaut. Only the whole word counts, because `mae` is May in
-/// Breton.
+/// The German name of March, written without its umlaut. Only the whole word is accepted, because
+/// its abbreviation `mae` means May in Breton.
 const MAERZ: &[u8] = b"maerz";
 
-/// Returns the month with this name, from 1. The name is whole, or its first three letters or more.
+/// Returns the number of the month with this name, counted from 1. The word is the whole name or at
+/// least its first three letters.
 pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     let index =
         if word.eq_ignore_ascii_case(MAERZ) { Some((2, false)) } else { look_up(word, &MONTHS)? };
@@ -72,15 +74,16 @@ pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     Some(Name { value: u32::try_from(index + 1).ok()?, english })
 }
 
-/// Returns the weekday with this name. The name is whole, an abbreviation, or its first three
-/// letters or more. The value is `None` if languages disagree about the weekday, and for every
-/// weekday of two letters.
+/// Returns the weekday with this name. The word is the whole name, an abbreviation, or at least the
+/// first three letters. The value is `None` if languages disagree about the weekday, and for every
+/// word of two letters.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
-    // A word of two letters has at most four octets.
+    // Two letters have at most four octets in UTF-8.
     if word.len() <= 4
         && FoldedWord::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text()))
     {
-        // `on` is Wednesday in Swedish and also an English word, so it does not show the language.
+        // `on` means Wednesday in Swedish but is also an English word. So it does not show which
+        // language the reply uses.
         return Some(Name { value: None, english: word.eq_ignore_ascii_case(b"on") });
     }
     let day = |index: usize| u8::try_from(index).ok().and_then(|index| index.try_into().ok());
@@ -90,13 +93,13 @@ pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
     })
 }
 
-/// Returns the half of the day that these octets begin with, and the number of octets of its name.
+/// Returns the AM/PM marker at the start of these octets, and the number of octets that it takes.
 pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     if let Some((name, length)) = latin_half(octets) {
         return ends_word(&octets[length..]).then_some((name, length));
     }
     if !may_begin_half(*octets.first()?) {
-        return None; // most times end without a half of the day
+        return None; // Most times have no AM/PM marker, so this test comes first.
     }
     let halves = HALVES.iter().flat_map(|(am, pm)| [(*am, Half::Am), (*pm, Half::Pm)]);
     halves.into_iter().find_map(|(text, half)| {
@@ -106,7 +109,7 @@ pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     })
 }
 
-/// Whether a word in [`HALVES`] may begin with this octet.
+/// Whether any marker in [`HALVES`] begins with this octet.
 fn may_begin_half(octet: u8) -> bool {
     matches!(octet.to_ascii_lowercase(), b'n' | b'p' | b'v' | 0x80..)
 }
@@ -129,8 +132,8 @@ fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     m.then_some((Name { value: half, english: space == 0 }, length))
 }
 
-/// Whether a word ends before `rest`. A name such as `pm-2` continues. A hyphen before a known zone
-/// ends the word, because RFC 867 puts a hyphen there.
+/// Whether the word before `rest` ends there. A name such as `pm-2` does not end at its hyphen. A
+/// hyphen before a known zone ends the word, because RFC 867 puts a hyphen before the zone.
 fn ends_word(rest: &[u8]) -> bool {
     match rest {
         [b'+' | b'-' | b'_', word @ ..] => {
@@ -143,8 +146,8 @@ fn ends_word(rest: &[u8]) -> bool {
     }
 }
 
-/// Whether the word is a half of the day in a language that is otherwise not read. Such a word must
-/// not be taken for a zone.
+/// Whether the word means AM or PM in a language whose markers are not read otherwise. Such a word
+/// must not be mistaken for a zone.
 pub(super) fn is_part_of_day(word: &[u8]) -> bool {
     const PARTS_OF_DAY: &str = "morning afternoon evening night noon midnight vorm vormittag vormittags nachm \
         nachmittag nachmittags abends matin soir manana tarde noche manha noite mattina \
@@ -152,36 +155,36 @@ pub(super) fn is_part_of_day(word: &[u8]) -> bool {
     FoldedWord::of(word).is_some_and(|word| PARTS_OF_DAY.split(' ').any(|part| part == word.text()))
 }
 
-/// A half of the day: before or after noon.
+/// One half of the day: before noon (AM) or after noon (PM).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     Am,
     Pm,
 }
 
-/// Words for the two halves of the day, before noon first. Chinese, Japanese and Korean Windows
-/// write the half before the time, in the system's code page or in UTF-8. The other languages write
-/// it after the time.
+/// AM/PM markers, AM first. Chinese, Japanese and Korean versions of Windows write the marker
+/// before the time, in the system's code page or in UTF-8. Systems in the other languages write it
+/// after the time.
 const HALVES: [(&[u8], &[u8]); 14] = [
-    (b"vm.", b"nm."), // in Afrikaans
+    (b"vm.", b"nm."), // Afrikaans
     (b"vm", b"nm"),
-    (b"pg", b"ptg"), // in Malay
+    (b"pg", b"ptg"), // Malay
     ("πμ".as_bytes(), "μμ".as_bytes()),
     ("ΠΜ".as_bytes(), "ΜΜ".as_bytes()),
     ("π.μ.".as_bytes(), "μ.μ.".as_bytes()),
-    (b"\xf0\xec", b"\xec\xec"), // the Greek words in Windows-1253
+    (b"\xf0\xec", b"\xec\xec"), // the Greek markers in Windows-1253
     ("上午".as_bytes(), "下午".as_bytes()),
-    (b"\xc9\xcf\xce\xe7", b"\xcf\xc2\xce\xe7"), // the Chinese words in GBK
-    (b"\xa4\x57\xa4\xc8", b"\xa4\x55\xa4\xc8"), // the Chinese words in Big5
+    (b"\xc9\xcf\xce\xe7", b"\xcf\xc2\xce\xe7"), // the Chinese markers in GBK
+    (b"\xa4\x57\xa4\xc8", b"\xa4\x55\xa4\xc8"), // the Chinese markers in Big5
     ("오전".as_bytes(), "오후".as_bytes()),
-    (b"\xbf\xc0\xc0\xfc", b"\xbf\xc0\xc8\xc4"), // the Korean words in code page 949
+    (b"\xbf\xc0\xc0\xfc", b"\xbf\xc0\xc8\xc4"), // the Korean markers in code page 949
     ("午前".as_bytes(), "午後".as_bytes()),
-    (b"\x8c\xdf\x91\x4f", b"\x8c\xdf\x8c\xe3"), // the Japanese words in code page 932
+    (b"\x8c\xdf\x91\x4f", b"\x8c\xdf\x8c\xe3"), // the Japanese markers in code page 932
 ];
 
-/// Returns the row that contains the word, and whether the word is English. The word is a whole
-/// name, or its first three letters or more. The first name of each row is English. `Some(None)`
-/// means that languages disagree.
+/// Returns the index of the row that contains the word, and whether the word is English. The word
+/// is a whole name or at least its first three letters. The first name of each row is English.
+/// `Some(None)` means that the word has several meanings.
 #[expect(clippy::option_option, reason = "unknown, or known and not certain")]
 fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     let begins = |name: &str| {
@@ -204,22 +207,22 @@ fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     known(&|name| name == text).or_else(by_letters)
 }
 
-/// A word in plain small letters, without accents.
+/// A word folded to plain small letters without accents.
 struct FoldedWord {
     letters: [u8; Self::MAX_LETTERS],
     length: usize,
 }
 
 impl FoldedWord {
-    /// The longest name in the tables has twelve letters.
+    /// Maximum letters of a folded word. The longest name in the tables has twelve letters.
     const MAX_LETTERS: usize = 16;
 
     fn of(word: &[u8]) -> Option<Self> {
         let mut folded = Self { letters: [0; Self::MAX_LETTERS], length: 0 };
         match str::from_utf8(word) {
             Ok(text) => text.chars().try_for_each(|letter| folded.push(letter))?,
-            // The letters of Windows-1252 equal those of ISO 8859-1, and these are Unicode's first
-            // 256 characters.
+            // The octets are not UTF-8, so they are read as Windows-1252. Its letters have the same
+            // numbers as in Unicode.
             Err(_) => word.iter().try_for_each(|octet| folded.push(char::from(*octet)))?,
         }
         Some(folded)
@@ -236,7 +239,8 @@ impl FoldedWord {
     }
 }
 
-/// Returns the plain small letter for an accented or capital letter; `None` for other characters.
+/// Returns the plain small letter for an accented or capital letter. Returns `None` for any other
+/// character.
 fn plain(letter: char) -> Option<u8> {
     Some(match letter {
         'a'..='z' | 'A'..='Z' => u8::try_from(letter).ok()?.to_ascii_lowercase(),

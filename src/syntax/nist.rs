@@ -44,11 +44,11 @@ pub(super) fn print(reading: &Reading) -> Result<Reply, ReplyError> {
     ))
 }
 
-/// Returns the code TT for a UTC date.
+/// Returns the value of the field TT for a UTC date.
 fn daylight_code(today: NaiveDate) -> u64 {
     let (base, idle) = if is_daylight(today) { (0, 50) } else { (50, 0) };
-    // The change is at 2:00 local time, hours after 00:00 UTC. So the first UTC day that begins
-    // with the other time is the day after the change.
+    // The change is at 2:00 local time, which is hours after 00:00 UTC. So the first UTC day that
+    // begins with the new time is the day after the change.
     let changed = |days: &u64| {
         let begins = today.checked_add_days(Days::new(*days));
         begins.is_some_and(|day| is_daylight(day) != is_daylight(today))
@@ -56,7 +56,7 @@ fn daylight_code(today: NaiveDate) -> u64 {
     (1..=49).find(changed).map_or(idle, |days| base + days)
 }
 
-/// Whether the United States use daylight time at 00:00 UTC of this date.
+/// Whether the United States use daylight saving time at 00:00 UTC on this date.
 fn is_daylight(date: NaiveDate) -> bool {
     Iana::NEW_YORK.at(&date.and_time(NaiveTime::MIN)).is_dst()
 }
@@ -71,7 +71,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let mut code = TimeCode { mjd: mjd.value, ..TimeCode::default() };
     match rest(cursor, &mut code) {
         Ok(zone) => parts.zone = Some(zone),
-        // The date and time are complete, and the reply clearly ends too early.
+        // The date and time are complete, and the line is cut in the middle of the code.
         Err(mismatch) if mismatch.at_end && cursor.may_be_cut() && mjd.digits == 5 => {
             cursor.flags.add(Flag::Truncated);
         }
@@ -89,7 +89,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { code: Some(code), ..parts })
 }
 
-/// Reads `YR-MO-DA`, in the century that the Modified Julian Date gives.
+/// Reads `YR-MO-DA`. The Modified Julian Date gives the century of the year.
 fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
     let year = cursor.number(2..=4, "the year")?;
     cursor.octet(b'-', "a hyphen after the year")?;
@@ -105,7 +105,8 @@ fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
         let year = Number { value: 100 * century + year.value, ..year };
         cursor.date(year, month.value, day).ok()
     };
-    // A Modified Julian Date of another day does not fix the century.
+    // If the Modified Julian Date belongs to another day, the usual rule for years of two digits
+    // applies.
     let usual = if year.value < 69 { 20 } else { 19 };
     let right = (18..=22).filter_map(in_century).find(|date| !contradicts(*date, mjd));
     match right.or_else(|| in_century(usual)) {
@@ -114,7 +115,7 @@ fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
     }
 }
 
-/// Reads the fields after the time into `code`, up to the marker. Returns the zone.
+/// Reads the fields between the time and the marker, and stores them in `code`. Returns the zone.
 fn rest<'a>(cursor: &mut Cursor<'a>, code: &mut TimeCode) -> Result<ZoneText<'a>, Mismatch> {
     cursor.spaces()?;
     code.daylight = small(cursor.number(1..=2, "TT, the two digits of daylight saving time")?);
@@ -153,7 +154,7 @@ fn dut1(cursor: &mut Cursor) -> Result<i8, Mismatch> {
     Ok(sign * i8::try_from(tenths.value).unwrap_or(0))
 }
 
-/// Reads milliseconds, usually with one decimal: `621.4`.
+/// Reads a number of milliseconds, usually with one decimal: `621.4`.
 fn advance(cursor: &mut Cursor) -> Result<Duration, Mismatch> {
     const EXPECTED: &str = "msADV, milliseconds";
     let whole = cursor.number(1..=4, EXPECTED)?;
@@ -161,7 +162,7 @@ fn advance(cursor: &mut Cursor) -> Result<Duration, Mismatch> {
     Ok(Duration::from_micros(u64::from(whole.value * 1000 + tenths * 100)))
 }
 
-/// Reads `UTC(NIST)` as a whole word.
+/// Reads `UTC(NIST)` and checks that the word ends after it.
 fn universal<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
     const WHOLE: &str = "UTC(NIST)";
     let (start, rest) = (cursor.at(), cursor.rest());
@@ -262,7 +263,7 @@ mod tests {
         assert_eq!(code("0 23-01-02 12:00:00 7 0 0 0 UTC(NIST) *\n").daylight, Some(7));
         let whole = read("59946 23-01-02 12:00:00 00 0 0 0.0 UTC(NIST) *\n");
         assert_eq!(whole, "nist 2023-01-02T12:00:00Z UTC(NIST)");
-        // Without five digits, a cut line may be something other than a time code.
+        // A cut line without five digits at its start may not be a time code.
         assert!(read("7 23-01-02 12:00:00").starts_with("expected"));
     }
 
@@ -292,7 +293,7 @@ mod tests {
 
     #[test]
     fn printed_codes_equal_those_of_nists_servers() {
-        // From the replies in tests/replies. The value of msADV differs by server.
+        // These replies come from tests/replies. Each server sends a different msADV.
         let captured = [
             ("60966 25-10-18 07:09:27 16 0 0", "2025-10-18T07:09:27Z"),
             ("58427 18-11-05 02:21:53 00 0 0", "2018-11-05T02:21:53Z"),
@@ -312,7 +313,7 @@ mod tests {
     #[test]
     fn tt_counts_the_days_down_to_the_change() {
         let code = |date: &str| daylight_code(date.parse().expect("date"));
-        // In 2026 the changes are on 8 March and 1 November.
+        // In 2026, the changes are on 8 March and 1 November.
         assert_eq!(code("2026-01-18"), 0);
         assert_eq!(code("2026-01-19"), 99);
         assert_eq!(code("2026-03-07"), 52);
@@ -322,7 +323,7 @@ mod tests {
         assert_eq!(code("2026-09-14"), 49);
         assert_eq!(code("2026-11-01"), 1);
         assert_eq!(code("2026-11-02"), 0);
-        // ACTS, 2 March 1988: 83, with the change on 3 April.
+        // On 2 March 1988, ACTS sent TT = 83, and the change was on 3 April.
         assert_eq!(code("1988-03-02"), 83);
     }
 

@@ -1,13 +1,14 @@
-//! Dates in numbers only. Windows' Simple TCP/IP Services print time and date in the system's
-//! locale. Cameras and small servers print the year first.
+//! Reads dates that have only numbers. Windows' Simple TCP/IP Services print time and date in the
+//! system's locale. Cameras and small servers print the year first.
 //!
 //! The order of day and month is certain in three cases. One number is above 12; the year comes
-//! first, so the month is next; or the reply has a weekday of three letters or more. AM or PM
-//! proves nothing: `PM 27/11/04` was seen.
+//! first, so the month follows; or the reply has a weekday of three letters or more. AM or PM does
+//! not show the order, because servers have sent `PM 27/11/04`.
 //!
-//! With `/` or `.`, a year of two digits is read as the last number, as in every reply that was
-//! seen. The exceptions are dates that would not exist and weekdays that fit only the other order.
-//! With hyphens, a year of two digits may also come first, as in ISO 8601 and in NIST's code.
+//! With `/` or `.`, the last number is read as the year if it has two digits. All replies seen so
+//! far agree with this. The exceptions are dates that would not exist, and weekdays that fit only
+//! another order. With hyphens, a year of two digits may also come first, as in ISO 8601 and in
+//! NIST's code.
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::recognised::{Dates, Form, Parts};
@@ -29,7 +30,8 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(parts)
 }
 
-/// In `16.05.11 12.30.00` either half may be the date.
+/// The date and the time must use different marks. In `16.05.11 12.30.00`, the date could come
+/// first or last.
 const DISTINCT: &str = "different marks in date and time";
 
 fn time_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
@@ -66,7 +68,7 @@ fn date_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, dates, time) })
 }
 
-/// The three numbers of a date, in their written order.
+/// The three numbers of a date, in the order in which the reply has them.
 #[derive(Clone, Copy)]
 struct Digits {
     first: Number,
@@ -90,17 +92,19 @@ impl Digits {
         if cursor.may_be_cut()
             && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
         {
-            // The line may be cut: 11/2 of 11/21, 3/27/20 of 3/27/2010.
+            // The line may be cut: 11/2 may be the start of 11/21, and 3/27/20 the start of
+            // 3/27/2010.
             return cursor.blame_short(EXPECTED, first.at);
         }
         if !matches!((first.digits, third.digits), (4, 1..=2) | (1..=2, 4 | 2)) {
             return cursor.blame(EXPECTED, first.at);
         }
         let date = Self { first, second, third, mark };
-        // An impossible date is reported here, before the time is read.
+        // Checks the date before the time is read, so that an impossible date is reported first.
         date.dates(&mut cursor.clone(), None)?;
-        cursor.take(b'.'); // Hungarian and Korean dates end with a full stop
-        cursor.optional(|cursor| cursor.text(" г.")); // Bulgarian abbreviation of "year"
+        cursor.take(b'.'); // A full stop ends Hungarian and Korean dates.
+        // A Bulgarian date ends with this abbreviation of "year".
+        cursor.optional(|cursor| cursor.text(" г."));
         Ok(date)
     }
 
@@ -124,7 +128,7 @@ impl Digits {
     }
 }
 
-/// Reads the mark that the date used before. A space may follow a full stop.
+/// Reads the mark that separated the first two numbers of the date. A space may follow a full stop.
 fn take_mark(cursor: &mut Cursor, mark: u8) -> Result<(), Mismatch> {
     cursor.octet(mark, "the same mark between all parts of the date")?;
     if mark == b'.' {
@@ -151,8 +155,8 @@ fn day_and_month(
 mod tests {
     use super::super::tests_at::read;
 
-    /// Returns the date and time of a numeric reply. Panics if the reply is of another form or
-    /// names a zone.
+    /// Returns the date and time of a numeric reply. Panics if the reply has another form or names
+    /// a zone.
     fn naive(reply: &str) -> String {
         let read = read(reply);
         let orders = read.strip_prefix("numeric ").and_then(|rest| rest.split_once(" -"));
@@ -176,8 +180,8 @@ mod tests {
     #[test]
     fn a_weekday_of_two_letters_does_not_fix_day_and_month() {
         for line in [
-            "Sa 09.07.2024 16:05:11 UTC", // "Sa" is Tuesday in Turkish
-            "vr 01.12.2024 04:05:11 UTC", // "vr" is Sunday in Chuvash
+            "Sa 09.07.2024 16:05:11 UTC", // "Sa" means Tuesday in Turkish.
+            "vr 01.12.2024 04:05:11 UTC", // "vr" means Sunday in Chuvash.
             "on 03/07/2024 16:05:11 UTC",
             "to 07/04/2024 16:05:11",
             "ke 3.7.2024 16:05:11",
@@ -224,12 +228,12 @@ mod tests {
         assert_eq!(naive("14:05:11 98-11-21\n"), "1998-11-21T14:05:11", "no such day");
         assert_eq!(naive("14:05:11 Wed 24-07-03\n"), "2024-07-03T14:05:11");
         assert_eq!(naive("14:05:11 Thu 24-07-03\n"), "2003-07-24T14:05:11");
-        // With the other marks, which Windows uses, the year is last.
+        // With `/` and `.`, which Windows uses, the year comes last.
         assert_eq!(naive("14:05:11 24/07/03\n"), "2003-07-24T14:05:11");
         assert_eq!(naive("14:05:11 24.07.03\n"), "2003-07-24T14:05:11");
     }
 
-    /// Puts the flags of a numeric date into the order in which the reader adds them.
+    /// Sorts the flags of a numeric date into the order in which the reader adds them.
     fn flagged(read: &str) -> String {
         format!(
             "numeric {}",
@@ -251,7 +255,7 @@ mod tests {
         let error =
             "expected different marks in date and time, found \"16.05.11 12.30.00\" at octet 1";
         assert_eq!(read("16.05.11 12.30.00\n"), error);
-        // Found by fuzzing: the result must not depend on a line end.
+        // Fuzzing found this case: the result must be the same with and without a line end.
         let error = "expected different marks in date and time, found \"1.1.11 1.1.19\" at octet 1";
         assert_eq!(read("1.1.11 1.1.19\n"), error);
         assert_eq!(read("1.1.11 1.1.19"), error);

@@ -1,5 +1,5 @@
-//! The difference between the local clock and a server's clock. The calculation uses values only,
-//! so a program with its own sockets can use it too.
+//! The difference between the local clock and a server's clock. The calculation needs no sockets, so a program that has
+//! its own sockets can use it too.
 
 use super::flags::Flag;
 use super::recognised::Recognised;
@@ -13,10 +13,10 @@ use std::time::Duration;
 pub struct Offset {
     /// The local clock minus the server's clock. Positive if the local clock is ahead.
     pub local_minus_server: TimeDelta,
-    /// Maximum error of the difference: half the round trip, plus the resolution of the reply. The
-    /// server read its clock at some moment of the round trip. If NIST's server sends earlier
-    /// (msADV) than the resolution, that time counts instead. A leap second adds one second,
-    /// because POSIX clocks show the second before it twice.
+    /// Maximum error of the difference: half the round trip, plus the resolution of the reply. The first term is needed
+    /// because the server read its clock at an unknown moment of the round trip. If NIST's server sends its code early
+    /// by more than the resolution (msADV), that time replaces the resolution. A leap second adds one second, because
+    /// POSIX clocks show the second before it twice.
     pub uncertainty: Duration,
 }
 
@@ -28,15 +28,15 @@ impl Offset {
         -self.local_minus_server
     }
 
-    /// Whether both clocks may show the same time, within the uncertainty.
+    /// Whether both clocks may show the same time: the difference does not exceed the uncertainty.
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.local_minus_server.abs().to_std().is_ok_and(|apart| apart <= self.uncertainty)
     }
 }
 
-/// Writes the local clock minus the server's, with as many digits as the uncertainty allows: `+0.21
-/// s ± 1.00 s`.
+/// Writes the local clock minus the server's clock, with the number of digits that fits the uncertainty: `+0.21 s ±
+/// 1.00 s`.
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uncertainty = self.uncertainty.as_secs_f64();
@@ -46,7 +46,7 @@ impl fmt::Display for Offset {
             _ => 6,
         };
         let ahead = format!("{:+.digits$}", self.local_minus_server.as_seconds_f64());
-        let nothing = format!("{:+.digits$}", -0.0); // minus zero, which is shown as plus zero
+        let nothing = format!("{:+.digits$}", -0.0); // A result of minus zero is replaced by plus zero.
         let ahead = if ahead == nothing { ahead.replace('-', "+") } else { ahead };
         write!(f, "{ahead} s ± {uncertainty:.digits$} s")
     }
@@ -86,8 +86,8 @@ mod tests {
     use super::*;
     use crate::syntax::recognise;
 
-    /// Returns offset and uncertainty in seconds, for a reply that arrives at this local time after
-    /// this round trip.
+    /// Returns the offset and its uncertainty in seconds. The reply arrives at the local time `arrived` after this
+    /// round trip.
     fn offset(reply: &str, arrived: &str, round_trip_ms: u64) -> Option<(f64, f64)> {
         let read = recognise(reply.as_bytes()).ok()?;
         let round_trip = Duration::from_millis(round_trip_ms);

@@ -1,5 +1,5 @@
-//! Properties that hold for every syntax: each printed reply is read back. No octets, however
-//! hostile, make the reader panic, take long, or give two different results.
+//! Properties of every syntax: each printed reply can be read back with the same value. No octets,
+//! however hostile, make the reader panic, take long, or give two different results.
 
 #[path = "../../tests/replies/mod.rs"]
 mod replies;
@@ -86,7 +86,7 @@ fn no_prefix_or_flipped_bit_of_a_reply_causes_a_panic_or_takes_long() {
     assert_eq!(replies.len(), 58 + Syntax::NAMED.len());
     for mut reply in replies {
         (0..=reply.len()).for_each(|length| assert_quick_and_sure(&reply[..length]));
-        // One saved reply is the same octet 5000 times, so 100 octets are enough.
+        // One saved reply has 5000 equal octets, so changing its first 100 octets is enough.
         for index in 0..reply.len().min(100) {
             for bit in 0..8 {
                 reply[index] ^= 1 << bit;
@@ -123,7 +123,7 @@ fn leap_second(day: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(day * 86_400 + 86_399, 1_000_000_000).expect("in range")
 }
 
-/// Prints a reply and reads it back. Every value that was read must equal the printed value.
+/// Prints a reply and reads it back. Every value read must equal the value printed.
 fn assert_read_back(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) {
     let reply = syntax.print(&Reading::at(utc), zone).expect("printable");
     let line = reply.octets().escape_ascii().to_string();
@@ -138,7 +138,7 @@ fn assert_read_back(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) {
             assert_eq!(claimed.naive_utc(), true_utc, "{line}");
         }
         time => {
-            // The syntax prints no zone, or a zone name with several meanings.
+            // The syntax prints no zone, or a zone name that has several meanings.
             let wall = matches!(time, ReplyTime::WallClock { .. });
             assert!(wall && may_be_vague(syntax, &read), "{line}");
         }
@@ -163,8 +163,8 @@ fn form(syntax: &Syntax) -> Form {
     }
 }
 
-/// Returns the instant without its fraction, which these syntaxes do not print. A leap second stays
-/// second 60.
+/// Returns the instant without its fraction, because these syntaxes print no fraction. A leap
+/// second stays second 60.
 fn whole_second(utc: DateTime<Utc>) -> DateTime<Utc> {
     let whole = utc.nanosecond() / 1_000_000_000 * 1_000_000_000;
     utc.with_nanosecond(whole).expect("a second's beginning")
@@ -184,7 +184,8 @@ fn shown(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) -> NaiveDateTime {
     }
 }
 
-/// Returns the years by which a year of two digits is read too low.
+/// Returns the number of years by which the reader places this date too early, because the reply
+/// has only two digits of the year.
 fn years_lost(syntax: &Syntax, local: NaiveDateTime) -> i32 {
     match (syntax, local.year()) {
         (Syntax::Smtp, 2069..) => 100,
@@ -214,7 +215,7 @@ fn zone_of_the_database() -> impl Strategy<Value = Zone> {
     prop::sample::select(Iana::names().collect::<Vec<_>>()).prop_map(zone)
 }
 
-/// Generates offsets `+HH:MM` at multiples of `step` minutes.
+/// Generates zones with offsets `+HH:MM` that are multiples of `step` minutes.
 fn fixed_offset(step: i32) -> impl Strategy<Value = Zone> {
     (-1439 / step..=1439 / step).prop_map(move |steps| {
         let (sign, minutes) = (if steps < 0 { '-' } else { '+' }, (steps * step).abs());
@@ -247,13 +248,13 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![8 => known, 1 => prop::collection::vec(any::<u8>(), 0..4)]
 }
 
-/// Asserts that the octets are read twice with the same result, within 10 milliseconds of processor
-/// time. Only the fastest of several tries counts, because an interrupt is charged to the running
-/// thread.
+/// Asserts that reading the octets twice gives the same result, within 10 milliseconds of processor
+/// time. Only the fastest of several tries counts, because the kernel charges interrupts to the
+/// running thread.
 fn assert_quick_and_sure(octets: &[u8]) {
     const TRIES: usize = 50;
-    // A scan whose time grows with the square of the length takes a hundred times as long, on any
-    // machine.
+    // A scan whose time grows with the square of the length takes a hundred times as long. So this
+    // limit detects such a scan on any machine.
     const LIMIT: Duration = Duration::from_millis(10);
     let start = Printable(&octets[..octets.len().min(100)]);
     let (read, time) = timed(|| recognise(octets));

@@ -11,10 +11,10 @@ use super::{
 };
 use chrono::Timelike;
 
-/// A function that reads one form from the start of a line, as far as the form goes.
+/// A function that reads one form, from the start of the line as far as the form fits.
 type Reader = for<'a> fn(&mut Cursor<'a>) -> Result<Parts<'a>, Mismatch>;
 
-/// The readers of all forms. Narrow forms come before wide forms.
+/// The readers of all forms. Readers of strict forms come before readers of loose forms.
 const READERS: [Reader; 12] = [
     nist::read,
     telephone::european,
@@ -30,7 +30,7 @@ const READERS: [Reader; 12] = [
     free::read,
 ];
 
-/// Reads the time in a reply of any octets.
+/// Reads the time in a reply. The reply may contain any octets.
 ///
 /// The result is an instant only if the reply itself fixes the zone. UTC, GMT, UT, Z, a numeric
 /// offset and RFC 822's North American names fix the zone. If the order of day, month and year is
@@ -39,7 +39,7 @@ const READERS: [Reader; 12] = [
 /// which bounds its time for any reply.
 ///
 /// # Errors
-/// [`Unrecognised`]: no form fits. The error names the octet at which the best form failed.
+/// [`Unrecognised`]: no form fits. The error names the octet where the best form failed.
 ///
 /// ```
 /// use daytime::read::{Flag, recognise};
@@ -69,8 +69,8 @@ pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
     }
 }
 
-/// Returns the first form that fits the whole line. Otherwise, returns the form that reads most of
-/// the line. If no form fits, returns the mismatch of the form that read furthest.
+/// Returns the first form that fits the whole line. If there is none, returns the form that reads most of the line. If
+/// no form fits at all, returns the mismatch of the form that got furthest.
 fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
     let nothing = Mismatch { expected: "a date and time", at: 0, reached: 0, at_end: false };
     let (mut partial, mut failure) = (None, nothing);
@@ -102,10 +102,9 @@ fn wrong_end(cursor: &Cursor) -> Mismatch {
     Mismatch { expected, at: cursor.at(), reached: cursor.at(), at_end: false }
 }
 
-/// Whether the rest of the line leaves the time unchanged. The rest must not continue the last
-/// word. Outside parentheses the rest must not begin with a number or offset. No word in it may be
-/// a half of the day in any language. Control characters separate words as spaces do: a terminal
-/// escape changes no time.
+/// Whether the rest of the line cannot change the time. The rest must not continue the last word. Outside parentheses
+/// it must not begin with a number or an offset. It must not contain an AM/PM marker in any language. Control
+/// characters separate words as spaces do, because a terminal escape changes no time.
 fn is_separate(read: &Parts, left: &[u8]) -> bool {
     let rest = after_control_sequences(left);
     let escaped = rest.len() < left.len();
@@ -134,8 +133,8 @@ fn is_separate(read: &Parts, left: &[u8]) -> bool {
     }
 }
 
-/// Returns the octets after the terminal control sequences at the start, such as `ESC [ 0 m`
-/// (ECMA-48, section 5.4).
+/// Skips the terminal control sequences at the start, such as `ESC [ 0 m` (ECMA-48, section 5.4). Returns the octets
+/// after them.
 fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
     while let [b'\x1b', b'[', sequence @ ..] = octets {
         let parameters = sequence.iter().take_while(|octet| matches!(octet, b' '..=b'?')).count();
@@ -144,8 +143,8 @@ fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
     octets
 }
 
-/// Whether the next word may be a half of the day. That is possible up to 12 o'clock, unless the
-/// half was read, a zone came before the word, or the form always counts 24 hours.
+/// Whether the next word may be an AM/PM marker. This is possible up to 12 o'clock. It is impossible after a marker or
+/// a zone, and in forms that always use 24 hours.
 fn may_be_followed_by_half(read: &Parts) -> bool {
     let by_24_hours = matches!(
         read.form,
@@ -161,7 +160,7 @@ pub(crate) mod tests {
     use std::cell::Cell;
 
     thread_local! {
-        /// Number of replies that this thread has read.
+        /// Number of replies that this thread has read, for tests.
         pub(crate) static READ: Cell<u32> = const { Cell::new(0) };
     }
 
@@ -228,7 +227,7 @@ pub(crate) mod tests {
         {
             let read = read(&format!("Wed Jul  3 04:05:11 2024{escape}\r\n"));
             let flags = read.strip_prefix("ctime 2024-07-03T04:05:11 - control-chars");
-            // The reader drops control characters at the very end of the line, as it drops blanks.
+            // The reader drops control characters at the end of the line, as it drops blanks there.
             assert!(matches!(flags, Some("" | " trailing-garbage")), "{escape:?}: {read}");
         }
         for half in ["\x1bPM", "\x1b]0;PM\x07", "\x1b[0mPM", "\x07nachm", "\x7f1"] {

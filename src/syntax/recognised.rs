@@ -1,4 +1,4 @@
-//! The meaning of a reply: an instant if the reply fixes one, otherwise a local time.
+//! The meaning of a reply: an instant if the reply determines one, otherwise a local time.
 
 use super::cursor::{Mismatch, Time};
 use super::flags::{Flag, Flags};
@@ -30,7 +30,8 @@ pub struct Recognised<'a> {
     pub zone: Option<Cow<'a, str>>,
     /// The weekday in the reply, if the reply names one in a known language.
     pub weekday: Option<Weekday>,
-    /// The value of the last digit: a second, or the last digit of a fraction.
+    /// The smallest unit of time that the reply shows: a second, or one unit of the last digit of
+    /// its fraction.
     pub resolution: Duration,
     /// Other values of a time code, from NIST or a telephone service.
     pub code: Option<TimeCode>,
@@ -38,20 +39,20 @@ pub struct Recognised<'a> {
     pub flags: Flags,
 }
 
-/// The time in a reply. A leap second is written as in chrono: second 59 with 1 000 000 000
-/// nanoseconds or more, printed as 60.
+/// The time in a reply. As in chrono, a leap second is second 59 with at least 1 000 000 000
+/// nanoseconds, and is printed as second 60.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReplyTime {
-    /// An instant. The reply itself fixes the zone.
+    /// An instant. The reply itself determines the zone.
     Instant {
         /// The instant in UTC.
         utc: DateTime<Utc>,
-        /// The date and time as written.
+        /// The date and time as the reply writes them.
         local: NaiveDateTime,
     },
-    /// A local date and time. The reply names no zone, or a zone that does not fix the offset.
+    /// A local date and time. The reply names no zone, or a zone without a certain offset.
     WallClock {
-        /// The date and time as written.
+        /// The date and time as the reply writes them.
         local: NaiveDateTime,
     },
     /// Two or three possible times, because the order of day, month and year is uncertain.
@@ -61,7 +62,7 @@ pub enum ReplyTime {
     },
 }
 
-/// The two or three times that one numeric date may mean, the earliest first.
+/// The two or three times that one numeric date may mean, earliest first.
 ///
 /// ```
 /// use daytime::read::{ReplyTime, recognise};
@@ -90,7 +91,7 @@ impl Candidates {
         self.dates.earliest().and_time(self.clock)
     }
 
-    /// Returns a sentence that names the uncertain parts of the date.
+    /// Returns a sentence that names the parts of the date whose order is uncertain.
     pub(crate) fn uncertainty(&self) -> &'static str {
         let one_year = self.iter().all(|time| time.year() == self.earliest().year());
         if one_year {
@@ -136,7 +137,7 @@ named! {
 }
 
 impl Recognised<'_> {
-    /// Returns the instant, if the reply fixes one.
+    /// Returns the instant, if the reply determines one.
     #[must_use]
     pub fn utc(&self) -> Option<DateTime<Utc>> {
         match self.time {
@@ -145,7 +146,8 @@ impl Recognised<'_> {
         }
     }
 
-    /// Returns the date and time as written, if the order of day, month and year is certain.
+    /// Returns the date and time as the reply writes them, if the order of day, month and year is
+    /// certain.
     #[must_use]
     pub fn naive(&self) -> Option<NaiveDateTime> {
         match self.time {
@@ -169,8 +171,8 @@ impl Recognised<'_> {
         Recognised { zone: self.zone.map(|zone| Cow::Owned(zone.into_owned())), ..self }
     }
 
-    /// Checks the statements of the server about itself. A reply with a time may fail this check:
-    /// `daytime query` then exits with 1.
+    /// Checks the server's statements about itself. A reply with a readable time may still fail
+    /// this check. `daytime query` then exits with 1.
     ///
     /// # Errors
     /// [`Distrust`]: the server reports itself unhealthy, or makes two statements that contradict
@@ -197,8 +199,8 @@ impl Recognised<'_> {
         if trusted { Ok(()) } else { Err(distrust) }
     }
 
-    /// Handles a cut reply. The missing octets might change the zone, so the time is no longer an
-    /// instant.
+    /// Marks the reply as cut. The missing octets might change the zone, so an instant becomes a
+    /// local time.
     pub(crate) fn cut(&mut self) {
         self.flags.add(Flag::Truncated);
         if let ReplyTime::Instant { local, .. } = self.time {
@@ -211,7 +213,7 @@ impl Recognised<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Distrust {
-    /// NIST's digit H, if it is not 0: how wrong the server may be.
+    /// NIST's digit H if it is not 0. The digit says how wrong the server's clock may be.
     pub unhealthy: Option<u8>,
     /// The flags that report a contradiction: a wrong weekday or Modified Julian Date, or two
     /// zones.
@@ -234,7 +236,8 @@ impl fmt::Display for Distrust {
     }
 }
 
-/// The dates that a numeric date may mean: at least one, the earliest first, each once.
+/// The dates that a numeric date may mean. The list has at least one date and no duplicates,
+/// earliest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Dates {
     dates: [NaiveDate; Self::ORDERS],
@@ -242,10 +245,10 @@ pub(super) struct Dates {
 }
 
 impl Dates {
-    /// Number of orders in use: day first or month first with the year last, and the year first.
+    /// Number of orders that servers use: day, month, year; month, day, year; and year, month, day.
     const ORDERS: usize = 3;
 
-    /// Adds a date, unless the set contains it.
+    /// Adds a date, unless the set already contains it.
     pub(super) fn with(mut self, date: NaiveDate) -> Self {
         if self.count < Self::ORDERS && !self.iter().any(|known| known == date) {
             self.dates[self.count] = date;
@@ -255,7 +258,7 @@ impl Dates {
         self
     }
 
-    /// Returns the dates for which `holds` is true; `None` if there is no such date.
+    /// Returns the dates that satisfy `holds`, or `None` if no date does.
     pub(super) fn keep_if(self, holds: impl Fn(NaiveDate) -> bool) -> Option<Self> {
         let mut those = self.iter().filter(|date| holds(*date));
         let first = those.next()?;
@@ -277,7 +280,7 @@ impl From<NaiveDate> for Dates {
     }
 }
 
-/// The parts that one form reads from a line, before the line is judged as a whole.
+/// The parts that one form reads from a line. The whole line is checked later.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts<'a> {
     pub form: Form,
@@ -295,7 +298,7 @@ impl<'a> Parts<'a> {
         Self { form, weekday: None, dates: dates.into(), time, zone: None, code: None, flags }
     }
 
-    /// Combines the parts into the time of the reply, and checks them against each other.
+    /// Combines the parts into the time of the reply, and checks whether the parts agree.
     pub(super) fn judge(mut self) -> Result<Recognised<'a>, Mismatch> {
         let (dates, clock) = (self.dates_by_weekday(), self.time.clock);
         let time = if dates.count == 1 {
@@ -329,7 +332,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// Uses the weekday to choose among several dates, or to check the only date.
+    /// Uses the weekday to choose among several possible dates, or to check the only possible date.
     fn dates_by_weekday(&mut self) -> Dates {
         let Some(weekday) = self.weekday else { return self.dates };
         let fitting = self.dates.keep_if(|date| date.weekday() == weekday);
@@ -341,7 +344,7 @@ impl<'a> Parts<'a> {
         let Some(offset) = self.zone.and_then(|zone| zone.offset) else {
             return Ok(ReplyTime::WallClock { local });
         };
-        // RFC 3339, in which the instant is printed, has four digits for the year.
+        // The instant is printed as RFC 3339, which has four digits for the year.
         let utc = local.checked_sub_offset(offset).filter(|utc| (1..=9999).contains(&utc.year()));
         let Some(utc) = utc else {
             let expected = "a date and time in the years 1 to 9999, in UTC too";
@@ -352,9 +355,8 @@ impl<'a> Parts<'a> {
 }
 
 /// Whether second 60 is possible at this time. Leap seconds are at 23:59:60 UTC. Since the first
-/// leap second, all zones have used multiples of five minutes as offsets: quarters of an hour, and
-/// 10:40 in Kiritimati until
-/// 1979.
+/// leap second, zones have used only two kinds of offsets: quarters of an hour, and 10:40 in
+/// Kiritimati until 1979. All of them are multiples of five minutes.
 fn may_be_leap(time: ReplyTime) -> bool {
     let by_five_minutes = |time: NaiveDateTime| time.minute() % 5 == 4;
     match time {

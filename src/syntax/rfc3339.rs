@@ -1,8 +1,9 @@
-//! RFC 3339 with whole seconds: `Z` in UTC, the offset in any other zone.
+//! RFC 3339 with whole seconds. A time in UTC ends with `Z`, a time in any other zone with its
+//! offset.
 //!
-//! The reader also accepts similar forms: a space instead of the `T`, a fraction, a zone by name or
-//! no zone. Many programming languages print these. It accepts ISO 8601's basic format and a
-//! weekday before the date.
+//! The reader also accepts similar forms that many programming languages print. They have a space
+//! instead of the `T`, a fraction, a zone name, or no zone. The reader accepts ISO 8601's basic
+//! format and a weekday before the date too.
 
 use super::Zone;
 use super::cursor::{Cursor, Mismatch, Number, Time};
@@ -13,9 +14,11 @@ use chrono::{DateTime, Datelike, FixedOffset, Offset, SecondsFormat};
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     if !(0..=9999).contains(&time.year()) {
-        return Err(ReplyError::Unprintable); // RFC 3339: "date-fullyear = 4DIGIT"
+        // RFC 3339 permits only four digits: "date-fullyear = 4DIGIT".
+        return Err(ReplyError::Unprintable);
     }
-    // "time-numoffset" has no seconds, but some zones had them until 1972: the seconds are dropped.
+    // RFC 3339's "time-numoffset" has no seconds, but some zones had seconds in their offset until
+    // 1972. These seconds are dropped.
     let seconds = time.offset().fix().local_minus_utc() / 60 * 60;
     let offset = FixedOffset::east_opt(seconds).ok_or(ReplyError::Unprintable)?;
     let z = time.timezone() == Zone::UTC;
@@ -35,7 +38,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { weekday, zone, ..parts })
 }
 
-/// Reads `1982-02-22T17:37:43`. Exif, and so some cameras, write colons in the date.
+/// Reads `1982-02-22T17:37:43`. Exif writes colons in the date, and so do some cameras.
 fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let year = cursor.full_year()?;
     let mark = if cursor.take(b':') { b':' } else { b'-' };
@@ -61,7 +64,7 @@ fn take_t(cursor: &mut Cursor) -> bool {
     cursor.take(b'T') || cursor.take(b't') || cursor.take(b'_')
 }
 
-/// Reads `19820222T173743`, or the same with a space or nothing instead of the T.
+/// Reads `19820222T173743`. A space may replace the T, or the T may be missing.
 fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let at = cursor.at();
     let digits = cursor.run(|octet| octet.is_ascii_digit());
@@ -84,7 +87,7 @@ fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts::new(Form::Rfc3339, date, time))
 }
 
-/// Reads `173743`, perhaps with a fraction.
+/// Reads `173743`. A fraction may follow.
 fn basic_time(cursor: &mut Cursor) -> Result<Time, Mismatch> {
     let time = cursor.number(6..=6, "six digits")?;
     time_in_digits(cursor, time)
@@ -95,7 +98,8 @@ fn time_in_digits(cursor: &mut Cursor, time: Number) -> Result<Time, Mismatch> {
     cursor.time_of(time.at, time.value / 10_000, time.last_two(100), time.last_two(1), fraction)
 }
 
-/// Reads the zone that Java writes after the offset, or instead of an offset: `[Europe/Rome]`.
+/// Reads a zone in brackets, such as `[Europe/Rome]`. Java writes it after the offset, or instead
+/// of an offset.
 fn zone_in_brackets<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch> {
     cursor.skip_spaces();
     cursor.octet(b'[', "an opening bracket")?;

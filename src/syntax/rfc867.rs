@@ -1,7 +1,7 @@
 //! The first example in RFC 867: `Weekday, Month Day, Year Time-Zone`.
 //!
-//! If the zone has only a numeric offset, the sign follows the hyphen (`17:37:43--0300`). A reader
-//! that splits at the first hyphen then still finds the sign.
+//! If the zone has only a numeric offset, its sign follows the hyphen (`17:37:43--0300`). A reader
+//! that splits the reply at the first hyphen then keeps the sign.
 //!
 //! The reader also accepts the variants of other servers. Cisco sends any zone name that the
 //! operator chose, with `-DST` after it in summer. Windows NT sends no zone. Other servers put a
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_the_example_in_the_rfc_with_the_right_weekday() {
-        // The RFC says Tuesday; 22 February 1982 was a Monday.
+        // The RFC's example says Tuesday, but 22 February 1982 was a Monday.
         let reply = reply(&Rfc867, "1982-02-23T01:37:43Z", "America/Los_Angeles");
         assert_eq!(reply, "Monday, February 22, 1982 17:37:43-PST\r\n");
     }

@@ -1,7 +1,7 @@
-//! Patterns of strftime(3). A pattern is checked when it is given. At any instant its reply is then
-//! one line of printable ASCII of the permitted length.
+//! Patterns of strftime(3). Parsing a pattern checks it. So at any instant, its reply is one line
+//! of printable ASCII of permitted length.
 //!
-//! The specifiers are those of chrono: the specifiers of strftime, and more (`%.3f`, `%:z`).
+//! chrono provides the specifiers: all of strftime, and more (`%.3f`, `%:z`).
 
 use super::Zone;
 use crate::reply::{Reply, ReplyError};
@@ -26,26 +26,27 @@ pub struct Pattern {
     resolution: Duration,
 }
 
-/// The part of a pattern that cannot be in a reply, and the reason. Octets are counted from 1.
+/// The part of a pattern that a reply cannot contain, and the reason. Octets are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// One part of the pattern cannot be in a reply.
+    /// The pattern has a part that a reply cannot contain.
     #[error("{part:?} at octet {octet} {fault}")]
     Part {
         /// The part of the pattern.
         part: String,
-        /// The octet at which the part begins.
+        /// The position of the first octet of the part.
         octet: usize,
-        /// The reason why this part cannot be in a reply.
+        /// The reason why a reply cannot contain this part.
         fault: PartFault,
     },
-    /// The pattern writes nothing, always or at some instants (`%.f` at the start of a second).
+    /// The pattern writes nothing. This may happen always, or only at some instants (`%.f` at the
+    /// start of a second).
     #[error("the pattern is empty, or writes nothing at some instants")]
     Empty,
 }
 
-/// The reason why a part of a pattern cannot be in a reply.
+/// The reason why a reply cannot contain a part of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PartFault {
@@ -106,7 +107,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// The text of `time.format(…)`, written without an intermediate string.
+/// Writes the text of `time.format(…)` without an intermediate string.
 struct Formatted<'a>(&'a DateTime<Zone>, &'a [Item<'static>]);
 
 impl fmt::Display for Formatted<'_> {
@@ -115,7 +116,7 @@ impl fmt::Display for Formatted<'_> {
     }
 }
 
-/// Splits a pattern into its specifiers and the text between them, each with its position.
+/// Splits a pattern into its specifiers and the text between them. Each comes with its position.
 fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -132,18 +133,18 @@ fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Returns the length of a specifier: `%`, its modifiers and the letter. A specifier at the end may
-/// be incomplete.
+/// Returns the length of a specifier: `%`, its modifiers and its letter. At the end of a pattern,
+/// the specifier may be incomplete.
 fn specifier_length(text: &str) -> usize {
     let modifier = |character: char| matches!(character, '-' | '_' | '0'..='9' | '.' | ':' | '#');
     let letter = text[1..].trim_start_matches(modifier);
     text.len() - letter.len() + letter.chars().next().map_or(0, char::len_utf8)
 }
 
-/// Returns the maximum octets that the items write at any instant in any zone.
+/// Returns the maximum octets that the items write at any of these instants.
 fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Result<usize, PartFault> {
     let literal = |item: &Item| matches!(item, Item::OwnedLiteral(_));
-    // Literal text is the same at every instant, so one instant is enough.
+    // Literal text is the same at every instant, so one instant is enough to measure it.
     let sampled = if items.iter().all(literal) { 1 } else { instants.len() };
     instants[..sampled].iter().try_fold(0, |most, time| {
         let text = written(items, time).ok_or(PartFault::Unknown)?;
@@ -159,15 +160,16 @@ fn written(items: &[Item], time: &DateTime<Zone>) -> Option<String> {
     Some(text)
 }
 
-/// Returns instants at which each specifier writes its longest and its shortest text. They cover
-/// every weekday in every month, fractions of nine digits and whole seconds, and the first and last
-/// year of chrono. The zones are those with the longest names and offsets.
+/// Returns the instants that test a pattern. At these instants each specifier writes its longest
+/// and its shortest text. They cover every weekday in every month, whole seconds, fractions of nine
+/// digits, and the first and last year of chrono. The zones have the longest names and offsets.
 fn instants() -> Vec<DateTime<Zone>> {
     let first = NaiveDate::from_ymd_opt(2096, 1, 1).into_iter();
     let days = first.flat_map(|day| day.iter_days().take(1827));
     let at_22 = |day: NaiveDate| day.and_hms_nano_opt(22, 59, 59, 123_456_789);
     let usual = days.filter_map(at_22).map(|time| time.and_utc());
-    // One day inside the limits, so that the local time in any zone is inside the limits too.
+    // Stays one day away from chrono's limits, so that the local time in every zone is within them
+    // too.
     let day = Days::new(1);
     let ends = [
         DateTime::<Utc>::MIN_UTC.checked_add_days(day),
@@ -180,7 +182,7 @@ fn instants() -> Vec<DateTime<Zone>> {
     zones.flat_map(|zone| utc.iter().map(move |utc| utc.with_timezone(&zone))).collect()
 }
 
-/// Returns the value of the last digit that an item writes. Any fraction counts as nanoseconds,
+/// Returns the smallest unit of time that an item writes. Every fraction counts as nanoseconds,
 /// except the forms with three and six digits.
 fn resolution(item: &Item) -> Duration {
     match item {
@@ -230,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_longest_reply_decides_whether_a_pattern_fits() {
-        // Wednesday, the longest weekday, has nine letters.
+        // Wednesday, the longest weekday in English, has nine letters.
         let fits = format!("{}%A", "x".repeat(501));
         assert!(fits.parse::<Pattern>().is_ok());
         assert_eq!(

@@ -34,7 +34,7 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
         return cursor.blame("UTC within a day of the local time", code.at);
     };
     cursor.flags.add_if(contradicts(code.utc.date(), code.mjd), Flag::MjdMismatch);
-    // A zone name with one fixed offset must agree with the offset from the code.
+    // If the zone name means one fixed offset, this offset must equal the offset from the code.
     let agrees = zone.offset.is_none_or(|named| named == offset);
     Ok(Parts {
         weekday: code.weekday.checked_sub(1).and_then(|day| day.try_into().ok()),
@@ -46,9 +46,9 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
 
 /// The digits of a European time code after the zone.
 struct Code {
-    /// The weekday, with 1 for Monday.
+    /// The weekday, where 1 means Monday.
     weekday: u8,
-    /// The UTC in the code, to the minute.
+    /// UTC from the code, in whole minutes.
     utc: NaiveDateTime,
     mjd: u32,
     at: usize,
@@ -64,7 +64,7 @@ impl Code {
         let code =
             str::from_utf8(digits).ok().filter(|digits| digits.len() == Self::DIGITS && signed);
         let code = code.and_then(|digits| Self::of(digits, at));
-        // The line before the code fits other forms too, so this mismatch does not count as
+        // Other forms also fit the line up to this code, so the mismatch must not count as
         // progress.
         let expected = "the European time code, 29 digits and a sign";
         code.ok_or(Mismatch { expected, at, reached: 0, at_end: false })
@@ -79,7 +79,7 @@ impl Code {
         Some(Self { weekday, utc, mjd: number(24, 29)?, at })
     }
 
-    /// Returns the offset of this local time from UTC.
+    /// Returns the difference between this local time and the UTC in the code.
     fn offset(&self, local: NaiveDateTime) -> Option<FixedOffset> {
         let seconds = TimeDelta::seconds(local.second().into());
         let ahead = local.with_nanosecond(0)? - seconds - self.utc;

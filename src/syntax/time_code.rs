@@ -1,9 +1,9 @@
-//! The fields of a time code other than the time, and the Modified Julian Date.
+//! The fields of a time code besides the time, and the Modified Julian Date.
 
 use chrono::{Datelike, NaiveDate};
 use std::time::Duration;
 
-/// The fields of a time code other than the time. A field is `None` if the reply does not have it.
+/// The fields of a time code besides the time. A field is `None` if the reply does not contain it.
 ///
 /// ```
 /// use daytime::read::{Marker, recognise};
@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TimeCode {
-    /// Modified Julian Date, its last five digits.
+    /// Last five digits of the Modified Julian Date.
     pub mjd: u32,
     /// TT: daylight saving time in the United States. 00 is standard time and 50 is daylight time.
     /// Other values count the days until the change: 99 to 51 towards daylight time, 49 to 01
@@ -27,9 +27,9 @@ pub struct TimeCode {
     pub health: Option<u8>,
     /// UT1 - UTC in tenths of a second. Only telephone services send it.
     pub dut1_tenths: Option<i8>,
-    /// msADV: the time by which the code was sent early.
+    /// msADV: time by which the server sends the code early.
     pub advance: Option<Duration>,
-    /// The on-time marker. The time in the code is the moment at which this octet ends.
+    /// The on-time marker. The time in the code is the moment when this octet ends.
     pub marker: Option<Marker>,
 }
 
@@ -39,8 +39,7 @@ named! {
     pub enum Marker {
         /// `*`: the usual marker.
         Star = "*",
-        /// `#`: the telephone service has measured the delay of the line, and sends early by this
-        /// delay.
+        /// `#`: the telephone service has measured the delay of the line, and sends the code early by this delay.
         Hash = "#",
     }
 }
@@ -53,7 +52,7 @@ pub(super) fn mjd(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - 1 + MJD_OF_DAY_ONE
 }
 
-/// Whether these five digits are the Modified Julian Date of another day.
+/// Whether these five digits belong to the Modified Julian Date of a different day.
 pub(super) fn contradicts(date: NaiveDate, digits: u32) -> bool {
     u32::try_from(mjd(date).rem_euclid(100_000)) != Ok(digits)
 }

@@ -1,5 +1,5 @@
-//! The form of TrueTime's time servers (NTS-100 and Symmetricom's successors): English
-//! abbreviations, a comma after the year, `-UTC`, and no end of line.
+//! The form of TrueTime's time servers (NTS-100 and Symmetricom's successors). It has English
+//! abbreviations, a comma after the year, `-UTC`, and no line end.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};

@@ -1,4 +1,4 @@
-//! Replies without a time: the reason, and what the octets look like.
+//! Replies without a time: why no time was read, and what the octets may be.
 
 use super::cursor::Mismatch;
 use super::flags::{Flag, Flags};
@@ -6,7 +6,7 @@ use super::frame::{self, Frame};
 use crate::reply::Printable;
 use chrono::{DateTime, SecondsFormat, TimeDelta};
 
-/// Error: the reply has no time that can be read.
+/// Error: no time can be read from the reply.
 ///
 /// ```
 /// use daytime::read::{Flag, Reason, recognise};
@@ -34,13 +34,13 @@ pub enum Reason {
         /// Number of octets in the reply.
         octets: usize,
     },
-    /// The reply is four octets that are not text. A server of RFC 868 sends four octets.
+    /// The reply is four octets that are not text, as a server of RFC 868 sends them.
     #[error("four octets, as in RFC 868 (Time, port 37), which would mean {utc}; ask port 13")]
     TimeProtocol {
-        /// The instant that the octets mean in RFC 868, written in RFC 3339.
+        /// The instant that the four octets mean in RFC 868, written in the format of RFC 3339.
         utc: String,
     },
-    /// The reply continues with something other than the expected part of a time.
+    /// A part of the reply is not the expected part of a time.
     #[error("expected {expected}, found {found} at octet {octet}")]
     Unexpected {
         /// The part of a time that was expected.
@@ -90,7 +90,7 @@ impl Unrecognised {
     }
 }
 
-/// Quotes the first octets found, or says that the line ends.
+/// Quotes the first octets of `rest`, or reports that the line has ended.
 fn found(rest: &[u8]) -> String {
     const MAX_SHOWN_OCTETS: usize = 32;
     match rest {
@@ -108,7 +108,7 @@ fn is_binary(line: &[u8]) -> bool {
     odd * 4 >= line.len() && !text
 }
 
-/// Reads four octets as RFC 868 does: seconds since 1900.
+/// Reads four octets in the format of RFC 868: seconds since 1900.
 fn time_protocol(reply: &[u8]) -> Option<Reason> {
     let seconds = u32::from_be_bytes(reply.try_into().ok()?);
     let epoch = DateTime::from_timestamp(-2_208_988_800, 0)?;
@@ -116,7 +116,7 @@ fn time_protocol(reply: &[u8]) -> Option<Reason> {
     Some(Reason::TimeProtocol { utc: utc.to_rfc3339_opts(SecondsFormat::Secs, true) })
 }
 
-/// Whether the line contains a word with which servers refuse.
+/// Whether the line contains a word that servers use to refuse a request.
 fn refuses(line: &[u8]) -> bool {
     const REFUSING: &str = "allowed banned blocked busy denied error forbidden limit refused rejected sorry \
         many unauthorized unavailable";
@@ -126,7 +126,8 @@ fn refuses(line: &[u8]) -> bool {
     line.split(mark).any(known)
 }
 
-/// Whether at least half of the line is words, two or more, and the line has no time of day.
+/// Whether the line consists mainly of words. It has at least two words, they make up at least half
+/// of it, and it has no time of day.
 fn is_words(line: &[u8]) -> bool {
     let letter = |octet: &u8| !octet.is_ascii() || octet.is_ascii_alphabetic();
     let is_word = |word: &[u8]| match word {
@@ -134,7 +135,7 @@ fn is_words(line: &[u8]) -> bool {
             word.len() > 1 && word.iter().all(letter)
         }
     };
-    // 16:05 and 16.05 are times. The 1.1 of HTTP is not a time.
+    // 16:05 and 16.05 are times, but the 1.1 in HTTP/1.1 is not a time.
     let is_time = |part: &[u8]| matches!(part, [b':' | b'.', b'0'..=b'9', b'0'..=b'9']);
     let all = || line.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
     let words = all().filter(|part| is_word(part)).count();

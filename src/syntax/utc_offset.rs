@@ -2,7 +2,7 @@
 
 use chrono::FixedOffset;
 
-/// Reads `+H`, `+HH`, `+HHMM` or `+HH:MM`, with `+` or `-`, below 24 hours.
+/// Reads an offset below 24 hours: `+H`, `+HH`, `+HHMM` or `+HH:MM`, with `+` or `-`.
 pub(super) fn numeric(text: &str) -> Option<FixedOffset> {
     let digits = text.strip_prefix(['+', '-'])?;
     let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
@@ -22,7 +22,7 @@ pub(super) fn numeric(text: &str) -> Option<FixedOffset> {
     FixedOffset::east_opt(if text.starts_with('-') { -seconds } else { seconds })
 }
 
-/// Returns the hours of a zone name in RFC 822, section 5.1. East is positive.
+/// Returns the offset in hours for a zone name of RFC 822, section 5.1. East is positive.
 pub(super) fn rfc822_hours(name: &str) -> Option<i32> {
     const NAMES: [(&str, i32); 12] = [
         ("UTC", 0),

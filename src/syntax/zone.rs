@@ -11,10 +11,10 @@ use std::str::FromStr;
 
 /// A time zone: UTC, one of the IANA database, or a fixed offset.
 ///
-/// `%Z` prints the zone's own abbreviation (`CET`). It prints a numeric offset (`-0300`) if the
-/// database has no alphabetic abbreviation. It also does if RFC 822, section 5.1, gives the
-/// abbreviation to another offset. China's `CST` becomes `+0800`, so that no reader takes it for
-/// Chicago's. The database is compiled into the program (tzdb_data).
+/// `%Z` prints the zone's own abbreviation (`CET`). It prints a numeric offset (`-0300`) in two
+/// cases: the database has no alphabetic abbreviation, or the abbreviation has another offset in
+/// RFC 822, section 5.1. China's `CST` becomes `+0800`, so that no reader mistakes it for Chicago's
+/// `CST`. The database is compiled into the program (tzdb_data).
 ///
 /// ```
 /// use daytime::Zone;
@@ -42,7 +42,7 @@ pub enum ZoneError {
     /// The local zone has no name in the IANA database.
     #[error("the local zone {zone:?} has no IANA name; name one instead of local")]
     Local {
-        /// The setting that names the local zone.
+        /// The system's setting that names the local zone.
         zone: String,
     },
     /// The setting of the local zone cannot be read.
@@ -88,7 +88,7 @@ impl Zone {
 impl FromStr for Zone {
     type Err = ZoneError;
 
-    /// Reads `utc`, `local`, an IANA name, or an offset (`+05:30`, `-0300`, `+5`).
+    /// Reads a zone: `utc`, `local`, an IANA name, or an offset (`+05:30`, `-0300`, `+5`).
     fn from_str(text: &str) -> Result<Self, ZoneError> {
         if text.eq_ignore_ascii_case("utc") {
             return Ok(Self::UTC);
@@ -112,13 +112,14 @@ impl fmt::Display for Zone {
     }
 }
 
-/// The offset of a [`Zone`] at one instant. It is printed as the zone's abbreviation. It is printed
-/// in numbers if there is none, or if the abbreviation would be read as another offset.
+/// The offset of a [`Zone`] at one instant. It is printed as the zone's abbreviation. Without an
+/// abbreviation, or if the abbreviation would be misread as another offset, it is printed as a
+/// number.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneOffset {
     zone: Zone,
     offset: FixedOffset,
-    /// The database's abbreviation, which may be numeric. Empty for a fixed offset.
+    /// The abbreviation in the database, which may be a number. It is empty for a fixed offset.
     abbreviation: &'static str,
 }
 
@@ -131,7 +132,7 @@ impl Offset for ZoneOffset {
 impl fmt::Display for ZoneOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.offset.local_minus_utc();
-        // CST in China, CDT in Cuba and PST in the Philippines differ from RFC 822.
+        // In China, Cuba and the Philippines, CST, CDT and PST mean other offsets than in RFC 822.
         let misleads = |name: &str| {
             utc_offset::rfc822_hours(name).is_some_and(|hours| hours * 3600 != seconds)
         };
@@ -141,7 +142,7 @@ impl fmt::Display for ZoneOffset {
             return f.write_str(name);
         }
         let sign = if seconds < 0 { '-' } else { '+' };
-        let minutes = seconds.abs() / 60; // RFC 5322 has no room for seconds
+        let minutes = seconds.abs() / 60; // RFC 5322 has no place for seconds, so they are dropped.
         write!(f, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
     }
 }
@@ -154,7 +155,7 @@ impl TimeZone for Zone {
     }
 
     fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<ZoneOffset> {
-        // Uses the start of the day. If the clocks skip the start, uses the end of the day.
+        // Tries the start of the day. If the clocks skip the start, tries the end of the day.
         let [begins, ends] = [NaiveTime::MIN, NaiveTime::MIN - TimeDelta::seconds(1)];
         match self.offset_from_local_datetime(&local.and_time(begins)) {
             MappedLocalTime::None => self.offset_from_local_datetime(&local.and_time(ends)),
@@ -183,7 +184,8 @@ impl TimeZone for Zone {
 
 impl ZoneOffset {
     fn named(zone: Iana, shown: Shown) -> Self {
-        // No zone has an offset of a day or more. A test checks every zone.
+        // The fallback never occurs, because no zone has an offset of a day or more. A test checks
+        // every zone.
         let offset = FixedOffset::east_opt(shown.ut_offset()).unwrap_or(Utc.fix());
         let abbreviation = shown.time_zone_designation();
         Self { zone: Zone(Kind::Named(zone)), offset, abbreviation }
@@ -199,7 +201,7 @@ mod tests {
     use super::*;
     use chrono::DateTime;
 
-    /// Returns the abbreviation at noon UTC of a date.
+    /// Returns the zone's abbreviation at noon UTC on a date.
     fn abbreviation(zone: &str, date: &str) -> String {
         let utc: DateTime<Utc> = format!("{date}T12:00:00Z").parse().expect("date");
         let zone: Zone = zone.parse().expect("zone");

@@ -1,9 +1,10 @@
-//! The zone that a reply names, and whether the name fixes the offset.
+//! The zone that a reply names, and whether the name determines the offset.
 //!
-//! UTC, GMT, UT, Z, numeric offsets and the North American names of RFC 822, section 5.1, fix the
-//! offset. The offset of any other name is uncertain. The name may be used in several places (IST:
-//! India, Israel, Ireland), or an operator chose it (Cisco's `clock timezone ROME 1`). RFC 822
-//! defined the single letters with the wrong sign, so RFC 2822, section 4.3, says to ignore them.
+//! UTC, GMT, UT, Z, numeric offsets and the North American names of RFC 822, section 5.1, determine
+//! the offset. The offset of any other name is uncertain. Several places may use the name (IST:
+//! India, Israel, Ireland), or an operator may have chosen it (Cisco's `clock timezone ROME 1`).
+//! RFC 822 defined the single letters with the wrong sign, so RFC 2822, section 4.3, says to ignore
+//! them.
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
@@ -16,7 +17,7 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ZoneText<'a> {
     pub text: &'a str,
-    /// The offset from UTC; `None` if the name does not fix it.
+    /// The offset from UTC; `None` if the name does not determine it.
     pub offset: Option<FixedOffset>,
     /// Whether another zone in the reply contradicts this one.
     pub conflict: bool,
@@ -35,24 +36,27 @@ impl<'a> ZoneText<'a> {
         }
     }
 
-    /// Reads an offset or a name, and a repetition of the zone after it: `+0100 (CET)`.
+    /// Reads an offset or a name. Also reads a second notation of the same zone after it: `+0100
+    /// (CET)`.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let zone = Self::read_one(cursor, is_zone_name)?;
         Ok(zone.with_repetition(cursor))
     }
 
-    /// Reads the zone after a time, if there is one. It follows a comma, spaces or RFC 867's
-    /// hyphen, or is in parentheses.
+    /// Reads the zone after a time, if there is one. A comma, spaces or RFC 867's hyphen comes
+    /// before it, or it is in parentheses.
     pub(super) fn read_after_time(cursor: &mut Cursor<'a>) -> Option<Self> {
-        cursor.optional(|cursor| cursor.text(" Uhr")); // "Uhr" is German for o'clock
+        cursor.optional(|cursor| cursor.text(" Uhr")); // "Uhr" is German for "o'clock".
         cursor.optional(|cursor| {
             cursor.take(b',');
             cursor.skip_spaces();
             match cursor.rest() {
-                // In `-0800` the hyphen is the sign. In `--0800` and `-PST` it is a separator.
+                // In `-0800`, the hyphen is the sign. In `--0800` and `-PST`, the first hyphen is a
+                // separator.
                 [b'-', next, ..] if !next.is_ascii_digit() => {
                     cursor.take(b'-');
-                    // Operators of Cisco devices can name their zone as they like.
+                    // Operators of Cisco devices can choose any zone name, so every name is
+                    // accepted.
                     Self::read_one(cursor, |_| true).map(|zone| zone.with_repetition(cursor))
                 }
                 [b'(', ..] => in_parentheses(cursor),
@@ -61,7 +65,7 @@ impl<'a> ZoneText<'a> {
         })
     }
 
-    /// Reads `UTC`, possibly with a laboratory: `UTC(NIST)`.
+    /// Reads `UTC`. The name of a laboratory may follow: `UTC(NIST)`.
     pub(super) fn universal(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let start = cursor.at();
         if !cursor.run(|octet| octet.is_ascii_alphabetic()).eq_ignore_ascii_case(b"UTC") {
@@ -86,7 +90,7 @@ impl<'a> ZoneText<'a> {
         let text = cursor.text_since(start);
         let whole = text.len() == WHOLE_LENGTHS[usize::from(text.contains(':'))];
         if cursor.may_be_cut() && !whole && text.len() > 1 {
-            // `+02` may be the start of `+0230`.
+            // A `+02` at the end may be the start of `+0230`.
             cursor.flags.add(Flag::Truncated);
             return Ok(Self::new(text, None));
         }
@@ -118,9 +122,10 @@ impl<'a> ZoneText<'a> {
         Ok(Self::new(text, offset))
     }
 
-    /// Reads a second zone, if there is one, and combines both. A numeric offset stays. A number
-    /// after a name fixes the offset that the name leaves open. A name fixes nothing if the second
-    /// zone contradicts it, or is cut and might contradict it.
+    /// Reads a second zone, if there is one, and combines both. If the first zone is a numeric
+    /// offset, it is kept. If the first zone is a name without a certain offset, a following number
+    /// supplies the offset. If the second zone contradicts the name, or is cut and might contradict
+    /// it, the offset becomes uncertain.
     fn with_repetition(self, cursor: &mut Cursor<'a>) -> Self {
         let whole = !cursor.flags.contains(Flag::Truncated);
         let repetition = cursor.optional(|cursor| {
@@ -128,7 +133,8 @@ impl<'a> ZoneText<'a> {
             match cursor.rest().first() {
                 Some(b'(') => comment(cursor),
                 _ if apart => Self::read_one(cursor, is_zone_name).map(Some),
-                _ => cursor.fail("a space"), // `+0A200` is a damaged reply
+                // Without a space, as in `+0A200`, the reply is damaged.
+                _ => cursor.fail("a space"),
             }
         });
         let cut = whole && cursor.flags.contains(Flag::Truncated);
@@ -139,7 +145,7 @@ impl<'a> ZoneText<'a> {
         }
     }
 
-    /// Combines two zones for one time; [`ZoneText::with_repetition`] has the rules.
+    /// Combines two zones of one time by the rules of [`ZoneText::with_repetition`].
     fn resolve_with(self, repetition: Self) -> Self {
         let conflict = Self { offset: None, conflict: true, ..self };
         match (self.offset, repetition.offset) {
@@ -147,7 +153,8 @@ impl<'a> ZoneText<'a> {
             (Some(one), Some(other)) if one != other => {
                 if self.is_numeric() && !repetition.is_numeric() { self } else { conflict }
             }
-            // `EST (DST)`, `GMT (BST)`: the first name means winter time, the second summer time.
+            // In `EST (DST)` and `GMT (BST)`, the first name means winter time and the second means
+            // summer time.
             (Some(_), None) if !self.is_numeric() && repetition.is_abbreviation() => conflict,
             _ => self,
         }
@@ -165,16 +172,16 @@ impl<'a> ZoneText<'a> {
     }
 }
 
-/// Permitted octets of a zone's name. Two letters may be a half of the day in an unknown language.
-/// "Central European Standard Time" has 30.
+/// Permitted lengths of a zone name in octets. A word of two letters may be an AM/PM marker in an
+/// unknown language. The name "Central European Standard Time" has 30 octets.
 const NAME_LENGTHS: RangeInclusive<usize> = 3..=48;
 
 fn in_name(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b':' | b'_' | b'/')
 }
 
-/// Whether the word is an abbreviation in the usual form (`CET`, `ChST`) or a name of the IANA
-/// database. `Uhr` is not a zone, and neither is `NOV` or `THU`.
+/// Whether the word may name a zone: an abbreviation in the usual form (`CET`, `ChST`), or a name
+/// of the IANA database. `Uhr`, `NOV` and `THU` do not name zones.
 fn is_zone_name(name: &str) -> bool {
     let month = names::month(name.as_bytes()).is_some_and(|name| name.english);
     let weekday = names::weekday(name.as_bytes()).is_some_and(|name| name.english);
@@ -189,7 +196,8 @@ fn in_parentheses<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch>
     Ok(zone)
 }
 
-/// Reads a comment (RFC 5322, section 3.2.2). Returns the zone in it, if the comment is a zone.
+/// Reads a comment in parentheses (RFC 5322, section 3.2.2). If the comment is a zone, returns that
+/// zone.
 fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch> {
     if let Some(zone) = cursor.optional(in_parentheses) {
         return Ok(Some(zone));
@@ -204,8 +212,8 @@ fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch
     Ok(None)
 }
 
-/// Reads `(NIST)` directly after `UTC`: the laboratory that provides this UTC. A zone is not a
-/// laboratory.
+/// Reads `(NIST)` directly after `UTC`: the laboratory that provides this UTC. Fails if the word in
+/// parentheses is a zone.
 fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
     cursor.octet(b'(', "a laboratory")?;
     let start = cursor.at();
@@ -222,7 +230,7 @@ fn is_laboratory(name: &str) -> bool {
     !(name.is_empty() || summer || rfc822_hours(name).is_some())
 }
 
-/// Whether the name starts with a half of the day, as in `PMEST` or `P-PST`, or is a word for one.
+/// Whether the name is an AM/PM marker or starts with one, as in `PMEST` or `P-PST`.
 fn names_half_of_day(name: &str) -> bool {
     let half = |length: usize| {
         let (half, rest) = name.split_at_checked(length)?;
@@ -233,10 +241,10 @@ fn names_half_of_day(name: &str) -> bool {
     names::is_part_of_day(name.as_bytes()) || [1, 2].into_iter().any(|at| half(at) == Some(true))
 }
 
-/// Reads ` European Standard Time`: the further words of a Windows zone name.
+/// Reads the other words of a Windows zone name: ` European Standard Time`.
 fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
     const WORDS: usize = 4;
-    cursor.take(b'.'); // as in W. Europe Standard Time
+    cursor.take(b'.'); // skips the full stop in "W. Europe Standard Time"
     for _ in 0..WORDS {
         cursor.octet(b' ', "a word")?;
         match cursor.run(|octet| octet.is_ascii_alphabetic() || octet == b'.') {
@@ -258,7 +266,8 @@ fn known(name: &str) -> Option<FixedOffset> {
         let whole = laboratory.strip_suffix(')').is_some_and(is_laboratory) && universal(name);
         return whole.then(|| FixedOffset::east_opt(0)).flatten();
     }
-    // ECMAScript writes `GMT+0100`. `GMT+1` is not accepted: in POSIX that is west of Greenwich.
+    // ECMAScript writes `GMT+0100`. `GMT+1` is not accepted, because in POSIX it means west of
+    // Greenwich.
     let (name, offset) = name.split_at_checked(name.find(['+', '-'])?)?;
     (universal(name) && offset.len() >= "+0100".len())
         .then(|| utc_offset::numeric(offset))
@@ -269,7 +278,8 @@ fn known(name: &str) -> Option<FixedOffset> {
 mod tests {
     use super::*;
 
-    /// Returns the zone's text, its offset in minutes, and the rest of the line.
+    /// Reads a zone from the line. Returns the zone's text, its offset in minutes, and the rest of
+    /// the line.
     fn read(line: &str) -> Option<(&str, Option<i32>, &str)> {
         let mut cursor = Cursor::new(line.as_bytes(), true);
         let zone = ZoneText::read(&mut cursor).ok()?;

@@ -1,10 +1,9 @@
-//! Operating systems: the only module that names one.
+//! Interface to the operating system. Only this module names a particular system.
 //!
-//! `linux` and `portable` have the same functions, so the rest of the crate does not depend on
-//! which one it uses. `portable` needs only POSIX, and returns "unknown" for what POSIX cannot
-//! answer. Build with `--cfg daytime_portable` to use it on Linux. Without the features `client`
-//! and `server`, `no_sockets` replaces both. It makes no system call, and so builds for every
-//! target.
+//! `linux` and `portable` have the same functions, so the rest of the crate works with either of
+//! them. `portable` needs only POSIX, and returns "unknown" where POSIX has no answer. Build with
+//! `--cfg daytime_portable` to use it on Linux. Without the features `client` and `server`,
+//! `no_sockets` replaces both. It makes no system call, so it builds for every target.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -38,7 +37,7 @@ mod no_sockets;
 #[cfg(not(any(feature = "client", feature = "server")))]
 pub(crate) use no_sockets::*;
 
-/// Whether this is Linux, on which the predictions of the laboratory were measured.
+/// Whether this system is Linux. The predictions of the laboratory were measured on Linux.
 #[cfg(feature = "lab")]
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 
@@ -54,14 +53,15 @@ pub(crate) fn release() -> Option<String> {
 /// Maximum number of datagrams per send or receive call.
 pub(crate) const MAX_BATCH_DATAGRAMS: usize = 64;
 
-/// Maximum octets that a client keeps of a datagram. The size is an odd number of cache lines, so
-/// that the starts of the buffers spread over the sets of the cache.
+/// Maximum octets of a datagram that a client keeps. The size is an odd number of cache lines. So
+/// the starts of the buffers are distributed over all sets of the cache.
 const CLIENT_DATAGRAM_OCTETS: usize = 33 * 64;
 
 /// State of the kernel's clock, as `adjtimex(2)` returns it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KernelClock {
-    /// Seconds since 1970-01-01 00:00:00 UTC. An inserted leap second repeats the previous second.
+    /// Seconds since 1970-01-01 00:00:00 UTC. During an inserted leap second, the previous second
+    /// is repeated.
     pub seconds: i64,
     /// Nanoseconds within the second.
     pub nanoseconds: u32,
@@ -79,7 +79,7 @@ pub(crate) struct KernelClock {
 pub(crate) enum KernelLeap {
     /// No leap second is announced.
     None,
-    /// A second 60 follows at the end of the UTC day (`STA_INS`).
+    /// A second 60 is added at the end of the UTC day (`STA_INS`).
     Insert,
     /// Second 59 is skipped at the end of the UTC day (`STA_DEL`).
     Delete,
@@ -87,17 +87,18 @@ pub(crate) enum KernelLeap {
     Now,
 }
 
-/// Local address to which a datagram was sent. The reply leaves from it.
+/// Local address that a datagram was sent to. The reply leaves from this address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Destination {
-    /// Address in the datagram's header. For a broadcast, the address of the receiving interface.
+    /// Destination address in the datagram's header. For a broadcast, it is the address of the
+    /// receiving interface.
     pub address: IpAddr,
-    /// Number of the receiving interface, which a reply from a link-local address needs.
+    /// Number of the receiving interface. A reply from a link-local address needs this number.
     pub interface: u32,
 }
 
-/// Maximum octets of a datagram's content that a server keeps: the length of the longest reply of
-/// this suite (`Reply::MAX_OCTETS`). The kernel discards the rest.
+/// Maximum octets of a datagram's content that a server keeps. It equals the maximum length of a
+/// reply of this suite (`Reply::MAX_OCTETS`). The kernel discards the rest.
 pub(crate) const MAX_CONTENT_OCTETS: usize = 512;
 
 /// Number of the loopback interface. Linux assigns it in each network namespace
@@ -105,12 +106,12 @@ pub(crate) const MAX_CONTENT_OCTETS: usize = 512;
 /// [`Destination`].
 pub(crate) const LOOPBACK_INTERFACE: u32 = 1;
 
-/// Received datagram. Its content stays in the batch.
+/// Received datagram without its content. The content stays in the batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
     /// Address of the sender.
     pub peer: SocketAddr,
-    /// Octets of the whole datagram, even if the batch keeps fewer.
+    /// Length of the whole datagram in octets, even if the batch keeps fewer octets.
     pub octets: usize,
     /// Whether the datagram was sent to a broadcast or multicast address, if the system reports it.
     pub sent_to_many: bool,
@@ -119,7 +120,7 @@ pub(crate) struct Received {
     pub destination: Option<Destination>,
 }
 
-/// IP packets and octets that this network namespace has sent since it began.
+/// Number of IP packets and octets that this network namespace has sent since it was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
     /// Packets sent.
@@ -128,11 +129,11 @@ pub(crate) struct Traffic {
     pub octets: u64,
 }
 
-/// One end of a TCP connection in TIME-WAIT: it has ended, but this host still remembers it (RFC
-/// 793).
+/// One end of a TCP connection in TIME-WAIT. The connection has ended, but this host still stores
+/// its state (RFC 793).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimeWait {
-    /// Address of the side that remembers the connection.
+    /// Address of the side that is in TIME-WAIT.
     pub local: SocketAddr,
     /// Address of the other side.
     pub remote: SocketAddr,
@@ -153,13 +154,13 @@ pub(crate) struct Interface {
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(not(target_os = "linux"), daytime_portable), allow(dead_code))]
 pub(crate) struct SeenPacket {
-    /// Octets of the packet, from the IP header on.
+    /// Length of the packet in octets, including the IP header.
     pub octets: usize,
-    /// Time at which the kernel saw the packet, since 1970.
+    /// Time when the kernel saw the packet, since 1970.
     pub at: Duration,
     /// Number of the interface.
     pub interface: u32,
-    /// Whether the kernel has computed the checksum, and not left it to the network card.
+    /// Whether the checksum is complete. If it is not, the kernel left it to the network card.
     pub has_checksum: bool,
 }
 
@@ -218,7 +219,7 @@ mod tests {
         }
         let mut taken = Vec::new();
         let mut take = |octets: &[u8]| taken.push(octets.to_vec());
-        // On loopback, datagrams have arrived when `send` returns.
+        // On loopback, each datagram has arrived when `send` returns.
         assert_eq!(batch.receive(&client, 2, &mut take).expect("received"), 2);
         assert_eq!(batch.receive(&client, 2, &mut take).expect("received"), 1);
         assert_eq!(taken, [&b"first\n"[..], b"second\n", b"third\n"]);

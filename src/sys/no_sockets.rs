@@ -1,4 +1,5 @@
-//! Replacement without system calls, for every target of Rust. It has values only.
+//! Replacement for `linux` and `portable` that makes no system call. It builds for every target of
+//! Rust.
 
 use super::KernelClock;
 use std::io;

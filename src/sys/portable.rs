@@ -1,4 +1,5 @@
-//! Any POSIX system. Functions without a portable answer return `None` or an error.
+//! Implementation for any POSIX system. A function without a portable implementation returns `None`
+//! or an error.
 
 /// Declares functions that POSIX cannot implement, each with the value that it returns.
 macro_rules! stubs {
@@ -36,37 +37,37 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net;
 use std::time::Duration;
 
-/// Name of the call that waits for readiness. mio chooses the real call.
+/// Name of the call that waits until sockets are ready. mio chooses the real system call.
 pub(crate) const WAIT_CALL: &str = "wait";
-/// Name of the call that adds a socket to the watched ones. mio chooses the real call.
+/// Name of the call that starts to watch a socket. mio chooses the real system call.
 pub(crate) const WATCH_CALL: &str = "watch";
-/// System calls that [`open`] makes.
+/// Names of the system calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
 
 /// Folder that lists the descriptors of this process, if the system has one.
 pub(crate) const DESCRIPTORS: &str = "/dev/fd";
 
-/// Whether the system distributes clients among the sockets on a port. POSIX does not say, and some
-/// systems give all clients to the last socket.
+/// Whether the system distributes clients to the sockets on a port. POSIX leaves this open, and
+/// some systems give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
 
 /// Whether a datagram reports its destination address. POSIX has no call for this.
 #[cfg(feature = "lab")]
 pub(crate) const TELLS_DESTINATIONS: bool = false;
 
-/// Opens a non-blocking socket that child processes do not inherit.
+/// Opens a non-blocking, close-on-exec socket.
 pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
     let socket = Socket::new(domain, kind, None)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-/// Sends octets that a FIN follows. Without `MSG_MORE`, the FIN may need a segment of its own.
+/// Sends octets just before a FIN. Without `MSG_MORE`, the FIN may leave in a segment of its own.
 pub(crate) fn send_before_fin(socket: &impl AsFd, octets: &[u8]) -> io::Result<usize> {
     SockRef::from(&socket.as_fd()).send(octets)
 }
 
-/// Reason why a function has no result on this system.
+/// Error message of a function that this system does not support.
 const NOT_HERE: &str = "not available on this system";
 
 fn unsupported<T>() -> io::Result<T> {
@@ -79,11 +80,11 @@ stubs! {
     fn kernel_clock() -> io::Result<KernelClock> = unsupported();
     fn set_reuse_port(_: &Socket) -> io::Result<()> = unsupported();
 
-    // Replies leave from the address that the route chooses. On a host with several addresses, bind
-    // each address and not the wildcard.
+    // The route chooses the source address of a reply. On a host with several addresses, bind each
+    // address instead of the wildcard.
     fn ask_for_destination(_: &impl AsFd, _: IpAddr) -> io::Result<()> = Ok(());
     fn never_fragment(_: &impl AsFd) -> io::Result<()> = Ok(());
-    // The system's default timeout applies.
+    // The system's default timeout stays in force.
     fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> = Ok(());
 
     fn backlog_limit() -> Option<u32> = None;
@@ -96,9 +97,9 @@ stubs! {
     fn traffic(_: IpAddr) -> Option<Traffic> = None;
     fn user_timeout_ms(_: &Socket) -> Option<u64> = None;
 
-    // A portable check would need unsafe code.
+    // A portable check would need unsafe code, so the answer is always "no".
     fn ignores_hangup() -> bool = false;
-    // POSIX has no option that reports the protocol.
+    // POSIX has no option that reports the protocol, so every stream socket counts as TCP.
     fn is_tcp(_: &Socket) -> bool = true;
     fn is_udp(_: &Socket) -> bool = true;
 
@@ -111,7 +112,8 @@ stubs! {
     fn has_capabilities() -> io::Result<bool> = unsupported();
     fn is_root() -> bool = false;
     fn no_new_privileges() -> io::Result<()> = unsupported();
-    // POSIX cannot prove that an identity is gone, so the answer is that it can return.
+    // POSIX cannot prove that a former identity is lost, so the answer is always that it can
+    // return.
     fn regains_group(_: u32) -> bool = true;
     fn regains_user(_: u32) -> bool = true;
     fn restrict_calls(_: Option<&RangeInclusive<RawFd>>, _: Links) -> Result<usize, String> =
@@ -119,7 +121,7 @@ stubs! {
     fn restrict_files() -> Result<String, String> = Err(NOT_HERE.to_owned());
 }
 
-/// Buffer for one datagram: each datagram takes a call of its own.
+/// Buffer for one datagram. Each datagram needs its own system call.
 pub(crate) struct ClientBatch([u8; CLIENT_DATAGRAM_OCTETS]);
 
 impl ClientBatch {
@@ -127,15 +129,15 @@ impl ClientBatch {
         Self([0; CLIENT_DATAGRAM_OCTETS])
     }
 
-    /// Sends empty datagrams: `wanted` or [`MAX_BATCH_DATAGRAMS`], whichever is less. Returns the
-    /// number sent, which is lower if the system takes no more.
+    /// Sends `wanted` empty datagrams, but at most [`MAX_BATCH_DATAGRAMS`]. Returns the number
+    /// sent, which is lower if the system accepts no more.
     #[expect(clippy::unused_self, reason = "the same surface as Linux")]
     pub(crate) fn send_empty(&mut self, socket: &impl AsFd, wanted: usize) -> io::Result<usize> {
         let socket = socket.as_fd();
         for sent in 0..wanted.min(MAX_BATCH_DATAGRAMS) {
             match SockRef::from(&socket).send(&[]) {
                 Err(error) if sent == 0 => return Err(error),
-                Err(_) => return Ok(sent), // the next call reports a lasting error
+                Err(_) => return Ok(sent), // If the error persists, the next call returns it.
                 Ok(_) => {}
             }
         }
@@ -162,13 +164,13 @@ impl ClientBatch {
     }
 }
 
-/// Replacement for a precise timer: the timeout of the poll, in milliseconds, must suffice.
+/// Replacement for a precise timer. It uses the timeout of the poll, which is in milliseconds.
 pub(crate) struct Alarm;
 
 impl Alarm {
     stubs! {
         fn new(_: &Registry, _: Token) -> io::Result<Self> = Ok(Self);
-        // Returns the timeout that the poll must use.
+        // Returns the timeout that the caller must give to the poll.
         fn or_wait(&self, after: Duration) -> Option<Duration> = Some(after);
         fn set(&self, _: Duration) -> io::Result<()> = Ok(());
     }

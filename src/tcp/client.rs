@@ -11,9 +11,9 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 /// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP
-/// Based Daytime Service"). If the connection breaks before any octet, asks the other addresses. It
-/// is chance whether the client notices a reset while connecting or while reading, so both have the
-/// same effect.
+/// Based Daytime Service"). If the connection breaks before any octet, asks the other addresses.
+/// Chance decides whether the client notices a reset while it connects or while it reads, so both
+/// cases have the same effect.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     question: &mut Question,
@@ -60,8 +60,7 @@ fn read(
         questions: 0,
         calls: mem::take(&mut question.calls),
     };
-    // The error of a reset is reported only once. The next read would look like a normal end of
-    // stream.
+    // The kernel reports a reset only once. The next read would look like a normal end of stream.
     match ended.and(reset.map_or(Ok(()), |cause| Err(Interruption::Broken { cause }))) {
         Ok(()) => Ok((answer, connection.stream.into())),
         Err(cause) => Err(AskError::incomplete(answer, cause)),
@@ -72,14 +71,14 @@ fn read(
 struct Incoming {
     octets: Vec<u8>,
     reads: Vec<usize>,
-    /// The time at which the last octet of the first line arrived, so far. `None` if no octet has
-    /// arrived.
+    /// Arrival time of the last octet received up to the end of the first line. `None` if no octet
+    /// has arrived.
     line_arrived: Option<Instant>,
     line_ended: bool,
 }
 
 impl Incoming {
-    /// Reads to the end of the stream, or until an error, the limit or the deadline.
+    /// Reads until the end of the stream, an error, the limit or the deadline.
     fn read_to_end(
         &mut self,
         stream: &mut TcpStream,
@@ -101,15 +100,15 @@ impl Incoming {
                 self.octets.truncate(limit);
                 return Err(Interruption::Limit { limit });
             }
-            // Checked on each round: a server that never stops sending must not outlast the
-            // deadline.
+            // The deadline is checked in each round. Otherwise a server that never stops sending
+            // could outlast it.
             if Instant::now() >= question.deadline {
                 return Err(Interruption::Timeout { timeout });
             }
         }
     }
 
-    /// Reads once. Notes the time of arrival until the first line is complete.
+    /// Reads once. Records the time of arrival until the first line is complete.
     fn read(&mut self, stream: &mut TcpStream, question: &mut Question) -> io::Result<usize> {
         let mut buffer = [0; 2048];
         question.record("recv");

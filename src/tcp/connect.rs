@@ -1,6 +1,6 @@
-//! Connects to the first address that answers: RFC 8305, "Happy Eyeballs Version 2", sections 4 and
-//! 5. IPv4 and IPv6 addresses alternate. A new attempt starts when the previous one has failed or
-//! is 250 ms old. The first connection wins.
+//! Connects to the first address that answers, as in RFC 8305, "Happy Eyeballs Version 2", sections
+//! 4 and 5. IPv4 and IPv6 addresses alternate. A new attempt starts when the previous attempt has
+//! failed or is 250 ms old. The first connection that is established wins.
 
 use crate::asking::{Attempt, AttemptFailure, Question};
 use crate::transport::Transport::Tcp;
@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 /// The recommended "Connection Attempt Delay" of RFC 8305, section 5.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The state of an attempt.
+/// The state of a connection attempt.
 enum Outcome {
     Pending,
     Connected,
-    /// Connected, then reset after the server had sent octets.
+    /// The connection was established and the server sent octets, but then a reset arrived.
     Reset(io::Error),
 }
 
@@ -28,15 +28,15 @@ pub(super) struct Connection {
     pub stream: TcpStream,
     pub peer: SocketAddr,
     token: usize,
-    /// The start of the attempt. The SYN reached the server after this moment.
+    /// Start of the attempt. The SYN reached the server after this moment.
     pub started: Instant,
 }
 
-/// The first connection, and the error if it was reset since. The octets received before can still
-/// be read.
+/// The first connection that was established. If it was reset since then, the error is included;
+/// octets received before the reset can still be read.
 pub(super) type Winner = (Connection, Option<io::Error>);
 
-/// A race of connection attempts to several addresses, which ends at the deadline.
+/// Race of connection attempts to several addresses. It ends at the deadline.
 pub(super) struct Race<'a, 'b> {
     pub question: &'a mut Question<'b>,
     waiting: VecDeque<SocketAddr>,
@@ -58,7 +58,8 @@ impl<'a, 'b> Race<'a, 'b> {
         }
     }
 
-    /// Connects to the next address that answers. `None` if all have failed, or at the deadline.
+    /// Connects to the next address that answers. Returns `None` if all addresses have failed, or
+    /// at the deadline.
     pub(super) fn connect(&mut self) -> Option<Winner> {
         let deadline = self.question.deadline;
         while Instant::now() < deadline {
@@ -84,7 +85,7 @@ impl<'a, 'b> Race<'a, 'b> {
         None
     }
 
-    /// Closes the other connections. Their addresses may be tried again if the winner fails.
+    /// Closes all other connections. If the winner fails, their addresses may be tried again.
     fn cancel_losers(&mut self) {
         for loser in mem::take(&mut self.running).into_iter().rev() {
             self.question.close(loser.stream);
@@ -92,8 +93,8 @@ impl<'a, 'b> Race<'a, 'b> {
         }
     }
 
-    /// Returns the result of every address: first those that failed, then those that may still
-    /// answer.
+    /// Returns the result of every address. Addresses that failed come first. After them come the
+    /// addresses that might still answer.
     pub(super) fn end(self) -> Vec<Attempt> {
         let mut others = self.failed;
         for Connection { stream, peer, started, .. } in self.running {
@@ -119,11 +120,12 @@ impl<'a, 'b> Race<'a, 'b> {
         }
     }
 
-    /// Checks the state of an attempt after an event.
+    /// Checks the state of a connection attempt after an event on its socket.
     fn check_attempt(&mut self, token: usize) -> Option<Winner> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
         let reset = match outcome(&self.running[place].stream, self.question) {
-            Ok(Outcome::Pending) => return None, // mio may report an event without a change
+            // mio may report an event although nothing has changed.
+            Ok(Outcome::Pending) => return None,
             Ok(Outcome::Connected) => None,
             Ok(Outcome::Reset(error)) => Some(error),
             Err(error) => {
@@ -137,7 +139,7 @@ impl<'a, 'b> Race<'a, 'b> {
         Some((self.running.swap_remove(place), reset))
     }
 
-    /// Records a failure. The next attempt then starts at once.
+    /// Records a failed attempt. The next attempt then starts at once.
     pub(super) fn fail(&mut self, peer: SocketAddr, error: io::Error) {
         self.failed.push(Attempt::failed(Tcp, peer, error));
         self.next_start = Instant::now();
@@ -151,7 +153,8 @@ fn start(peer: SocketAddr, token: usize, question: &mut Question) -> io::Result<
     Ok(Connection { stream, peer, token, started })
 }
 
-/// Returns the state of an attempt, found in the way that mio's `TcpStream::connect` describes.
+/// Returns the state of an attempt. The documentation of mio's `TcpStream::connect` describes this
+/// method.
 fn outcome(stream: &TcpStream, question: &mut Question) -> io::Result<Outcome> {
     question.record("getsockopt");
     if let Some(error) = stream.take_error()? {
@@ -165,9 +168,10 @@ fn outcome(stream: &TcpStream, question: &mut Question) -> io::Result<Outcome> {
     }
 }
 
-/// Handles the error of a connection that may have been reset. A server may accept, send its line
-/// and reset before the client checks. Linux keeps the octets received before the reset, but
-/// reports the error first. A reset without octets is a failure, so that the next address is tried.
+/// Handles an error on a connection that may have been reset. A server may accept, send its line
+/// and reset before the client checks the connection. Linux keeps the octets received before the
+/// reset but reports the error first. A reset without octets counts as a failure, so the client
+/// tries the next address.
 fn after_error(
     stream: &TcpStream,
     error: io::Error,
@@ -181,8 +185,8 @@ fn after_error(
     if sent_data { Ok(Outcome::Reset(error)) } else { Err(error) }
 }
 
-/// Orders the addresses as in RFC 8305, section 4. The family of the first address comes first,
-/// then the families alternate. Within a family, the order of the resolver (RFC 6724) stays.
+/// Orders the addresses as in RFC 8305, section 4. Both families alternate, beginning with the
+/// family of the first address. Within a family, the resolver's order (RFC 6724) is kept.
 fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
     let is_first = |address: &&SocketAddr| address.is_ipv6() == addresses[0].is_ipv6();
     let (first, second): (Vec<&SocketAddr>, Vec<_>) = addresses.iter().partition(is_first);
@@ -211,8 +215,8 @@ mod tests {
         assert_eq!(Vec::from(interleave(&v4_first)), v4_first);
     }
 
-    /// Returns a connection that the server reset after sending these octets, before the client
-    /// checks it.
+    /// Returns a connection that the server has reset after sending these octets. The client has
+    /// not checked the connection yet.
     fn reset_after(octets: &[u8]) -> TcpStream {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -268,8 +272,8 @@ mod tests {
 
     #[test]
     fn an_address_that_refuses_does_not_delay_the_next() {
-        // The addresses come after a silent one. The client waits 250 ms for the silent address,
-        // and not at all for those that refuse.
+        // A silent address comes first. The client waits 250 ms for it, and does not wait for the
+        // addresses that refuse.
         let full = FullListener::new();
         let answering = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let mut addresses = vec![full.address];
@@ -286,7 +290,8 @@ mod tests {
         );
     }
 
-    /// Returns addresses that refuse: some by a reset, some because connect(2) fails at once.
+    /// Returns addresses that refuse a connection. Some answer with a reset, and for others
+    /// connect(2) fails at once.
     fn refusing() -> Vec<SocketAddr> {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let reset = closed.local_addr().expect("bound");
@@ -311,7 +316,7 @@ mod tests {
         assert!(matches!(untried.failure, AttemptFailure::Untried), "{untried:?}");
     }
 
-    /// A listener that drops every SYN, because its backlog is full and no program accepts.
+    /// Listener that drops every SYN. Its backlog is full, and no program accepts its connections.
     struct FullListener {
         address: SocketAddr,
         _listener: socket2::Socket,
@@ -328,8 +333,8 @@ mod tests {
             listener.listen(0).expect("listen");
             let address = listener.local_addr().expect("bound").as_socket().expect("IP");
             let mut waiting = Vec::new();
-            // A backlog of 0 holds one connection on Linux; other systems round up. Connect until
-            // an attempt stays unanswered.
+            // On Linux, a backlog of 0 holds one connection. Other systems allow more, so this loop
+            // connects until an attempt gets no answer.
             for _ in 0..64 {
                 let client = open();
                 let connected = client.connect_timeout(&address.into(), Duration::from_millis(50));

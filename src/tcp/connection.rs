@@ -1,4 +1,4 @@
-//! One TCP connection: its reply, and the drain after the reply.
+//! One TCP connection, from its reply to the end of its drain.
 
 use crate::metrics::{Counters, Event};
 use crate::reply::Reply;
@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 options! {
-    /// Limits of time and octets for a TCP connection after its reply. Within the limits, a client
-    /// that sends data gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
+    /// Limits of time and octets for a TCP connection after its reply. Within these limits, a
+    /// client that sends data gets a clean end of stream instead of a reset (RFC 1122, 4.2.2.13).
     ///
     /// ```
     /// let drain = daytime::server::Drain::default().octets(1024);
@@ -19,9 +19,9 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Drain {
-        /// Maximum time from accepting the connection until the client has closed it.
+        /// Maximum time from accepting a connection until the client has closed it.
         pub deadline: Duration,
-        /// Maximum octets that the client may send meanwhile. The server discards them.
+        /// Maximum number of octets that the client may send. The server discards them.
         pub octets: u64,
     }
 }
@@ -32,44 +32,44 @@ impl Default for Drain {
     }
 }
 
-/// Maximum number of reads per connection and round, so that datagrams and other connections get a
-/// turn.
+/// Maximum number of reads per connection and round. The limit lets the server handle datagrams and
+/// other connections between the reads.
 const MAX_READS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Connection {
     pub stream: TcpStream,
-    /// Serial number, set when the connection is kept. It distinguishes connections that had the
-    /// same key.
+    /// Serial number, set when the server keeps the connection for the drain. Keys are used again,
+    /// so the number distinguishes connections that had the same key.
     pub serial: u32,
-    /// Reply, and how many of its octets were sent, if the send buffer was full. Boxed, because
-    /// this is rare.
+    /// Reply and the number of its octets that were sent, if the send buffer was full. Boxed,
+    /// because this case is rare.
     pub unsent: Option<Box<(Reply, usize)>>,
-    /// Octets that the client may still send; set when the connection is kept.
+    /// Number of octets that the client may still send; set when the server keeps the connection
+    /// for the drain.
     pub octets_left: u64,
-    /// Whether the connection is in the list of connections that have more input than one turn
-    /// reads.
+    /// Whether the connection is in the list of connections with more input than one round reads.
     pub unread: bool,
     pub peer: SocketAddr,
 }
 
-/// Whether a connection continues.
+/// State of a connection after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     KeepOpen,
-    /// The connection has more input than one turn reads.
+    /// The connection has more input than one round reads.
     ReadMore,
-    /// The connection has ended, and this event counts the end.
+    /// The connection has ended. This event counts the way in which it ended.
     Ended(Event),
 }
 
 impl Connection {
-    /// Wraps an accepted connection.
+    /// Makes a connection from an accepted stream.
     pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
         Self { stream, serial: 0, unsent: None, octets_left: 0, unread: false, peer }
     }
 
-    /// Sends the reply from the octet `from` on, and then closes the server's direction.
+    /// Sends the reply, beginning with its octet `from`. Then closes the server's direction.
     pub(super) fn send(
         &mut self,
         reply: &Reply,
@@ -105,18 +105,19 @@ impl Connection {
         self.drain(sink)
     }
 
-    /// Discards input that the client has already sent. So most clients whose connection is closed
-    /// at once see no reset.
+    /// Discards input that has already arrived. So most clients see no reset if the server closes
+    /// the connection at once.
     pub(super) fn discard_input(&mut self, sink: &mut [u8]) {
         let _ = self.stream.read(sink);
     }
 
-    /// Discards the input that has arrived, at most [`MAX_READS`] reads.
+    /// Discards input that has arrived. Reads at most [`MAX_READS`] times.
     fn drain(&mut self, sink: &mut [u8]) -> Progress {
         for _ in 0..MAX_READS {
             match self.stream.read(sink) {
                 Ok(0) if self.unsent.is_none() => return Progress::Ended(Event::TcpClosedByPeer),
-                Ok(0) => return Progress::KeepOpen, // the client half-closed, but the reply is not sent yet
+                // The client has half-closed, but the reply is not fully sent.
+                Ok(0) => return Progress::KeepOpen,
                 Ok(octets) => {
                     let octets = u64::try_from(octets).unwrap_or(u64::MAX);
                     let Some(left) = self.octets_left.checked_sub(octets) else {
@@ -133,7 +134,7 @@ impl Connection {
     }
 }
 
-/// Returns the event for a failed read or write. `ETIMEDOUT` is an effect of `TCP_USER_TIMEOUT`:
+/// Returns the event that counts a failed read or write. `ETIMEDOUT` comes from `TCP_USER_TIMEOUT`:
 /// the client did not acknowledge the reply in time.
 pub(super) fn failure_event(error: &io::Error) -> Event {
     match error.kind() {

@@ -1,9 +1,9 @@
 //! Draining connections: the server has sent the reply, and waits until the client closes.
 //!
-//! Most clients close as soon as they have read the reply. Registering each connection with the
-//! kernel would cost more than it saves. So a new connection is *fresh*: it waits in a queue, and
-//! the worker checks the oldest ones now and then while it accepts new ones. A connection that is
-//! still open after [`FRESH_TIME`] is *watched*: it is registered, so that an event reports input.
+//! Most clients close as soon as they have read the reply, so registering each connection with the kernel would waste
+//! time. A new connection is *fresh*: it is in a queue, and the worker regularly checks the oldest fresh connections
+//! while it accepts new ones. A connection that is still open after [`FRESH_TIME`] becomes *watched*: it is registered,
+//! so that an event reports its input.
 
 use super::connection::{Connection, Drain, Progress};
 use crate::limit::{ConnectionLimit, Room, Scope};
@@ -16,41 +16,38 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time that a connection is fresh. It is shorter than a client would notice. It is longer than the
-/// kernel's tick, because a timer that fires next costs more.
+/// Time that a connection stays fresh. It is too short for a client to notice. It is longer than the kernel's tick,
+/// because a timer that fires at the next tick costs more.
 const FRESH_TIME: Duration = Duration::from_millis(10);
-/// Number of new connections after which the worker checks the oldest fresh ones again. Many checks
-/// in a row cost less than single ones, and most clients will have closed.
+/// Number of new connections that starts a check of the oldest fresh ones. Many checks in a row cost less than single
+/// checks, and most clients have closed by then.
 const CHECK_EVERY: usize = 64;
-/// Maximum number of fresh connections checked per round, so that a new client hardly waits. If
-/// more connections came in the previous round, the worker checks that many, so that fresh
-/// connections never pile up.
+/// Maximum number of fresh connections checked per round, so that a new client hardly waits. If more connections
+/// arrived in the previous round, the worker checks as many as arrived. So fresh connections do not accumulate.
 const CHECKS_PER_ROUND: usize = 8;
-/// Maximum drain deadline, one year. A longer one could exceed the range of `Instant`.
+/// Maximum drain deadline, one year. A longer deadline could exceed the range of `Instant`.
 const MAX_DEADLINE: Duration = Duration::from_hours(365 * 24);
 
 /// Draining connections of a worker.
 #[derive(Debug)]
 pub(super) struct Draining {
     connections: Slab<Connection>,
-    /// Fresh connections, in the order in which they were accepted. Entries may outlive their
-    /// connections.
+    /// Fresh connections in the order in which they were accepted. An entry may remain after its connection has closed.
     fresh: VecDeque<Entry>,
-    /// Watched connections, in the order in which they were registered. This is almost the order in
-    /// which they were accepted.
+    /// Watched connections in the order of their registration. This is almost the order in which they were accepted.
     watched: VecDeque<Entry>,
     /// Number of connections that became fresh since the last check.
     new: usize,
-    /// Number of fresh connections at which the next check begins; 0 during a check.
+    /// The next check begins when this number of connections are fresh; 0 during a check.
     check_at: usize,
-    /// Keys of connections that have more input than one turn reads. A key may belong to a newer
-    /// connection by then; one more read of that connection does no harm.
+    /// Keys of connections with more input than one round reads. A key may already belong to a newer connection. One
+    /// extra read of that connection does no harm.
     unread: Vec<usize>,
     /// Limits of time and octets for each connection.
     drain: Drain,
-    /// Time at which all connections must be closed.
+    /// Time when all connections must be closed, if the service is stopping.
     end: Option<Instant>,
-    /// Time at which all fresh connections were last checked.
+    /// Time of the last check of all fresh connections.
     all_checked: Option<Instant>,
     /// Token of the first connection.
     first_token: usize,
@@ -60,7 +57,7 @@ pub(super) struct Draining {
     counters: Arc<Counters>,
 }
 
-/// Entry of a queue. It is small, because a queue may be long.
+/// Entry of a queue. It is kept small, because a queue may be long.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     accepted: Instant,
@@ -106,8 +103,8 @@ impl Draining {
         self.connections.is_empty()
     }
 
-    /// Keeps a connection until its client closes. With little room for more connections, the
-    /// connection is watched at once, so that an event reports its end.
+    /// Keeps a connection until its client closes. If the limits allow few more connections, watches the connection at
+    /// once, so that an event reports its end.
     pub(super) fn add(
         &mut self,
         mut connection: Connection,
@@ -129,20 +126,18 @@ impl Draining {
         }
     }
 
-    /// Counts a connection, unless a limit forbids keeping it. Then discards the input of its
-    /// client.
+    /// Counts a connection, unless a limit forbids keeping it. Then discards the client's input.
     ///
-    /// Above a limit, the newest connection gets its reply and is closed at once. A reply is cheap,
-    /// but keeping the connection for the drain is not. So a burst locks out no client, not even
-    /// the source of the burst. If the connection stayed in the backlog instead, all later clients
-    /// would have to wait.
+    /// Above a limit, the newest connection gets its reply and is closed at once. A reply is cheap, but keeping the
+    /// connection for the drain is expensive. So a burst locks out no client, not even the source of the burst. If the
+    /// connection stayed in the backlog, all later clients would have to wait.
     pub(super) fn admit(
         &mut self,
         connection: &mut Connection,
         now: Instant,
     ) -> Result<Room, Event> {
         let mut entered = self.connection_limit.enter(connection.peer);
-        // Some counted connections may have closed unnoticed.
+        // Some counted connections may have ended without an event. A check of all connections finds them.
         if entered.is_err() && self.check_all(now) {
             entered = self.connection_limit.enter(connection.peer);
         }
@@ -155,14 +150,14 @@ impl Draining {
         })
     }
 
-    /// Continues a watched connection.
+    /// Continues a watched connection after an event.
     pub(super) fn note_ready(&mut self, token: Token) {
         if let Some(key) = token.0.checked_sub(self.first_token) {
             self.advance(key);
         }
     }
 
-    /// Does the work that needs no event. Returns true if more work is left.
+    /// Does all work that needs no event. Returns true if work is left.
     pub(super) fn work(&mut self, registry: &Registry, now: Instant) -> bool {
         self.expire(now);
         for key in mem::take(&mut self.unread) {
@@ -174,8 +169,8 @@ impl Draining {
         self.check_oldest(registry, now) || !self.unread.is_empty()
     }
 
-    /// Checks some of the oldest fresh connections, if it is time. Returns true if more must be
-    /// checked. Stops at a connection that is open and still fresh.
+    /// Checks some of the oldest fresh connections if a check is due. Returns true if more checks are needed. Stops at
+    /// a connection that is open and still fresh.
     fn check_oldest(&mut self, registry: &Registry, now: Instant) -> bool {
         for _ in 0..CHECKS_PER_ROUND.max(mem::take(&mut self.new)) {
             let Some(&oldest) = self.fresh.front() else { break };
@@ -187,7 +182,7 @@ impl Draining {
             if oldest.is_alive(&self.connections) {
                 if !old {
                     self.check_at = self.fresh.len() + CHECK_EVERY;
-                    return false; // later connections had even less time
+                    return false; // Later entries are even newer, so they are fresh too.
                 }
                 self.watch(oldest, registry);
             }
@@ -200,7 +195,7 @@ impl Draining {
         !self.fresh.is_empty()
     }
 
-    /// Checks all fresh connections, at most once per round. Returns true if one of them has ended.
+    /// Checks all fresh connections, at most once per round. Returns true if at least one of them has ended.
     pub(super) fn check_all(&mut self, now: Instant) -> bool {
         if self.all_checked.replace(now) == Some(now) {
             return false;
@@ -215,8 +210,8 @@ impl Draining {
         self.connections.len() < before
     }
 
-    /// Closes a connection that has ended, otherwise the one that has waited longest. Returns false
-    /// if there is none.
+    /// Closes a connection that has ended. If there is none, closes the oldest connection. Returns false if no
+    /// connection is open.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         if self.check_all(now) {
             return true;
@@ -230,7 +225,7 @@ impl Draining {
         false
     }
 
-    /// Gives up the connections whose deadline has passed.
+    /// Closes the connections whose deadline has passed.
     fn expire(&mut self, now: Instant) {
         while let Some(&oldest) = self.watched.front() {
             let alive = oldest.is_alive(&self.connections);
@@ -244,12 +239,12 @@ impl Draining {
         }
     }
 
-    /// Makes `end` the drain deadline of all connections that would stay open longer.
+    /// Limits the drain deadline of all connections to `end`.
     pub(super) fn end_by(&mut self, end: Instant) {
         self.end = Some(end);
     }
 
-    /// Returns the time of the next action that needs no event.
+    /// Returns the time of the next work that needs no event.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let watched = self.watched.front().map(|entry| self.deadline_of(*entry));
         let fresh = self.fresh.front().map(|entry| self.fresh_until(*entry));
@@ -265,7 +260,7 @@ impl Draining {
         self.end.map_or(deadline, |end| end.min(deadline))
     }
 
-    /// Registers a connection for events. If input has already arrived, the event follows at once.
+    /// Registers a connection for events. If input has already arrived, its event follows at once.
     fn watch(&mut self, entry: Entry, registry: &Registry) {
         let key = entry.key as usize;
         let Some(connection) = self.connections.get_mut(key) else { return };
@@ -295,21 +290,21 @@ impl Draining {
         }
     }
 
-    /// Closes a connection and counts how it ended.
+    /// Closes a connection, and counts its end as the event `how`.
     fn end(&mut self, key: usize, how: Event) {
         let connection = self.connections.remove(key);
         let peer = connection.peer;
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
         self.connection_limit.release(peer);
-        // Last, because the client may connect again at once. Another worker may then accept before the
-        // descriptor is closed, so each worker can hold one descriptor above the limit for a moment.
+        // The descriptor is closed last, because the client may connect again at once. Another worker may accept that
+        // connection before the descriptor is closed. So each worker can exceed the limit by one descriptor for a
+        // moment.
         drop(connection);
     }
 
-    /// Removes entries of closed connections if the watched queue is much longer than the list of
-    /// connections. Each pass removes more than half of the entries, so the cost per connection is
-    /// constant.
+    /// Removes the entries of closed connections if the watched queue is much longer than the list of connections. Each
+    /// pass removes more than half of the entries, so the average cost per connection is constant.
     fn forget_closed(&mut self) {
         if self.watched.len() > 2 * self.connections.len() + 64 {
             self.watched.retain(|entry| entry.is_alive(&self.connections));
@@ -349,7 +344,7 @@ mod tests {
     }
 
     impl Set {
-        /// Client that has got its reply.
+        /// Returns a client that has received its reply.
         fn client(&mut self) -> TcpStream {
             self.client_with(Room::Plenty)
         }
@@ -373,7 +368,7 @@ mod tests {
             self.metrics.count(Event::TcpClosedByPeer)
         }
 
-        /// Waits for events and handles them.
+        /// Waits for events on the sockets and handles them.
         fn wait(&mut self) {
             let mut events = Events::with_capacity(8);
             self.poll.poll(&mut events, Some(Duration::from_secs(20))).expect("an event");
@@ -455,7 +450,8 @@ mod tests {
     #[test]
     fn input_beyond_one_turn_is_read_without_another_event() {
         let mut set = set();
-        set.draining.sink = vec![0; 1].into_boxed_slice(); // so that 100 octets take seven turns
+        // A buffer of one octet makes 100 octets of input take seven rounds.
+        set.draining.sink = vec![0; 1].into_boxed_slice();
         let mut client = set.client();
         client.write_all(&[b'.'; 100]).expect("sent");
         client.shutdown(Shutdown::Write).expect("half closed");

@@ -14,10 +14,10 @@
 //!   | <------------ ACK ----------- |
 //! ```
 //!
-//! If a server closes while input is unread, it sends a reset, and the reset may destroy the reply
-//! (RFC 1122, 4.2.2.13). So this server closes only its own direction, discards input, and closes
-//! after the client has closed: the drain. The server gives up a client that does not close by a
-//! deadline.
+//! A server that closes while input is unread sends a reset, and the reset may destroy the reply
+//! (RFC 1122, 4.2.2.13). So this server first closes only its own direction and discards input. It
+//! closes the connection after the client has closed. This phase is the drain. At a deadline, the
+//! server gives up a client that has not closed.
 
 #[cfg(feature = "client")]
 pub(crate) mod client;

@@ -1,4 +1,4 @@
-//! TCP service: accepts connections, sends the reply with the FIN, and drains.
+//! TCP service: accepts connections, sends the reply together with the FIN, and drains the connections.
 
 pub use super::connection::Drain;
 use super::connection::{Connection, failure_event};
@@ -18,13 +18,13 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Maximum number of connections accepted per listener and round, so that datagrams and older
-/// connections get a turn.
+/// Maximum number of connections accepted per listener and round. The limit lets the worker handle datagrams and older
+/// connections between the rounds.
 const MAX_ACCEPTED: usize = 64;
-/// Number of connections per round for which poll(2) first checks whether a connection waits. A
-/// failing `accept(2)` is expensive: Linux allocates the file first.
+/// Maximum number of poll(2) calls per listener and round. After each of the first connections of a round, poll(2) checks
+/// whether another is queued. It avoids a failing `accept(2)`, which is expensive: Linux allocates the file first.
 const MAX_POLLED_ACCEPTS: usize = 8;
-/// Pause of a listener after an `accept` error that may go away.
+/// Pause of a listener after `accept` failed for a reason that may be temporary.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// TCP listeners of a worker, and their connections.
@@ -34,7 +34,7 @@ pub(crate) struct Service {
     draining: Draining,
     counters: Arc<Counters>,
     first_token: usize,
-    /// Whether descriptors have run out and this worker had no connection to close.
+    /// Whether descriptors have run out while this worker had no connection to close.
     lacks_room: bool,
 }
 
@@ -42,22 +42,21 @@ pub(crate) struct Service {
 struct Listener {
     socket: TcpListener,
     version: IpVersion,
-    /// Whether connections may wait. Events are edge-triggered, so this stays true until `accept`
-    /// would block.
+    /// Whether connections may be queued. Events are edge-triggered, so this stays true until `accept` would block.
     ready: bool,
     resume: Option<Instant>,
 }
 
 impl Listener {
-    /// Clears `ready` if no connection waits.
+    /// Clears `ready` if no connection is queued.
     fn poll_for_more(&mut self) {
         let waits = PollFd::new(self.socket.as_fd(), PollFlags::POLLIN);
-        // If poll(2) fails, accept(2) decides.
+        // If poll(2) fails, `ready` is unchanged and accept(2) shows the state.
         self.ready &= poll(&mut [waits], PollTimeout::ZERO) != Ok(0);
     }
 }
 
-/// Context of one round of the event loop.
+/// Values that one round of the event loop passes to the service.
 #[derive(Debug)]
 pub(crate) struct Round<'a> {
     pub responder: &'a mut Responder,
@@ -66,7 +65,7 @@ pub(crate) struct Round<'a> {
 }
 
 impl Service {
-    /// Registers the listeners as tokens from `first_token` on. The tokens of connections follow.
+    /// Registers the listeners with consecutive tokens, beginning with `first_token`. The tokens of connections follow.
     pub(crate) fn new(
         sockets: Vec<TcpListener>,
         drain: Drain,
@@ -88,7 +87,7 @@ impl Service {
         Ok(Self { listeners, draining, counters, first_token, lacks_room: false })
     }
 
-    /// Notes that a listener is ready, or continues a connection.
+    /// Handles an event: marks a listener as ready, or continues a connection.
     pub(crate) fn note_ready(&mut self, token: Token) {
         let listener = token.0.checked_sub(self.first_token);
         match listener.and_then(|place| self.listeners.get_mut(place)) {
@@ -97,7 +96,7 @@ impl Service {
         }
     }
 
-    /// Accepts and answers connections. Returns true if connections are left waiting.
+    /// Accepts and answers connections. Returns true if more connections may be queued.
     pub(crate) fn work(&mut self, round: &mut Round) -> bool {
         let left = self.draining.work(round.registry, round.now);
         for index in 0..self.listeners.len() {
@@ -123,21 +122,19 @@ impl Service {
         left || self.listeners.iter().any(waiting)
     }
 
-    /// Returns the time of the next action that needs no event.
+    /// Returns the time of the next work that needs no event.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let resume = self.listeners.iter().filter_map(|listener| listener.resume).min();
         self.draining.next_deadline().into_iter().chain(resume).min()
     }
 
-    /// Answers the connections in the backlog and accepts no more. Open connections must end by
-    /// `deadline`.
+    /// Answers the connections in the backlog and then accepts no more. All open connections end by `deadline`.
     pub(crate) fn stop(&mut self, round: &mut Round, deadline: Instant) {
         for listener in &mut self.listeners {
-            listener.ready = true; // the event may not have been seen yet
+            listener.ready = true; // The event of a queued connection may not have been read yet.
             listener.resume = None;
         }
-        // The longest backlog bounds this loop, so that clients that keep coming cannot delay the
-        // end.
+        // This loop is limited by the longest possible backlog. So clients that keep connecting cannot delay the end.
         for _ in 0..usize::from(u16::MAX) / MAX_ACCEPTED {
             round.now = Instant::now();
             if round.now >= deadline || !self.work(round) {
@@ -148,7 +145,7 @@ impl Service {
         self.draining.end_by(deadline);
     }
 
-    /// Whether the service has a listener, and not only inherited connections.
+    /// Whether the service has at least one listener. Inherited connections do not count.
     pub(crate) fn accepts(&self) -> bool {
         !self.listeners.is_empty()
     }
@@ -158,22 +155,22 @@ impl Service {
         self.draining.is_empty()
     }
 
-    /// Returns true once after descriptors have run out and this worker had no connection to close.
+    /// Whether descriptors ran out while this worker had no connection to close. Returns true once per occurrence.
     pub(crate) fn lacks_room(&mut self) -> bool {
         mem::take(&mut self.lacks_room)
     }
 
-    /// Closes one connection, if there is one, to free a descriptor for another worker.
+    /// Closes one connection, if one is open, to free a descriptor for another worker.
     pub(crate) fn make_room(&mut self, now: Instant) {
         self.draining.make_room(now);
     }
 
-    /// Answers a connection and keeps it until it ends, unless a limit forbids it.
+    /// Answers a connection. Keeps it until it ends, unless a limit forbids that.
     pub(crate) fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
         self.counters.add_of(Event::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {
             self.counters.add_of(Event::TcpNoTime, peer);
-            return; // closed without a reply, as RFC 868 asks if the time is unknown
+            return; // Without a valid time, the connection closes without a reply, as RFC 868 asks.
         };
         let mut connection = Connection::new(stream, peer);
         if let Err(error) = connection.send(reply, 0, &self.counters) {
@@ -194,7 +191,7 @@ impl Service {
                 return;
             }
             Errno::EINTR => return,
-            // This connection has failure_event, but the next may work (accept(2), "Error handling").
+            // Only this connection has failed, so the next accept may succeed (accept(2), "Error handling").
             Errno::ECONNABORTED
             | Errno::EPROTO
             | Errno::ENOPROTOOPT

@@ -1,5 +1,4 @@
-//! The UDP client: asks with an empty datagram, and accepts an answer only from the address it
-//! asked.
+//! UDP client: sends an empty datagram, and accepts an answer only from the address that it asked.
 
 pub(crate) use super::retries::Retries;
 use super::retries::Schedule;
@@ -12,15 +11,15 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-/// Maximum octets of a datagram, whatever the limit.
+/// Maximum octets of any datagram, even if the limit is larger.
 const MAX_DATAGRAM: usize = u16::MAX as usize;
 
-/// Asks the addresses one after the other until one answers, with retries to each (RFC 867, "UDP
-/// Based Daytime Service").
+/// Asks the addresses one after another until one answers. Each address may get retries (RFC 867,
+/// "UDP Based Daytime Service").
 ///
 /// The socket is connected, so the kernel drops datagrams of other peers and reports ICMP errors.
-/// Each exchange with an address has its own socket, because RFC 867 gives no way to detect a late
-/// answer to an earlier exchange. Such an answer then goes to a closed port.
+/// Each address gets its own socket, because RFC 867 offers no way to recognise a late answer to an
+/// earlier exchange. Such an answer then arrives at a closed port.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     retries: Retries,
@@ -38,12 +37,13 @@ pub(crate) fn exchange(
     }
     let untried = |peer| Attempt::new(Udp, peer, AttemptFailure::Untried);
     attempts.extend(schedule.untried().map(untried));
-    attempts.sort_by_key(Attempt::is_open); // failed addresses first
+    // puts addresses that failed before addresses that may still answer
+    attempts.sort_by_key(Attempt::is_open);
     Err(AskError::NoAnswer { transport: Udp, timeout: question.timeout, attempts })
 }
 
-/// Asks one address until it answers, its host reports a closed port, or its share of the time
-/// ends.
+/// Asks one address until it answers, its host reports a closed port, or its share of the time has
+/// passed.
 fn ask_address(
     peer: SocketAddr,
     schedule: &mut Schedule,
@@ -67,7 +67,7 @@ fn ask_address(
     Err(Attempt::new(Udp, peer, AttemptFailure::Silent { questions, waited }))
 }
 
-/// One address and the socket that asks it.
+/// One address and the socket connected to it.
 struct Asking {
     socket: UdpSocket,
     peer: SocketAddr,
@@ -96,13 +96,15 @@ impl Asking {
         self.answer(until, question)
     }
 
-    /// Waits for the first datagram before `until`, even an empty one.
+    /// Waits for the first datagram, even an empty one. Stops waiting at `until`.
     fn answer(&self, until: Instant, question: &mut Question) -> io::Result<Option<Answer>> {
-        // With one octet above the limit, recv(2) shows whether the datagram was longer.
+        // The buffer has one octet more than the limit, so that a datagram above the limit is
+        // noticed.
         let limit = question.limit.min(MAX_DATAGRAM);
         let mut buffer = vec![0; limit + 1];
         loop {
-            // An answer that has already arrived is also an event, so waiting first loses none.
+            // Waiting first loses no answer, because an answer that has already arrived also causes
+            // an event.
             if question.wait(until)?.is_empty() && Instant::now() >= until {
                 return Ok(None);
             }
@@ -118,8 +120,8 @@ impl Asking {
         }
     }
 
-    /// Returns the answer that has just arrived. Its round trip starts with the first question,
-    /// because RFC 867 does not say which question the server answered.
+    /// Makes the result from an answer that has just arrived. The round trip starts with the first
+    /// question, because RFC 867 does not say which question the server answered.
     fn received(&self, octets: Vec<u8>, truncated: bool, question: &mut Question) -> Answer {
         let arrived = Instant::now();
         let elapsed = arrived.saturating_duration_since(self.opened);
@@ -141,7 +143,7 @@ impl Asking {
     }
 }
 
-/// Whether the error has no meaning for the exchange: the call only has to be repeated.
+/// Whether the error does not affect the exchange, so that the call can simply be repeated.
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,13 +1,13 @@
-//! Decides whether the content of a datagram is itself a Daytime reply.
+//! Decides whether the content of a datagram is a Daytime reply.
 //!
-//! RFC 867 ignores the content of a question. A reply is the exception. A service that answers
-//! replies can be made to exchange datagrams forever with another service, or with an echo service
-//! (CVE-2024-2169, "Loop DoS").
+//! RFC 867 ignores the content of a question, but this server makes an exception for replies. If a
+//! service answered replies, an attacker could start an endless exchange with another service or an
+//! echo service (CVE-2024-2169, "Loop DoS").
 
 use crate::syntax::recognise;
 
-/// Whether the content holds a time of day to the second: `16:05:11`, `6:05:11`. Replies in
-/// languages that `recognise` does not read hold one too, and no question does.
+/// Whether the content has a time of day with seconds: `16:05:11`, `6:05:11`. Replies in languages
+/// that `recognise` cannot read also have such a time, but no question has one.
 fn holds_time_of_day(content: &[u8]) -> bool {
     content.windows(7).any(|part| {
         let [hour, b':', tens, ones, b':', more, last] = part else { return false };
@@ -15,25 +15,25 @@ fn holds_time_of_day(content: &[u8]) -> bool {
     })
 }
 
-/// Minimum number of digits in a reply that [`recognise`] reads: three of a time and three of a
-/// date.
+/// Minimum number of digits in a reply that [`recognise`] can read: three digits of a time and
+/// three of a date.
 const MIN_REPLY_DIGITS: usize = 6;
 
-/// Whether this content is a Daytime reply, of this suite or of another server. `service_reply` is
+/// Whether this content is a Daytime reply of this suite or of another server. `service_reply` is
 /// the reply that this service would send. A printable line with a digit that ends with CR LF may
-/// be a reply of this suite. A reply of another server holds a time of day, or [`recognise`] reads
-/// it.
+/// be a reply of this suite. A reply of another server either has a time of day, or [`recognise`]
+/// can read it.
 ///
-/// If this service prints no digit (`--strftime %A`), it counts any line as a reply. So of two
-/// services of this suite, at least one ignores the other's replies, whatever they print.
+/// If the replies of this service have no digit (`--strftime %A`), any line counts as a reply. So
+/// between any two services of this suite, at least one ignores the replies of the other.
 pub(super) fn is_reply(content: &[u8], service_reply: &[u8]) -> bool {
     let digits = digits(content);
     let line = is_line(content) && (digits > 0 || self::digits(service_reply) == 0);
     line || holds_time_of_day(content) || (digits >= MIN_REPLY_DIGITS && recognise(content).is_ok())
 }
 
-/// Whether this is one line of printable ASCII that ends with CR LF. Every reply of this suite is
-/// one, except in the NIST syntax.
+/// Whether this is one line of printable ASCII that ends with CR LF. This is true for every reply
+/// of this suite, except in the NIST syntax.
 fn is_line(content: &[u8]) -> bool {
     let line = content.strip_suffix(b"\r\n").unwrap_or(&[]);
     !line.is_empty() && line.iter().all(|octet| matches!(octet, b' '..=b'~'))

@@ -1,7 +1,8 @@
 //! Detects datagrams that the kernel dropped because the receive buffer was full.
 //!
-//! The kernel counts drops for each socket. The event loop reads the count at most once a second,
-//! and only while datagrams come. So neither a busy loop nor an idle loop pays for it.
+//! The kernel counts drops per socket. The event loop reads the count at most once per second, and
+//! only while datagrams arrive. So the check costs almost nothing, whether the loop is busy or
+//! idle.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +13,20 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DropChecks {
     next_check: Instant,
-    /// Whether datagrams have queued up since the last read of the counts, so that some may have
-    /// been dropped.
+    /// Whether datagrams have queued up since the last read of the counts. If so, the kernel may
+    /// have dropped some.
     suspected: bool,
 }
 
-/// State of the receive buffers in a round.
+/// State of the receive buffers during a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BufferState {
-    /// No datagram.
+    /// No datagram arrived.
     Nothing,
-    /// Datagrams that came alone and do not fill the buffer.
+    /// Datagrams arrived one at a time, and they are too small to fill the buffer.
     Singles,
-    /// Several datagrams in one receive, or one so large that a few such datagrams fill the buffer.
+    /// One receive returned several datagrams, or a datagram so large that a few of its size fill
+    /// the buffer.
     Queue,
 }
 
@@ -33,8 +35,8 @@ impl DropChecks {
         Self { next_check: now + CHECK_INTERVAL, suspected: false }
     }
 
-    /// Whether to read the counts now. Single datagrams set no deadline, because a timer for every
-    /// wait costs 3 % of an exchange.
+    /// Whether the counts must be read now. Single datagrams set no deadline, because a timer for
+    /// every wait would cost 3 % of an exchange.
     pub(super) fn are_due(&mut self, seen: BufferState, now: Instant) -> bool {
         self.suspected |= seen == BufferState::Queue;
         let due = now >= self.next_check && (seen > BufferState::Nothing || self.suspected);
@@ -44,7 +46,7 @@ impl DropChecks {
         due
     }
 
-    /// Returns when to read the counts even if no more datagrams come.
+    /// Returns the time to read the counts, even if no more datagrams arrive.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.suspected.then_some(self.next_check)
     }

@@ -1,4 +1,4 @@
-//! Guard: decides, without sockets, which datagrams get no answer.
+//! Guard: decides which datagrams get no answer. It uses no sockets.
 //!
 //! The sender of a datagram can forge its source address, so the reply may go to a victim. Two
 //! services that answer each other never stop: CERT CA-1996-01 ("UDP Port Denial-of-Service
@@ -20,11 +20,11 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct GuardOptions {
-        /// Whether to answer datagrams from ports 1 to 1023. Most services use these ports, and so
-        /// do some old clients.
+        /// Whether to answer datagrams from ports 1 to 1023. Most services send from these ports,
+        /// and some old clients do too.
         pub answer_privileged_ports: bool,
-        /// Whether to answer only datagrams that are at least as long as the reply. Then forged
-        /// datagrams gain no amplification.
+        /// Whether to answer only datagrams that are at least as long as the reply. Then an
+        /// attacker who forges addresses gains no amplification.
         pub no_amplification: bool,
     }
 }
@@ -33,14 +33,15 @@ options! {
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     options: GuardOptions,
-    /// Ports of this service. Two of its own sockets could otherwise answer each other.
+    /// Ports of this service. Without this rule, two of its sockets could answer each other.
     ports: Vec<u16>,
-    /// Broadcast addresses of this host's interfaces at the start. The kernel refuses to send to
-    /// later ones, because no socket here has `SO_BROADCAST` (ip(7)).
+    /// Broadcast addresses of this host's interfaces at the start. Addresses added later do no
+    /// harm. The kernel refuses to send to them, because no socket of the service has
+    /// `SO_BROADCAST` (ip(7)).
     broadcasts: Vec<Ipv4Addr>,
 }
 
-/// Port of NFS servers, which also send from it.
+/// Port of NFS servers. They also send from this port.
 const NFS: u16 = 2049;
 
 impl Guard {
@@ -48,8 +49,8 @@ impl Guard {
         Self { options, ports, broadcasts }
     }
 
-    /// Checks ports and addresses. `local` is the address of the socket. The error is the reason to
-    /// ignore the datagram.
+    /// Checks the ports and addresses of a datagram. `local` is the address of the socket. The
+    /// error is the event that counts the ignored datagram.
     pub(crate) fn admit(&self, datagram: &Received, local: SocketAddr) -> Result<(), Event> {
         let privileged = !self.options.answer_privileged_ports;
         match datagram.peer.port() {
@@ -69,9 +70,9 @@ impl Guard {
     }
 
     /// Returns the reason to ignore this source, if there is one. A loopback source is trusted in
-    /// two cases. First, if the kernel reports that the datagram came in over the loopback
-    /// interface. Second, if the socket is bound to loopback: the kernel drops loopback sources
-    /// from outside (`ip_route_input_slow`, unless `route_localnet`).
+    /// two cases. First, the kernel reports that the datagram arrived over the loopback interface.
+    /// Second, the socket is bound to a loopback address. In that case the kernel drops loopback
+    /// sources from outside (`ip_route_input_slow`, unless `route_localnet`).
     fn source(&self, datagram: &Received, local: SocketAddr) -> Option<Event> {
         let over_loopback =
             datagram.destination.is_some_and(|it| it.interface == LOOPBACK_INTERFACE);
@@ -88,8 +89,8 @@ impl Guard {
         }
     }
 
-    /// Whether no single host has this address: multicast, broadcast, or 0/8, which means "this
-    /// network" and includes the unspecified address (RFC 1122, 3.2.1.3).
+    /// Whether no single host can have this address: multicast, broadcast, or 0/8. The block 0/8
+    /// means "this network" and includes the unspecified address (RFC 1122, 3.2.1.3).
     fn no_host_v4(&self, address: Ipv4Addr) -> bool {
         address.octets()[0] == 0
             || address.is_multicast()
@@ -98,14 +99,15 @@ impl Guard {
     }
 }
 
-/// Checks the content of a datagram, or its beginning. `reply` is the reply that would be sent.
+/// Checks the content of a datagram, which may be cut. `reply` is the reply that the service would
+/// send.
 pub(crate) fn admit_content(content: &[u8], reply: &[u8]) -> Result<(), Event> {
     let is_reply = !content.is_empty() && content::is_reply(content, reply);
     if is_reply { Err(Event::UdpContentIsReply) } else { Ok(()) }
 }
 
-/// Converts an IPv4 address in IPv6 form to IPv4: mapped (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) or
-/// compatible (`::192.0.2.1`, 2.5.5.1, deprecated).
+/// Converts an IPv6 address that contains an IPv4 address to IPv4. Such addresses are mapped
+/// (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) or compatible (`::192.0.2.1`, 2.5.5.1, deprecated).
 fn in_ipv4(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let has_no_ipv4 = v6 == Ipv6Addr::UNSPECIFIED || v6 == Ipv6Addr::LOCALHOST;
@@ -155,7 +157,7 @@ mod tests {
             (1023, Event::UdpPortPrivileged),
             (2049, Event::UdpPortNfs),
             (9999, Event::UdpPortOwn),
-            (9998, Event::UdpPortOwn), // port of another socket of this service
+            (9998, Event::UdpPortOwn), // another socket of this service has this port
         ] {
             assert_eq!(decide(&format!("192.0.2.1:{port}"), local), Err(event));
         }
@@ -180,7 +182,7 @@ mod tests {
             "224.0.0.1",
             "239.255.255.255",
             "255.255.255.255",
-            "198.51.100.255", // the LAN's broadcast
+            "198.51.100.255", // the broadcast address of the LAN
             "[::]",
             "[ff02::1]",
             "[::ffff:224.0.0.1]",

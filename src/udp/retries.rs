@@ -1,23 +1,23 @@
-//! Decides when to ask which address, and when to give up. This is the client's side of a UDP
-//! exchange as a state machine, without sockets or clocks. All times count from a start that the
-//! caller chooses.
+//! Decides when to ask each address and when to give up. This is the client's side of a UDP
+//! exchange as a state machine without sockets or clocks. The caller passes all times, counted from
+//! a start of its choice.
 //!
 //! The addresses share the time in equal parts. For each address, every wait is twice as long as
-//! the previous one (back-off), and the waits together fill its part:
+//! the previous wait (back-off). Together the waits fill the part of the address:
 //!
 //! ```text
 //! 2 retries, 7 s   ask .... ask ........ ask ................ next address
 //!                  0 s      1 s          3 s                 7 s
 //! ```
 //!
-//! If questions to an address need a minimum interval, no wait is shorter than this interval. A
-//! retry that would then come after the deadline is left out.
+//! If an address requires a minimum interval between questions, every wait is at least that long. A
+//! retry that would come after the deadline is omitted.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Maximum number of retries. With more, the first wait would be too short to be useful.
+/// Maximum number of retries. With more retries, the first wait would be too short to be useful.
 pub(crate) const MAX_RETRIES: u32 = 10;
 
 /// The rules for repeated questions.
@@ -25,11 +25,11 @@ pub(crate) const MAX_RETRIES: u32 = 10;
 pub(crate) struct Retries {
     /// Maximum retries per address, at most [`MAX_RETRIES`].
     pub max: u32,
-    /// Returns the minimum time between two questions to an address.
+    /// Function that returns the minimum time between two questions to an address.
     pub min_interval: fn(IpAddr) -> Duration,
 }
 
-/// The schedule of one exchange: the moments to ask, and the addresses.
+/// Schedule of one exchange: the addresses, and the times of the questions to them.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     waiting: VecDeque<SocketAddr>,
@@ -41,7 +41,7 @@ pub(crate) struct Schedule {
 #[derive(Debug)]
 struct Current {
     peer: SocketAddr,
-    /// The moment at which the time for this address ends.
+    /// Time when the part of this address ends.
     deadline: Duration,
     questions: u32,
 }
@@ -62,8 +62,9 @@ impl Schedule {
         Some(peer)
     }
 
-    /// Whether to send another question to this address: the first one, or a retry after the last
-    /// wait. [`Schedule::wait_until`] then returns the end of the wait for the answer.
+    /// Whether to send another question to this address now: the first question, or a retry after a
+    /// wait without an answer. Then call [`Schedule::wait_until`], which returns the end of the
+    /// wait for the answer.
     pub(crate) fn next_question(&mut self, now: Duration) -> bool {
         let Some(current) = &mut self.current else { return false };
         let is_first = current.questions == 0;
@@ -72,17 +73,17 @@ impl Schedule {
         asks
     }
 
-    /// Returns the addresses that were not asked.
+    /// Returns the addresses that were never asked.
     #[cfg(feature = "client")]
     pub(crate) fn untried(self) -> impl Iterator<Item = SocketAddr> {
         self.waiting.into_iter()
     }
 
-    /// Returns the end of the wait after a question that was sent at `now`. Pass the time after
-    /// sending, because opening the socket takes time.
+    /// Returns the end of the wait after a question sent at `now`. Pass the time after sending,
+    /// because opening the socket takes time.
     pub(crate) fn wait_until(&self, now: Duration) -> Duration {
         let Some(current) = &self.current else { return now };
-        // This wait and the following ones are 1, 2, 4 … parts of the remaining time.
+        // This wait and the following ones take 1, 2, 4 … equal parts of the remaining time.
         let retries_left = self.retries.max + 1 - current.questions;
         let parts = (2u32 << retries_left) - 1;
         let left = current.deadline.saturating_sub(now);
@@ -107,8 +108,8 @@ mod tests {
         Retries { max: most, min_interval: |_| Duration::from_secs(4) }
     }
 
-    /// Lets every wait end without an answer. Returns the time of each question and the port it
-    /// went to.
+    /// Simulates an exchange in which no address answers. Returns the time of each question and the
+    /// port that it was sent to.
     fn silence(addresses: &[SocketAddr], retries: Retries, timeout: Duration) -> Vec<(u128, u16)> {
         let mut schedule = Schedule::new(addresses, retries, timeout);
         let (mut now, mut asked) = (Duration::ZERO, Vec::new());
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!(asked(4), [(0, 1)]);
         assert_eq!(asked(5), [(0, 1), (4000, 1)]);
         assert_eq!(asked(9), [(0, 1), (4000, 1), (8000, 1)]);
-        // Waits above the minimum interval are not changed.
+        // A wait longer than the minimum interval stays unchanged.
         assert_eq!(asked(35), [(0, 1), (5000, 1), (15_000, 1)]);
     }
 

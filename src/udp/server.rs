@@ -1,4 +1,4 @@
-//! UDP service: sends one reply to each datagram that the guard and the limits admit.
+//! UDP service: sends one reply for each datagram that the guard and the limits admit.
 
 use super::drop_checks::{BufferState, DropChecks};
 use super::guard::{Guard, admit_content};
@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// UDP sockets of a worker.
+/// UDP sockets of one worker, and the part that answers their datagrams.
 #[derive(Debug)]
 pub(crate) struct Service {
     sockets: Vec<Socket>,
@@ -26,7 +26,7 @@ pub(crate) struct Service {
     answerer: Answerer,
 }
 
-/// Receives datagrams, and answers those that the guard and the limits admit.
+/// Answers datagrams that the guard and the limits admit.
 #[derive(Debug)]
 struct Answerer {
     guard: Guard,
@@ -39,31 +39,32 @@ struct Answerer {
 struct Socket {
     udp: UdpSocket,
     local: SocketAddr,
-    /// Whether datagrams may wait. Events are edge-triggered, so this stays true until no datagram
-    /// waits.
+    /// Whether datagrams may be queued. Events are edge-triggered, so this stays true until the
+    /// queue is empty.
     ready: bool,
-    /// Number of datagrams in the last receive that asked for many.
+    /// Number of datagrams in the last receive that requested a batch.
     last_batch: usize,
-    /// Number of single-datagram receives since then.
+    /// Number of receives since then that requested a single datagram.
     singles: usize,
     /// Number of failed receives since the last successful one.
     failures: u32,
-    /// Number of datagrams that the kernel had dropped on this socket at the last check.
+    /// The kernel's count of dropped datagrams for this socket, as of the last check.
     dropped: u32,
-    /// Size in octets from which [`MAX_SINGLE_RECEIVES`] datagrams fill the receive buffer.
+    /// Datagram size in octets from which [`MAX_SINGLE_RECEIVES`] datagrams fill the receive
+    /// buffer.
     large: usize,
 }
 
-/// Maximum number of single-datagram receives before a receive of many. It is also the number of
-/// datagrams after which other sockets get a turn.
+/// Maximum number of single receives in a row before a receive of a batch. After the same number of
+/// datagrams, other sockets get a turn.
 const MAX_SINGLE_RECEIVES: usize = 16;
 
-/// Number of failures after which a socket waits for its next event. Without a limit, a broken
-/// socket would fail forever.
+/// Maximum number of failures in a row. After them the socket waits for its next event, so that a
+/// broken socket does not keep the loop busy.
 const MAX_FAILURES: u32 = 16;
 
 impl Service {
-    /// Registers the sockets as tokens from `first_token` on.
+    /// Registers the sockets with consecutive tokens, beginning with `first_token`.
     pub(crate) fn new(
         opened: Vec<UdpSocket>,
         guard: Guard,
@@ -77,7 +78,8 @@ impl Service {
             let token = Token(first_token + sockets.len());
             registry.register(&mut udp, token, Interest::READABLE)?;
             let local = udp.local_addr()?;
-            let dropped = sys::receive_drops(&udp).unwrap_or(0); // an inherited socket may have drops
+            // An inherited socket may already have dropped datagrams.
+            let dropped = sys::receive_drops(&udp).unwrap_or(0);
             let large = large_datagram(SockRef::from(&udp).recv_buffer_size().unwrap_or(0));
             let (ready, last_batch, singles, failures) = (true, 0, 0, 0);
             sockets.push(Socket {
@@ -95,7 +97,7 @@ impl Service {
         Ok(Self { sockets, first_token, drop_checks: DropChecks::new(Instant::now()), answerer })
     }
 
-    /// Notes that a socket is ready.
+    /// Marks the socket with this token as ready.
     pub(crate) fn note_ready(&mut self, token: Token) {
         let place = token.0.checked_sub(self.first_token);
         if let Some(socket) = place.and_then(|place| self.sockets.get_mut(place)) {
@@ -103,7 +105,7 @@ impl Service {
         }
     }
 
-    /// Answers a batch on each ready socket. Returns true if datagrams may be left waiting.
+    /// Answers a batch on each ready socket. Returns true if more datagrams may be queued.
     pub(crate) fn work(&mut self, responder: &mut Responder, now: Instant) -> bool {
         let mut state = BufferState::Nothing;
         for socket in &mut self.sockets {
@@ -124,7 +126,7 @@ impl Service {
         self.sockets.iter().any(|socket| socket.ready)
     }
 
-    /// Returns when `work` must check for dropped datagrams, even without new datagrams.
+    /// Returns the time when `work` must check for dropped datagrams, even if no datagram arrives.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.drop_checks.deadline()
     }
@@ -142,11 +144,11 @@ impl Service {
         }
     }
 
-    /// Answers the datagrams that have arrived, then closes the sockets. Clients that keep asking
-    /// can delay the end until `deadline`.
+    /// Answers the datagrams that have arrived, then closes the sockets. If clients keep asking,
+    /// this ends at `deadline`.
     pub(crate) fn stop(&mut self, responder: &mut Responder, deadline: Instant) {
         for socket in &mut self.sockets {
-            socket.ready = true; // the event may not have been seen yet
+            socket.ready = true; // The event of a queued datagram may not have been read yet.
         }
         let mut now = Instant::now();
         while self.work(responder, now) && now < deadline {
@@ -158,11 +160,12 @@ impl Service {
 }
 
 impl Socket {
-    /// Returns the number of datagrams to request. A request for one is cheaper if only one waits.
-    /// The service requests many while several arrive together, and once in [`MAX_SINGLE_RECEIVES`]
-    /// receives to find out.
+    /// Returns the number of datagrams to request. Requesting one is cheaper if only one is queued.
+    /// So the service requests a batch only while several datagrams arrive together. It also
+    /// requests one batch after [`MAX_SINGLE_RECEIVES`] single receives, to find out whether they
+    /// do.
     fn wanted(&self) -> usize {
-        // Only a receive of many reports the destination address of each datagram.
+        // A receive of a single datagram does not report its destination address.
         let needs_destination = self.local.ip().is_unspecified();
         if needs_destination || self.last_batch > 1 || self.singles == MAX_SINGLE_RECEIVES {
             sys::MAX_BATCH_DATAGRAMS
@@ -171,7 +174,7 @@ impl Socket {
         }
     }
 
-    /// Records the number of datagrams received out of `wanted`.
+    /// Records that a receive requested `wanted` datagrams and got `received`.
     fn note_received(&mut self, received: usize, wanted: usize) {
         self.failures = 0;
         if wanted == 1 {
@@ -183,14 +186,15 @@ impl Socket {
     }
 }
 
-/// Returns the size in octets from which [`MAX_SINGLE_RECEIVES`] datagrams fill a receive buffer.
-/// For each datagram, Linux charges up to twice its octets, and about 768 octets of overhead.
+/// Returns the datagram size in octets from which [`MAX_SINGLE_RECEIVES`] datagrams fill a receive
+/// buffer. For each datagram, Linux charges up to twice its octets plus an overhead of about 768
+/// octets.
 fn large_datagram(receive_buffer: usize) -> usize {
     (receive_buffer / (2 * MAX_SINGLE_RECEIVES)).saturating_sub(768)
 }
 
 impl Answerer {
-    /// Receives datagrams from a socket and answers them. Returns the number received.
+    /// Receives datagrams from a socket and answers them. Returns the number of received datagrams.
     fn receive_and_answer(
         &mut self,
         socket: &mut Socket,
@@ -211,7 +215,7 @@ impl Answerer {
         }
     }
 
-    /// Answers the admitted datagrams of the batch, all with the same reply.
+    /// Answers the datagrams of the batch that are admitted, all with the same reply.
     fn answer(
         &mut self,
         socket: &Socket,
@@ -223,7 +227,8 @@ impl Answerer {
         let (mut taken, mut answered) = ([0; 2], [0; 2]);
         let (logs_clients, mut to_log) = (ClientLog::is_on(), Vec::new());
         for number in 0..received {
-            let Some(datagram) = self.batch.datagram(number) else { continue }; // it has no source address
+            // A datagram without a source address gets no reply.
+            let Some(datagram) = self.batch.datagram(number) else { continue };
             let version = IpVersion::of(datagram.peer.ip());
             taken[version as usize] += 1;
             let admitted = self.batch.with_content(number, |content| {
@@ -247,8 +252,9 @@ impl Answerer {
         }
     }
 
-    /// Sends the replies of the batch, and subtracts failed ones from `answered`. Failed replies
-    /// are dropped: the client asks again, and waiting for one peer would delay the others.
+    /// Sends the replies of the batch, and subtracts failed replies from `answered`. A failed reply
+    /// is not sent again. The client repeats its question, and waiting for one peer would delay the
+    /// others.
     fn send_replies(
         &mut self,
         udp: &UdpSocket,
@@ -274,8 +280,8 @@ impl Answerer {
         match error.kind() {
             ErrorKind::WouldBlock => socket.ready = false,
             ErrorKind::Interrupted => {}
-            // For example an ICMP error to an earlier reply. Reading the error has cleared it, so
-            // the next receive may succeed.
+            // One possible cause is an ICMP error to an earlier reply. Reading the error has
+            // cleared it, so the next receive may succeed.
             _ => {
                 let version = IpVersion::of(socket.local.ip());
                 self.counters.add_failure(Event::UdpReceiveFailed, version, None, error);
@@ -285,8 +291,8 @@ impl Answerer {
         }
     }
 
-    /// Decides whether to answer a datagram with this content. The error is the reason to ignore
-    /// it. `reply` is `None` if there is no valid time.
+    /// Decides whether to answer a datagram with this content. The error is the event that counts
+    /// the ignored datagram. `reply` is `None` if the server has no valid time.
     fn admit(
         &self,
         local: SocketAddr,
@@ -299,8 +305,8 @@ impl Answerer {
         let reply = reply.ok_or(Event::UdpNoTime)?;
         self.guard.admit_length(datagram.octets, reply.len())?;
         // The limiter comes after the cheap rules, so that ignored datagrams take no token. It
-        // comes before the content check, which a flood could make several times as expensive as a
-        // reply.
+        // comes before the check of the content, which may cost several times as much as a reply.
+        // Otherwise a flood could make use of that.
         self.limiter.take(datagram.peer, now).map_err(|scope| match scope {
             Scope::Source => Event::UdpSourceLimit,
             Scope::Total => Event::UdpTotalLimit,
@@ -309,7 +315,7 @@ impl Answerer {
     }
 }
 
-/// Returns the event that counts a lost reply.
+/// Returns the event that counts a reply that could not be sent.
 fn send_failure_event(error: &io::Error) -> Event {
     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
         Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN => Event::UdpNoMemory,
@@ -330,7 +336,7 @@ mod tests {
     use socket2::{Domain, Type};
     use std::os::fd::OwnedFd;
 
-    /// Makes a socket on which each receive fails with ENOTCONN: it is a stream socket.
+    /// Makes a socket whose receives all fail with ENOTCONN, because it is a stream socket.
     fn failing() -> UdpSocket {
         let stream = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         stream.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("loopback");
@@ -357,7 +363,7 @@ mod tests {
             assert_eq!(metrics.count(Event::UdpReceiveFailed), failures);
             assert!(!service.work(&mut responder, now));
             assert_eq!(metrics.count(Event::UdpReceiveFailed), failures, "no event has come");
-            service.sockets[0].ready = true; // as after an event
+            service.sockets[0].ready = true; // The test marks the socket as ready, as an event would do.
         }
     }
 

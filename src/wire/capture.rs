@@ -1,4 +1,4 @@
-//! Captures packets on one interface or on all, until a signal.
+//! Captures packets on one interface or on all interfaces, until a signal ends the capture.
 
 use super::{Captured, Interface, InterfaceId, checksum};
 use crate::reply::Printable;
@@ -12,11 +12,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Maximum octets of a captured packet. The kernel may show packets of half a MiB, before the
-/// network card splits them.
+/// Maximum octets of a captured packet. The kernel may show packets of up to half a MiB, because
+/// the network card splits them only later.
 const MAX_PACKET_OCTETS: usize = 1 << 20;
 
-/// A packet socket, which receives a copy of every packet that its filter accepts.
+/// A packet socket that receives a copy of every packet that passes its filter.
 pub(crate) struct Capture {
     socket: PacketSocket,
     changes: OwnedFd,
@@ -43,10 +43,10 @@ pub(crate) enum CaptureError {
 }
 
 impl Capture {
-    /// Starts to capture packets that may concern these ports, on `interface` or on all interfaces.
+    /// Starts a capture of packets that may belong to these ports, on `interface` or on all
+    /// interfaces.
     pub(crate) fn open(interface: Option<&str>, ports: &[u16]) -> Result<Self, CaptureError> {
-        // Opened first, so that no change of the interface is missed between the check and the
-        // capture.
+        // Opened first, so that it reports every change of the interface after the check.
         let changes = sys::open_link_changes()?;
         let only = interface.map(find).transpose()?;
         let index = only.as_ref().map(|(_, index)| *index);
@@ -63,7 +63,7 @@ impl Capture {
         })
     }
 
-    /// Waits for the next packet. `None` at `until`, or if `stop` is readable.
+    /// Waits for the next packet. Returns `None` at `until`, or when `stop` becomes readable.
     pub(crate) fn next(
         &mut self,
         until: Option<Instant>,
@@ -85,8 +85,8 @@ impl Capture {
         }
     }
 
-    /// Checks that the captured interface is still up. The filter selects the interface, and the
-    /// socket is bound to none. So the socket gets no error if the interface goes down.
+    /// Checks that the captured interface is still up. The socket is not bound to the interface,
+    /// because the filter selects it. So the kernel reports no error if the interface goes down.
     fn check_interface(&self) -> Result<(), CaptureError> {
         sys::take_link_changes(&self.changes)?;
         let Some((name, index)) = &self.only else { return Ok(()) };
@@ -95,12 +95,12 @@ impl Capture {
         if is_up { Ok(()) } else { Err(CaptureError::WentDown(name.clone())) }
     }
 
-    /// Ends the capture. [`Capture::waiting`] still returns the packets received before.
+    /// Stops receiving. [`Capture::waiting`] still returns the packets received before the stop.
     pub(crate) fn end(&self) -> Result<(), CaptureError> {
         Ok(self.socket.close()?)
     }
 
-    /// Returns a packet that was already received, if there is one.
+    /// Returns the next packet that was already received, if there is one.
     pub(crate) fn waiting(&mut self) -> Result<Option<Captured>, CaptureError> {
         let seen = match self.socket.receive(&mut self.room) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -117,21 +117,21 @@ impl Capture {
     }
 
     /// Returns the number of packets that the kernel dropped since the last call, because they
-    /// arrived faster than they were read. It includes packets that the kernel's filter could not
-    /// assign to a port.
+    /// arrived faster than they were read. The number includes packets whose ports the kernel's
+    /// filter could not find.
     pub(crate) fn lost(&self) -> Result<u32, CaptureError> {
         Ok(self.socket.lost()?)
     }
 }
 
-/// Waits until one of the descriptors is readable, for at most `wait`. None is readable after a
-/// signal.
+/// Waits until one of the descriptors is readable, for at most `wait`. Returns which ones are
+/// readable; after a signal, none is.
 pub(crate) fn readable<const N: usize>(
     all: [BorrowedFd; N],
     wait: Option<Duration>,
 ) -> io::Result<[bool; N]> {
     let timeout = match wait {
-        // Rounded up, so that the last millisecond does not cause a busy loop.
+        // Rounds up, so that the last part of a millisecond does not become a busy loop.
         Some(wait) => PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX),
         None => PollTimeout::NONE,
     };
@@ -143,8 +143,8 @@ pub(crate) fn readable<const N: usize>(
     }
 }
 
-/// The names of the interfaces by number, updated when a new number appears. `None` if the
-/// interface is gone.
+/// Names of the interfaces by number. The list is updated when a new number appears. A name is
+/// `None` if the interface no longer exists.
 #[derive(Default)]
 struct Names(BTreeMap<u32, Option<Arc<[u8]>>>);
 
@@ -159,7 +159,7 @@ impl Names {
     }
 }
 
-/// Returns the name and number of an interface that is up.
+/// Returns the name and number of this interface. Fails if the interface is not up.
 fn find(name: &str) -> Result<(String, u32), CaptureError> {
     let existing = sys::interfaces()?;
     match existing.iter().find(|it| it.name == name) {

@@ -1,8 +1,8 @@
 //! Completes checksums that the kernel leaves to the network card.
 //!
-//! A capture sees a packet before the card does. On loopback there is no card. The TCP or UDP
-//! checksum then contains only the sum of the pseudo-header. Other programs would report such a
-//! packet as damaged.
+//! A capture sees a packet before the network card does, and on loopback there is no card. Such a
+//! packet may contain only the sum of the pseudo-header instead of the TCP or UDP checksum. Other
+//! programs would report the packet as damaged.
 
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, LaxIpSlice};
@@ -17,7 +17,7 @@ pub(crate) fn complete(packet: &mut [u8]) {
     }
 }
 
-/// Returns the position and value of the checksum, if it must be completed.
+/// Returns the position and the value of the checksum if the checksum must be completed.
 fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     let (ip, _) = LaxIpSlice::from_slice(packet).ok()?;
     let inside = ip.payload();
@@ -47,7 +47,8 @@ fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     Some((before + field, u16::from_be(sum)))
 }
 
-/// Returns the sum of the pseudo-header (RFC 9293, section 3.1; RFC 8200, section 8.1).
+/// Returns the sum of the pseudo-header, with the meaning of RFC 9293, section 3.1, and RFC 8200,
+/// section 8.1.
 fn pseudo_header(ip: &LaxIpSlice, protocol: IpNumber, octets: usize) -> Option<Sum16BitWords> {
     let octets = u32::try_from(octets).ok()?;
     let mut sum = Sum16BitWords::new();
@@ -66,7 +67,7 @@ mod tests {
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 
-    /// Returns whole packets, each with the position of its checksum.
+    /// Returns sample packets, each with the position of its checksum.
     fn packets(payload: &[u8]) -> Vec<(Vec<u8>, usize)> {
         let v4 = || PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
         let v6 = || PacketBuilder::ipv6([1; 16], [2; 16], 64);
@@ -79,7 +80,8 @@ mod tests {
         octets.into_iter().zip([20 + 6, 20 + 16, 40 + 6, 40 + 16]).collect()
     }
 
-    /// Sets the checksum as a kernel leaves it: to the sum of the pseudo-header.
+    /// Replaces the checksum by the sum of the pseudo-header, as a kernel does that leaves the rest
+    /// to the card.
     fn begin(packet: &mut [u8], at: usize) {
         let (ip, _) = LaxIpSlice::from_slice(packet).expect("an IP header");
         let (protocol, octets) = (ip.payload().ip_number, ip.payload().payload.len());
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_unfinished_checksum_is_the_sum_of_the_pseudo_header() {
-        // The sum of the pseudo-header: 0a00 + 0001 + 0a00 + 0002 + 0011 + 000c
+        // The pseudo-header has the sum 0a00 + 0001 + 0a00 + 0002 + 0011 + 000c.
         let (mut packet, at) = packets(b"noon").swap_remove(0);
         begin(&mut packet, at);
         assert_eq!(packet[at..at + 2], [0x14, 0x20]);

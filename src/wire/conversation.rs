@@ -1,5 +1,4 @@
-//! Sorts packets into conversations of a client with a server, and finds the retransmissions among
-//! them.
+//! Assigns packets to conversations between a client and a server, and detects retransmissions.
 
 use super::InterfaceId;
 use super::decode::{Content, Decoded, Endpoint};
@@ -9,25 +8,28 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 /// Maximum number of remembered conversations, so that no peer can fill the memory. A new
-/// conversation replaces the oldest.
+/// conversation then replaces the oldest one.
 const MAX_CONVERSATIONS: usize = 4096;
-/// Maximum number of packets whose later fragments are expected.
+/// Maximum number of remembered packets whose later fragments may still arrive.
 const MAX_FRAGMENTED: usize = 256;
 
-/// The role of a packet in its conversation.
+/// A packet's place in its conversation: the number, the sender, and whether it is a retransmission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PacketRole {
-    /// Number of the conversation, counted from 1 in the order of their first packets.
+    /// Number of the conversation. Conversations are numbered from 1, in the order of their first
+    /// packets.
     pub number: u64,
-    /// Whether this is the first packet seen of the conversation.
+    /// Whether this is the first packet of the conversation in this capture.
     pub is_first: bool,
     pub transport: Transport,
     pub client: Endpoint,
     pub server: Endpoint,
     pub to: Side,
-    /// The sender, if it is neither of them: a router that reports an ICMP error.
+    /// The sender, if it is neither the client nor the server, such as a router that reports an
+    /// ICMP error.
     pub third_party: Option<IpAddr>,
-    /// Whether this is a TCP retransmission: all of it was seen before on the same interface.
+    /// Whether this is a TCP retransmission: the same interface has already seen all its sequence
+    /// numbers.
     pub is_retransmission: bool,
 }
 
@@ -38,25 +40,25 @@ pub(crate) enum Side {
     Server,
 }
 
-/// The conversations with servers on certain ports.
+/// All conversations with servers on the given ports.
 ///
-/// Over TCP a conversation is a connection. Over UDP a question after an answer starts a new
-/// conversation. A question after a question is a retry.
+/// Over TCP, each connection is one conversation. Over UDP, a question after an answer starts a new
+/// conversation. A question after an unanswered question is a retry.
 #[derive(Debug)]
 pub(crate) struct Conversations {
     ports: Vec<u16>,
     known: BTreeMap<Key, Conversation>,
-    /// The conversations by number, so the oldest is first.
+    /// Keys of the conversations by number, so the oldest comes first.
     order: BTreeMap<u64, Key>,
-    /// Packets whose later fragments are expected, the oldest first. Only the first fragment has
-    /// ports.
+    /// Packets whose later fragments may still arrive, oldest first. They are remembered because
+    /// only the first fragment has ports.
     fragmented: VecDeque<(FragmentedPacket, Key, Side)>,
     /// Number of conversations so far.
     pub count: u64,
 }
 
-/// Identifies a conversation, with its interface: a packet that passes two interfaces is not a
-/// retransmission.
+/// Identifies a conversation. The key includes the interface, so that a packet that passes two
+/// interfaces does not count as a retransmission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     interface: Option<InterfaceId>,
@@ -76,7 +78,8 @@ pub(crate) struct FragmentedPacket {
 }
 
 impl FragmentedPacket {
-    /// Returns the packet that this is a fragment of; `None` for a whole packet.
+    /// Returns the identity of the whole packet that this fragment belongs to. Returns `None` if
+    /// the packet is not a fragment.
     pub(crate) fn of(interface: Option<InterfaceId>, packet: &Decoded) -> Option<Self> {
         packet.fragment_of.map(|identification| Self {
             interface,
@@ -91,7 +94,7 @@ impl FragmentedPacket {
 #[derive(Debug, Default)]
 struct Conversation {
     number: u64,
-    /// Whether an answer over UDP was seen.
+    /// Whether the capture has an answer over UDP in this conversation.
     is_answered: bool,
     to_server: SentSegments,
     to_client: SentSegments,
@@ -103,7 +106,8 @@ impl Conversations {
         Self { ports, known, order, fragmented, count: 0 }
     }
 
-    /// Assigns a packet to its conversation; `None` if it concerns none of these ports.
+    /// Assigns a packet to its conversation. Returns `None` if the packet does not belong to any of
+    /// the ports.
     pub(crate) fn assign(
         &mut self,
         interface: Option<InterfaceId>,
@@ -123,7 +127,7 @@ impl Conversations {
             let is_back = (subject.source, subject.destination) == (key.server, key.client);
             (key, if is_back { Side::Client } else { Side::Server })
         };
-        // An ICMP error goes to the sender of the packet that it quotes.
+        // An ICMP error is sent to the sender of the packet that it quotes.
         if matches!(packet.content, Content::Icmp { .. }) {
             let back = if to == Side::Client { Side::Server } else { Side::Client };
             return Some(self.role(key, back, packet));
@@ -144,7 +148,7 @@ impl Conversations {
         let (there, back) =
             (key(subject.source, subject.destination), key(subject.destination, subject.source));
         let serves = |end: Endpoint| end.port.is_some_and(|port| self.ports.contains(&port));
-        // If both ends use a server port, the end that sent first is the client.
+        // If both ends use a server port, the end that sends first is the client.
         match (serves(subject.destination), serves(subject.source)) {
             (true, true) if self.known.contains_key(&back) => Some(back),
             (true, _) => Some(there),
@@ -191,7 +195,7 @@ impl Conversations {
         }
     }
 
-    /// Begins a conversation, which replaces an earlier one between the same ends.
+    /// Begins a conversation. It replaces an earlier conversation between the same ends.
     fn begin(&mut self, key: Key) {
         self.count += 1;
         let conversation = Conversation { number: self.count, ..Conversation::default() };
@@ -294,7 +298,7 @@ mod tests {
             assign(&mut conversations, &tcp(SERVER, CLIENT, flags, sequence, payload))
                 .is_retransmission
         };
-        let begin = u32::MAX - 2; // so that the numbers wrap
+        let begin = u32::MAX - 2; // near the maximum, so that the sequence numbers wrap around
         assert!(!repeats(Flags::SYN | Flags::ACK, begin, b""));
         assert!(repeats(Flags::SYN | Flags::ACK, begin, b""));
         assert!(!repeats(Flags::FIN | Flags::ACK, begin.wrapping_add(1), b"noon"));
@@ -328,7 +332,7 @@ mod tests {
     #[test]
     fn a_reused_port_starts_a_new_conversation() {
         let mut conversations = conversations();
-        // Whether or not the end of the previous connection was seen.
+        // The result is the same if the capture has no end of the previous connection.
         for (number, sequence, end) in
             [(1, 1, Flags::RST), (2, 1000, Flags::ACK), (3, 9, Flags::ACK)]
         {
@@ -410,14 +414,14 @@ mod tests {
         assign(&mut conversations, &part(7, udp(SERVER, CLIENT)));
         let role = assign(&mut conversations, &part(7, later(17)));
         assert_eq!((role.number, role.to, role.third_party), (1, Side::Client, None));
-        // Fragments of an unseen packet, of another protocol, in the other direction, and on
-        // another interface.
+        // Four fragments that belong to no known packet: of an unseen packet, another protocol, the
+        // other direction, and another interface.
         let back = without_ports("10.0.0.1", "10.0.0.2", 17, Content::Fragment { offset: 1480 });
         for other in [part(8, later(17)), part(7, later(6)), part(7, back)] {
             assert_eq!(conversations.assign(Some(interface(1)), &other), None);
         }
         assert_eq!(conversations.assign(Some(interface(2)), &part(7, later(17))), None);
-        // When the memory is full, the oldest packet is forgotten.
+        // If the memory is full, a new packet replaces the oldest one.
         for number in 0..=u32::try_from(MAX_FRAGMENTED).expect("few") {
             assign(&mut conversations, &part(100 + number, udp(SERVER, CLIENT)));
         }

@@ -1,8 +1,8 @@
-//! Decodes packets from the IP header on.
+//! Decodes packets, starting with the IP header.
 //!
-//! The decoder accepts incomplete packets on purpose. A capture may cut a packet. A kernel that
-//! leaves checksums and lengths to the network card shows them unfinished. An ICMP error quotes
-//! only the start of a packet.
+//! The decoder deliberately accepts incomplete packets. A capture may cut a packet. If a kernel
+//! leaves checksums and lengths to the network card, the capture shows them unfinished. An ICMP
+//! error quotes only the start of a packet.
 
 pub(crate) use super::flags::Flags;
 use super::fragment::Fragment;
@@ -19,12 +19,13 @@ pub(crate) struct Decoded {
     /// The protocol number (RFC 791): 6 is TCP, 17 is UDP.
     pub protocol: u8,
     pub content: Content,
-    /// Octets of the whole packet with its IP header, according to that header. A capture may hold
-    /// fewer.
+    /// Length of the whole packet in octets, as the IP header states it. The capture may contain
+    /// fewer octets.
     pub octets: usize,
-    /// Octets of application data, according to the headers. A capture may hold fewer.
+    /// Number of octets of application data, as the headers state it. The capture may contain fewer
+    /// octets.
     pub carried: usize,
-    /// The identification of the packet if this is one of its fragments, including the first.
+    /// If the packet is a fragment, the identification that it shares with the other fragments.
     pub fragment_of: Option<u32>,
 }
 
@@ -32,7 +33,8 @@ pub(crate) struct Decoded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Endpoint {
     pub address: IpAddr,
-    /// `None` if the packet has no ports: ICMP, and every fragment except the first.
+    /// `None` if the packet has no ports. This applies to ICMP and to every fragment except the
+    /// first.
     pub port: Option<u16>,
 }
 
@@ -43,7 +45,7 @@ pub(crate) enum Content {
         flags: Flags,
         sequence: u32,
         acknowledgement: u32,
-        /// The value in the header, before window scaling (RFC 7323).
+        /// The window in the header, before scaling (RFC 7323).
         window: u16,
         payload: Vec<u8>,
     },
@@ -53,17 +55,17 @@ pub(crate) enum Content {
     Icmp {
         /// The name of the message, such as `port unreachable`.
         message: String,
-        /// The packet that an error message quotes, as far as it is quoted.
+        /// The quoted packet, if this is an error message. It may be cut.
         subject: Option<Box<Decoded>>,
     },
-    /// A fragment other than the first. It contains no ports.
+    /// A fragment other than the first. It has no ports.
     Fragment {
-        /// The position of the fragment's octets in the whole packet.
+        /// Position of the fragment's octets in the whole packet.
         offset: usize,
     },
-    /// Another protocol, or TCP, UDP or ICMP with a header that is cut off.
+    /// Another protocol, or a TCP, UDP or ICMP packet whose header is cut off.
     Other,
-    /// A TCP header with an impossible length.
+    /// A TCP packet whose header states an impossible length.
     BadHeader,
 }
 
@@ -76,14 +78,14 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Decodes a packet from its IP header on. `None` if the IP header is not complete.
+/// Decodes a packet that starts with its IP header. Returns `None` if the IP header is incomplete.
 pub(crate) fn decode(octets: &[u8]) -> Option<Decoded> {
     decode_as(octets, Quotes::Decode)
 }
 
-/// Whether to decode the packet that an ICMP error quotes. A quote inside a quote is not decoded.
-/// No host sends an error about an error (RFC 1122, section 3.2.2), and a forged packet could nest
-/// two thousand errors.
+/// Whether to decode the packet quoted in an ICMP error. A quote inside a quote is never decoded.
+/// No host sends an error about an error (RFC 1122, section 3.2.2), but a forged packet could
+/// contain two thousand nested errors.
 #[derive(Clone, Copy)]
 enum Quotes {
     Decode,
@@ -118,7 +120,8 @@ fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
     })
 }
 
-/// Returns the length in the IP header; `None` if the kernel left the length to the network card.
+/// Returns the length that the IP header states. Returns `None` if the kernel left the length to
+/// the network card.
 fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     let (header, length) = match ip {
         LaxIpSlice::Ipv4(v4) => (0, v4.header().total_len()),
@@ -127,8 +130,8 @@ fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     (length != 0).then(|| header + usize::from(length))
 }
 
-/// Decodes the captured octets after the IP header. `whole` is their number as sent. Returns the
-/// content and its octets of application data.
+/// Decodes the captured octets after the IP header. `whole` is their number before the capture cut
+/// them. Returns the content, and the number of octets of application data in it.
 fn decode_inside(
     protocol: IpNumber,
     inside: &[u8],
@@ -141,17 +144,18 @@ fn decode_inside(
         IpNumber::ICMP | IpNumber::IPV6_ICMP => of_icmp(protocol, inside, quotes),
         _ => None,
     };
-    // RFC 792 asks an error to quote only eight octets, so most quoted headers are cut off.
+    // RFC 792 asks an ICMP error to quote only eight octets after the IP header, so most quoted
+    // headers are cut off.
     decoded.unwrap_or((Content::Other, 0))
 }
 
-/// Returns the port at this position, if both ports are present.
+/// Returns the port at the offset `at`, if both ports are present.
 fn port(inside: &[u8], at: usize) -> Option<u16> {
     let ports = inside.first_chunk::<4>()?;
     Some(u16::from_be_bytes([ports[at], ports[at + 1]]))
 }
 
-/// Decodes a TCP segment. Its options may be cut off, which etherparse's slice does not accept.
+/// Decodes a TCP segment. Its options may be cut off, and etherparse would reject such a segment.
 fn of_tcp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const FIXED: usize = 20;
     let head = inside.first_chunk::<FIXED>()?;
@@ -170,8 +174,8 @@ fn of_tcp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     Some((content, whole - header))
 }
 
-/// Decodes a UDP datagram or its first fragment. The length in a first fragment's header is that of
-/// the whole datagram.
+/// Decodes a UDP datagram, or the first fragment of one. In a first fragment, the header states the
+/// length of the whole datagram.
 fn of_udp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const HEADER: usize = 8;
     let udp = UdpSlice::from_slice_lax(inside).ok()?;
@@ -221,7 +225,7 @@ mod tests {
         packet
     }
 
-    /// Returns an ICMP message "port unreachable" of the server that quotes these octets.
+    /// Returns the server's ICMP message "port unreachable", which quotes these octets.
     fn unreachable(subject: &[u8]) -> Vec<u8> {
         let mut packet = Vec::new();
         let icmp = PacketBuilder::ipv4(SERVER, CLIENT, 64).icmpv4_raw(3, 3, [0; 4]);
@@ -281,8 +285,8 @@ mod tests {
     fn the_first_fragment_is_decoded_as_a_datagram() {
         let mut packet = udp(b"noon");
         packet[4..6].copy_from_slice(&[0x12, 0x34]);
-        packet[6] |= 0x20; // the flag "more fragments"
-        packet[25] = 200; // the datagram is longer than this part
+        packet[6] |= 0x20; // sets the flag "more fragments"
+        packet[25] = 200; // states a datagram longer than this fragment
         let first = decoded(&packet);
         assert_eq!(first.content, Content::Udp { payload: b"noon".into() });
         assert_eq!((first.fragment_of, first.carried), (Some(0x1234), 4));
@@ -312,7 +316,8 @@ mod tests {
     #[test]
     fn an_extension_header_is_skipped() {
         let mut packet = tcp_v6(b"");
-        // Eight octets of destination options, all padding (RFC 8200, section 4.6).
+        // Inserts an extension header of eight octets: destination options, all padding (RFC 8200,
+        // section 4.6).
         packet.splice(40..40, [6, 0, 1, 4, 0, 0, 0, 0]);
         packet[6] = 60;
         packet[5] += 8;
@@ -356,7 +361,7 @@ mod tests {
     #[test]
     fn a_later_fragment_has_no_ports() {
         let mut packet = udp(b"noon");
-        packet[7] = 185; // the fragment offset, in units of eight octets
+        packet[7] = 185; // sets the fragment offset, in units of eight octets
         let fragment = decoded(&packet);
         assert_eq!((fragment.protocol, fragment.content), (17, Content::Fragment { offset: 1480 }));
         assert_eq!(fragment.source.to_string(), "10.0.0.1");

@@ -14,7 +14,7 @@ impl Flags {
     pub(crate) const ACK: Self = Self(0x10);
     pub(crate) const URG: Self = Self(0x20);
 
-    /// The flags in the order in which they are printed.
+    /// Names of the flags, in the order in which they are printed.
     const NAMES: [(Self, &'static str); 8] = [
         (Self::SYN, "SYN"),
         (Self::FIN, "FIN"),
@@ -22,17 +22,17 @@ impl Flags {
         (Self::PSH, "PSH"),
         (Self::ACK, "ACK"),
         (Self::URG, "URG"),
-        // The flags of RFC 3168, section 6.1.
+        // RFC 3168, section 6.1, defines the following flags.
         (Self(0x40), "ECE"),
         (Self(0x80), "CWR"),
     ];
 
-    /// Whether all of `these` flags are set.
+    /// Whether all flags in `these` are set.
     pub(crate) const fn contains(self, these: Self) -> bool {
         self.0 & these.0 == these.0
     }
 
-    /// Returns the flags without `those`.
+    /// Returns the flags, except those in `those`.
     pub(crate) const fn without(self, those: Self) -> Self {
         Self(self.0 & !those.0)
     }

@@ -5,14 +5,14 @@ use etherparse::LaxIpSlice;
 /// The position of a fragment in its packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fragment {
-    /// A number that all fragments of the packet share.
+    /// Identification that all fragments of a packet share.
     pub identification: u32,
-    /// The position of the fragment's octets in the whole packet. 0 in the first fragment.
+    /// Position of the fragment's octets in the whole packet; 0 in the first fragment.
     pub offset: usize,
 }
 
 impl Fragment {
-    /// Returns the position of a fragment; `None` for a whole packet.
+    /// Returns the position of a fragment. Returns `None` if the packet is not a fragment.
     pub(super) fn of(ip: &LaxIpSlice, octets: &[u8]) -> Option<Self> {
         let (identification, offset, has_more) = match ip {
             LaxIpSlice::Ipv4(v4) => {
@@ -26,9 +26,9 @@ impl Fragment {
     }
 }
 
-/// Reads the IPv6 fragment header, if there is one. This code does not use etherparse's iterator
-/// over extension headers: in version 0.21 it reads beyond the packet if an extension header is cut
-/// off.
+/// Reads the IPv6 fragment header, if there is one. This function does not use etherparse's
+/// iterator over extension headers. Version 0.21 of that iterator reads beyond the packet if an
+/// extension header is cut off.
 fn of_ipv6(octets: &[u8]) -> Option<(u32, usize, bool)> {
     const OPTIONS_AND_ROUTING: [u8; 3] = [0, 43, 60];
     const FRAGMENT: u8 = 44;

@@ -9,7 +9,7 @@ pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
         (3, 2) => ("protocol unreachable", true),
         (3, 3) => ("port unreachable", true),
         (3, 4) => ("fragmentation needed", true),
-        // Codes of RFC 1122, section 3.2.2.1, and RFC 1812, section 5.2.7.1.
+        // RFC 1122, section 3.2.2.1, and RFC 1812, section 5.2.7.1, define these codes.
         (3, 9 | 10 | 13) => ("prohibited", true),
         (3, _) => ("destination unreachable", true),
         (4, _) => ("source quench", true),
@@ -37,7 +37,7 @@ pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
         (4, _) => "parameter problem",
         (128, _) => "echo request",
         (129, _) => "echo reply",
-        // Messages of RFC 4861, section 4.
+        // RFC 4861, section 4, defines the following messages.
         (133, _) => "router solicitation",
         (134, _) => "router advertisement",
         (135, _) => "neighbour solicitation",
@@ -45,7 +45,7 @@ pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
         (137, _) => "redirect",
         _ => return (number(kind, code), kind < 128),
     };
-    // Error messages, which quote a packet, have types below 128 (RFC 4443, section 2.1).
+    // Error messages quote a packet. Their types are below 128 (RFC 4443, section 2.1).
     (message.to_owned(), kind < 128)
 }
 

@@ -2,41 +2,41 @@
 
 const NULL: u32 = 0;
 const EN10MB: u32 = 1;
-/// The frame starts with the IP header.
+/// Link type of frames that start with the IP header.
 pub(super) const RAW: u32 = 101;
 const LOOP: u32 = 108;
 const LINUX_SLL: u32 = 113;
 const IPV4: u32 = 228;
 const IPV6: u32 = 229;
 const LINUX_SLL2: u32 = 276;
-/// Numbers of RAW in files that contain the system's own number: 14 on OpenBSD, 12 on other
-/// systems.
+/// Other numbers for RAW, in files that contain the number used by the system itself: 14 on
+/// OpenBSD, 12 on other systems.
 const OLD_RAW: [u32; 2] = [12, 14];
 
-/// The EtherTypes that are read: IPv4 and IPv6.
+/// EtherTypes that this program reads: IPv4 and IPv6.
 const IP_TYPES: [u16; 2] = [0x0800, 0x86dd];
-/// The EtherTypes of tags. Another EtherType follows a tag (IEEE 802.1Q).
+/// EtherTypes that mark a tag. Another EtherType follows after the tag (IEEE 802.1Q).
 const TAG_TYPES: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
-/// Whether packets with this link type are read.
+/// Whether this program can read packets with this link type.
 pub(super) fn is_read(link_type: u32) -> bool {
     let known = [NULL, EN10MB, RAW, LOOP, LINUX_SLL, IPV4, IPV6, LINUX_SLL2];
     known.contains(&link_type) || OLD_RAW.contains(&link_type)
 }
 
-/// Returns the packet in a frame, from the IP header on; `None` if the frame contains another
-/// protocol.
+/// Returns the packet in a frame, starting with the IP header. Returns `None` if the frame contains
+/// another protocol.
 pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     let packet = match link_type {
-        // Systems number the address family before the packet differently, so the version in the IP
-        // header is used.
+        // The number of the address family before the packet differs between systems. So the
+        // version in the IP header decides.
         NULL | LOOP => frame.get(4..)?,
         EN10MB => after_tags(number(frame, 12)?, frame.get(14..)?)?,
-        // Three fields of two octets (type, kind, address length), an address of eight octets, and
-        // an EtherType.
+        // This header has three fields of two octets (type, kind, address length), an address of
+        // eight octets, and an EtherType.
         LINUX_SLL => after_tags(number(frame, 14)?, frame.get(16..)?)?,
-        // An EtherType of two octets, two reserved octets, the interface of four octets, and its
-        // address.
+        // This header has an EtherType of two octets, two reserved octets, the interface in four
+        // octets, and the address.
         LINUX_SLL2 => after_tags(number(frame, 0)?, frame.get(20..)?)?,
         RAW | IPV4 | IPV6 => frame,
         _ if OLD_RAW.contains(&link_type) => frame,
@@ -45,13 +45,14 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     matches!(packet.first()? >> 4, 4 | 6).then_some(packet)
 }
 
-/// Returns the interface that a packet passed, in a capture of all interfaces.
+/// Returns the interface that a packet passed. Only a capture of all interfaces states it.
 pub(super) fn passed_interface(link_type: u32, frame: &[u8]) -> Option<u32> {
     let index = frame.get(4..).filter(|_| link_type == LINUX_SLL2)?;
     index.first_chunk().copied().map(u32::from_be_bytes)
 }
 
-/// Skips the tags of an Ethernet frame. Each tag has two octets, and another EtherType follows.
+/// Skips the tags of an Ethernet frame. A tag has two octets, and another EtherType follows after
+/// it.
 fn after_tags(mut kind: u16, mut frame: &[u8]) -> Option<&[u8]> {
     while TAG_TYPES.contains(&kind) {
         (kind, frame) = (number(frame, 2)?, frame.get(4..)?);
@@ -103,7 +104,8 @@ mod tests {
     #[test]
     fn a_frame_without_an_ip_packet_is_skipped() {
         let arp = [&[0; 12][..], &[8, 6, 0, 1]].concat();
-        // PPPoE; and LLC with SNAP, which has a length instead of the EtherType.
+        // The first frame is PPPoE. The second is LLC with SNAP, which has a length in place of the
+        // EtherType.
         let session =
             [&[0; 12][..], &[0x88, 0x64, 0x11, 0, 0, 1], &[0, 6, 0, 0x21], PACKET].concat();
         let snap = [&[0; 12][..], &[0, 12, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0], PACKET].concat();

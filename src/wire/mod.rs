@@ -1,4 +1,5 @@
-//! Packets on the wire: reads them from an interface or a capture file, and writes capture files.
+//! Packets on the network: reads them from an interface or a capture file, and writes capture
+//! files.
 
 #[cfg(feature = "cli")]
 pub(crate) mod capture;
@@ -21,14 +22,14 @@ use std::time::Duration;
 /// A packet captured on an interface or read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// Time since 1970-01-01 00:00:00 UTC, by the clock of the capturing host. `None` if the file
-    /// has no time.
+    /// Time since 1970-01-01 00:00:00 UTC on the clock of the capturing host. `None` if the file
+    /// states no time.
     pub at: Option<Duration>,
-    /// The packet from the IP header on, as far as it was captured.
+    /// The captured octets of the packet, starting with its IP header.
     pub octets: Vec<u8>,
     /// The interface that captured the packet, if it is known.
     pub interface: Option<Interface>,
-    /// The comments in the capture file, unescaped.
+    /// Comments from the capture file, unescaped.
     pub comments: Vec<Vec<u8>>,
 }
 
@@ -36,15 +37,16 @@ pub(crate) struct Captured {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Interface {
     pub id: InterfaceId,
-    /// The name in the file, unescaped.
+    /// Name from the capture file, unescaped.
     pub name: Option<Arc<[u8]>>,
 }
 
 /// Identifies an interface of a host or of a capture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct InterfaceId {
-    /// The system's number. In a file, interfaces are counted through all sections.
+    /// Number that the system gave to the interface. In a file, interfaces are counted through all
+    /// sections.
     pub number: u32,
-    /// The interface that the packet passed, if the file was captured on all interfaces at once.
+    /// Interface that the packet passed, if the file is a capture of all interfaces at once.
     pub passed: Option<u32>,
 }

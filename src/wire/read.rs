@@ -1,4 +1,4 @@
-//! Reads capture files, pcap and pcapng, packet by packet. A pipe from tcpdump works too.
+//! Reads pcap and pcapng capture files, one packet at a time. The file may be a pipe from tcpdump.
 
 mod fields;
 mod section;
@@ -8,24 +8,24 @@ use section::{BlockContent, Section};
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Cursor, Read};
 
-/// Maximum octets of a block. A longer block means that the file is damaged.
+/// Maximum octets of a block. A longer block shows that the file is damaged.
 const MAX_BLOCK_OCTETS: usize = 16 << 20;
-/// Octets per read of the file.
+/// Octets requested with each read of the file.
 const BUFFER_OCTETS: usize = 64 << 10;
 
 /// Reads one capture file.
 pub(crate) struct CaptureReader<'a> {
     file: Box<dyn Read + 'a>,
     section: Section,
-    /// The current block, or the last one that was read.
+    /// The last block that was read, or the block that is being read.
     block: Vec<u8>,
     /// The position of the next block in the file.
     at: u64,
-    /// Number of packets read, of any kind.
+    /// Number of packets read so far, including skipped packets.
     pub packets: u64,
-    /// Number of these packets that are not IP, or have a link type that is not read.
+    /// Number of skipped packets: packets that are not IP, or whose link type cannot be read.
     pub skipped: u64,
-    /// The link types in the file that are not read.
+    /// Link types in the file that this program cannot read.
     pub unread_links: BTreeSet<u32>,
 }
 
@@ -40,18 +40,19 @@ pub(crate) enum ReadError {
     Compressed(&'static str),
     #[error("link type {0} is not supported")]
     LinkType(u32),
-    /// The file ends within a block. The values are the packets read, and the position of the
-    /// block.
+    /// The file ends inside a block. The values are the number of packets read, and the position of
+    /// the block.
     #[error("the file ends within the block at octet {1}, after packet {0}")]
     Cut(u64, u64),
-    /// A block is impossible. The values are the packets read, and the position of the block.
+    /// A block is invalid. The values are the number of packets read, and the position of the
+    /// block.
     #[error("the block at octet {1}, after packet {0}, is damaged")]
     Damaged(u64, u64),
     #[error("reading failed")]
     Io(#[source] io::Error),
 }
 
-/// Programs that decompress files, and the first octets of their files.
+/// Compression programs, each with the first octets of its files.
 const COMPRESSIONS: [(&str, &[u8]); 5] = [
     ("bzip2", b"BZh"),
     ("gzip", b"\x1f\x8b"),
@@ -118,7 +119,8 @@ impl<'a> CaptureReader<'a> {
         Ok(Some(found))
     }
 
-    /// Reads until the block has this many octets. At the end of the file the block may be empty.
+    /// Reads until the block has this many octets. If the file ends before the block begins, the
+    /// block stays empty.
     fn fill(&mut self, octets: usize) -> Result<(), ReadError> {
         fill(&mut self.file, &mut self.block, octets.min(MAX_BLOCK_OCTETS))?;
         match self.block.len() {
@@ -136,8 +138,8 @@ impl<'a> CaptureReader<'a> {
     }
 }
 
-/// Reads as many octets as the header of a pcap file has. The first block of a pcapng file is
-/// longer.
+/// Reads the octets of a pcap file header. The first block of a pcapng file has at least as many
+/// octets.
 fn read_header(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
     const PCAP: usize = 24;
     let mut head = Vec::new();
@@ -145,7 +147,7 @@ fn read_header(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
     if head.is_empty() { Err(ReadError::Empty) } else { Ok(head) }
 }
 
-/// Reads until `block` has this many octets, or the file ends.
+/// Reads until `block` has this many octets or the file ends.
 fn fill(file: &mut impl Read, block: &mut Vec<u8>, octets: usize) -> Result<(), ReadError> {
     let missing = octets.saturating_sub(block.len());
     file.take(missing as u64).read_to_end(block).map_err(ReadError::Io)?;

@@ -3,7 +3,7 @@
 use super::decode::{Content, Decoded, Flags};
 use std::collections::VecDeque;
 
-/// Maximum number of remembered segments per direction. A Daytime exchange has four.
+/// Maximum number of remembered segments per direction. A Daytime exchange needs only four.
 const MAX_SEGMENTS: usize = 64;
 
 /// The sequence numbers of a TCP segment.
@@ -14,8 +14,8 @@ pub(crate) struct Segment {
     end: u32,
 }
 
-/// The segments that one side of a connection has sent. Each entry is the first sequence number and
-/// the number after the last.
+/// The segments that one side of a connection has sent. An entry is a range of sequence numbers:
+/// the first number, and the number after the last.
 #[derive(Debug, Default)]
 pub(crate) struct SentSegments(VecDeque<(u32, u32)>);
 
@@ -29,13 +29,13 @@ impl Segment {
 }
 
 impl SentSegments {
-    /// Whether the segment starts another connection between the same ports: a SYN with new
-    /// numbers.
+    /// Whether the segment starts a new connection between the same ports: it is a SYN, and its
+    /// sequence numbers are new.
     pub(crate) fn is_new_connection(&self, segment: &Segment) -> bool {
         segment.flags.contains(Flags::SYN) && !self.0.is_empty() && !self.has(segment)
     }
 
-    /// Whether one earlier segment has all sequence numbers of this one.
+    /// Whether one earlier segment covers all sequence numbers of this segment.
     fn has(&self, segment: &Segment) -> bool {
         let length = segment.end.wrapping_sub(segment.begin);
         self.0.iter().any(|(begin, end)| {
@@ -44,8 +44,8 @@ impl SentSegments {
         })
     }
 
-    /// Records a segment. Returns whether it is a retransmission: one earlier segment has all its
-    /// sequence numbers.
+    /// Records a segment. Returns true if it is a retransmission: one earlier segment covers all
+    /// its sequence numbers.
     pub(crate) fn record(&mut self, segment: &Segment) -> bool {
         if segment.begin == segment.end {
             return false;

@@ -1,18 +1,18 @@
-//! Times of packets, counted from the first packet.
+//! Times of packets, relative to the first packet.
 
 use std::time::Duration;
 
-/// The times of packets in the order of the file. An earlier packet may come after a later one.
+/// Converts the times of packets in file order. A packet may be earlier than the packet before it.
 #[derive(Debug, Default)]
 pub(crate) struct Times {
     first: Option<Duration>,
-    /// The earliest and the latest time.
+    /// The earliest and the latest time so far.
     ends: Option<(Duration, Duration)>,
 }
 
 impl Times {
-    /// Returns the nanoseconds between the first packet with a time and this packet. Negative for
-    /// an earlier packet, 0 for a packet without a time.
+    /// Returns the time from the first packet that has a time to this packet, in nanoseconds. The
+    /// result is negative for an earlier packet, and 0 for a packet without a time.
     pub(crate) fn since_ns(&mut self, at: Option<Duration>) -> i64 {
         let Some(at) = at else { return 0 };
         let first = *self.first.get_or_insert(at);

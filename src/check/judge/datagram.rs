@@ -1,4 +1,4 @@
-//! Judges the datagrams: one answer for one question, and no answer where an answer could do harm.
+//! Judges the datagrams. Each question must get one answer, but no answer where an answer could do harm.
 
 use super::{microseconds, octets};
 use crate::asking::Seconds;
@@ -8,8 +8,8 @@ use crate::client::Answer;
 use crate::reply::Reply as Line;
 use crate::transport::{IpVersion, Transport};
 
-/// Judges the usual question, an empty datagram. A client that asked twice from one port may get two answers, because
-/// the first answer may have been late.
+/// Judges the usual question, an empty datagram. A client that asked twice may get two answers on one port, because the
+/// first answer may be late.
 pub(super) fn empty(seen: &Observed) -> Judgement {
     let excess = |(_, answer, further): &(_, &Answer, usize)| further + 1 > questions(answer);
     let worst = usual_answers(seen).find(excess).or_else(|| usual_answers(seen).next());
@@ -52,7 +52,7 @@ pub(super) fn answered(datagrams: &Datagrams, seen: &Observed) -> Judgement {
     }
 }
 
-/// Judges the number of datagrams that one port received: at most `most`.
+/// Judges the number of datagrams that one port received. `most` is the maximum.
 fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgement {
     let (each, times) = (octets(length), times(asked));
     let got = format!("{datagrams} datagram{}", if datagrams == 1 { "" } else { "s" });
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(after_one_octet(noon()), (Pass, "one datagram of 22 octets".into()));
         let twice = Datagrams { further: 1, ..noon() };
         assert_eq!(after_one_octet(twice), (Fail, "got 2 datagrams, asked once".into()));
-        // Each question has a port of its own, which receives no late answer to the first question.
+        // Each question has its own port, so a late answer to the first question does not arrive on the second port.
         let twice_asked = Datagrams { questions: 2, ..noon() };
         let one = "got 1 datagram of 22 octets, asked twice";
         assert_eq!(after_one_octet(twice_asked), (Pass, one.into()));

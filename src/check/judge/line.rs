@@ -8,8 +8,8 @@ use crate::client::{AskError, Interruption};
 use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
 
-/// Judges each reply. Equal results appear once in the reason. The first fault is the verdict, with its transport and
-/// version of IP.
+/// Judges each reply with `judge`. The reason lists equal results once. The first fault decides the verdict and is
+/// named with its transport and IP version.
 fn each(seen: &Observed, judge: impl Fn(&[u8], &Frame) -> Result<String, String>) -> Judgement {
     let mut passed: Vec<(String, Vec<String>)> = Vec::new();
     for (usual, reply) in seen.replies() {
@@ -71,7 +71,7 @@ fn after_line<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
     &reply[(frame.start + frame.line.len()).min(reply.len())..]
 }
 
-/// Judges the octets up to the first line end after the line. Other probes judge the octets that follow.
+/// Judges the octets up to the first line end. Other probes judge the octets after it.
 pub(super) fn printable(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let is_end = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
@@ -108,7 +108,7 @@ pub(super) fn length(seen: &Observed) -> Judgement {
     judgement.with_count("octets", longest)
 }
 
-/// Judges whether binary octets follow the line. AIX sends the old content of its buffer.
+/// Judges whether binary octets follow the line. AIX sends old content of its buffer there.
 pub(super) fn no_leak(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let leaks = frame.flags.contains(Flag::TrailingGarbage) || frame.flags.contains(Flag::Nul);
@@ -120,7 +120,7 @@ pub(super) fn no_leak(seen: &Observed) -> Judgement {
     })
 }
 
-/// Returns the first octets, escaped for a terminal.
+/// Returns the first octets, escaped so that a terminal can show them.
 fn shown(octets: &[u8]) -> String {
     const MAX_SHOWN_OCTETS: usize = 32;
     let whole = Printable(&octets[..octets.len().min(MAX_SHOWN_OCTETS)]).to_string();

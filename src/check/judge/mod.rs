@@ -22,7 +22,7 @@ fn judge_one(probe: Probe, seen: &Observed) -> Judgement {
     judge(probe, seen).unwrap_or_else(Judgement::not_tried)
 }
 
-/// Judges one probe. The error is the reason why the probe was not tried.
+/// Judges one probe. Returns the reason as the error if the probe was not tried.
 fn judge(probe: Probe, seen: &Observed) -> Result<Judgement, &String> {
     Ok(match probe {
         Probe::TcpIpv4 => reach::reach(seen, Transport::Tcp, IpVersion::V4),
@@ -52,7 +52,7 @@ fn judge(probe: Probe, seen: &Observed) -> Result<Judgement, &String> {
 
 #[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
 fn microseconds(duration: Duration) -> f64 {
-    // Through whole nanoseconds, which a float holds exactly for 104 days.
+    // Converts whole nanoseconds, because a float holds them exactly for 104 days.
     duration.as_nanos() as f64 / 1e3
 }
 
@@ -60,12 +60,12 @@ fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }
 
-/// `TCP`, `UDP`.
+/// Returns the transport in capitals: `TCP`, `UDP`.
 pub(super) fn over(transport: Transport) -> String {
     transport.name().to_uppercase()
 }
 
-/// `IPv4`, `IPv6`.
+/// Returns the version of IP in its usual spelling: `IPv4`, `IPv6`.
 fn ip(version: IpVersion) -> String {
     version.name().replace("ip", "IP")
 }

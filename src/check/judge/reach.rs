@@ -49,7 +49,8 @@ pub(super) fn with_cause(error: &AskError) -> String {
     }
 }
 
-/// Whether the cause is on this host: it has no route to the addresses, or may not ask them yet.
+/// Whether the cause is on this host. The host has no route to the addresses, or the pace forbids a
+/// question now.
 fn is_local_fault(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
     let no_way = |failure: &AttemptFailure| match failure {

@@ -1,4 +1,5 @@
-//! One HTTP exchange (RFC 9112), which hyper parses and answers, over a non-blocking socket.
+//! One HTTP exchange (RFC 9112) over a non-blocking socket. hyper parses the request and writes the
+//! answer.
 
 use super::RenderPage;
 use hyper::body::Incoming;
@@ -22,8 +23,8 @@ use std::time::Instant;
 const HEAD_OCTETS: usize = 8192;
 /// Maximum number of header fields in a request. hyper answers 431 to more.
 const HEAD_FIELDS: usize = 64;
-/// Octets to discard after a request. Closing a socket with unread input would send a reset, and
-/// the reset could destroy the answer.
+/// Maximum octets that are discarded after a request. If the server closed a socket with unread
+/// input, it would send a reset that could destroy the answer.
 const DRAIN_OCTETS: usize = 1 << 16;
 
 /// One HTTP connection, from its request to its end. Dropping it closes the connection.
@@ -35,24 +36,24 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange, and counts it in `open` until it is dropped.
+    /// Begins an exchange. The exchange counts in `open` until it is dropped.
     pub(super) fn new(stream: TcpStream, page: RenderPage, open: Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         Self { accepted: Instant::now(), future: Box::pin(serve(stream, page)), woken, open }
     }
 
-    /// Notes that the socket is ready.
+    /// Marks the exchange as woken, because its socket is ready.
     pub(super) fn wake(&self) {
         self.woken.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the exchange can continue without an event.
+    /// Whether the exchange can continue without waiting for an event.
     pub(super) fn wants_more(&self) -> bool {
         self.woken.0.load(Ordering::Relaxed)
     }
 
-    /// Continues the exchange if it was woken. Returns false at its end.
+    /// Continues the exchange if it was woken. Returns false when the exchange has ended.
     pub(super) fn advance(&mut self) -> bool {
         if !self.woken.0.swap(false, Ordering::Relaxed) {
             return true;
@@ -87,7 +88,8 @@ async fn serve(stream: TcpStream, page: RenderPage) {
     // A client that half-closes after its request still expects the response.
     http.keep_alive(false).half_close(true).max_headers(HEAD_FIELDS).max_buf_size(HEAD_OCTETS);
     let connection = http.serve_connection(Socket(Arc::clone(&stream)), service_fn(answer));
-    // hyper answers an invalid request as well as it can. The connection then ends like any other.
+    // hyper answers an invalid request as well as possible. The connection then ends like any
+    // other.
     let _ = connection.without_shutdown().await;
     if stream.shutdown(Shutdown::Write).is_ok() {
         let mut left = DRAIN_OCTETS;
@@ -101,7 +103,7 @@ const TEXT_FORMAT: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// Returns the response to a request. The body of the request is ignored.
+/// Returns the response to a request, and ignores the request's body.
 fn answer(method: &Method, path: &str, page: &dyn Fn() -> String) -> Response<String> {
     let asks = matches!(*method, Method::GET | Method::HEAD);
     let (status, kind, body) = match path {
@@ -119,7 +121,7 @@ fn answer(method: &Method, path: &str, page: &dyn Fn() -> String) -> Response<St
     response
 }
 
-/// Discards input until the peer closes or exceeds the limit of octets.
+/// Discards input until the peer closes or has sent more octets than the limit.
 fn drain(mut stream: &TcpStream, left: &mut usize) -> Poll<()> {
     let mut sink = [0; 4096];
     loop {
@@ -131,8 +133,8 @@ fn drain(mut stream: &TcpStream, left: &mut usize) -> Poll<()> {
     }
 }
 
-/// Socket in the form that hyper needs. Events are edge-triggered, so an event follows each "would
-/// block".
+/// Adapts a socket to the interface that hyper needs. Events are edge-triggered, so after each
+/// "would block" a later event wakes the exchange.
 struct Socket(Arc<TcpStream>);
 
 fn attempt<T>(mut call: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {

@@ -1,7 +1,7 @@
-//! Metrics over HTTP, in a thread of its own. One event loop serves all connections, and each
-//! connection has a deadline.
+//! Serves the metrics over HTTP in its own thread. One event loop serves all connections, and each connection has a
+//! deadline.
 //!
-//! This module never touches the services. The caller draws the page.
+//! This module does not use the services. The caller supplies a function that renders the page.
 
 mod exchange;
 
@@ -24,15 +24,15 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Function that draws the metrics page.
+/// Function that renders the metrics page.
 pub(crate) type RenderPage = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Maximum time of a connection, even while the client keeps sending.
+/// Maximum duration of a connection, even if the client keeps sending.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(2);
-/// Maximum time of a connection while [`MAX_CONNECTIONS`] are open, because other clients may wait
-/// in the backlog.
+/// Maximum duration of a connection while [`MAX_CONNECTIONS`] are open. It is shorter, because other clients may be
+/// queued in the backlog.
 const CROWDED_DEADLINE: Duration = Duration::from_millis(200);
-/// Maximum number of open connections. Further clients wait in the backlog.
+/// Maximum number of open connections. Further clients stay in the backlog.
 const MAX_CONNECTIONS: usize = 32;
 /// Pause after a failed accept (no descriptor, no memory), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -52,8 +52,7 @@ pub(crate) struct Endpoint {
     listener: TcpListener,
     address: SocketAddr,
     connections: Slab<Exchange>,
-    /// Whether connections may wait. Events are edge-triggered, so this stays true until `accept`
-    /// would block.
+    /// Whether connections may be queued. Events are edge-triggered, so this stays true until `accept` would block.
     ready: bool,
     resume: Option<Instant>,
     /// First descriptor number that is reserved for the services.
@@ -69,12 +68,11 @@ pub(crate) struct EndpointThread {
 }
 
 impl Endpoint {
-    /// Number of descriptors that must be free at the start: one for an HTTP client, and those of
+    /// Number of descriptors that must be free at the start: one for an HTTP client, and [`SERVICE_DESCRIPTORS`] for
     /// the services.
     pub(crate) const DESCRIPTORS: usize = SERVICE_DESCRIPTORS as usize + 1;
 
-    /// Opens the listener. With port 0 the kernel chooses the port, and [`EndpointThread::address`] holds
-    /// its choice.
+    /// Opens the listener. If the port is 0, the kernel chooses a port, which [`EndpointThread::address`] holds.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen =
             Listen { backlog: 256, write_deadline: CONNECTION_DEADLINE, ..Listen::default() };
@@ -82,7 +80,7 @@ impl Endpoint {
         Self::new(opened.into_iter().flatten().next().ok_or(ListenError::Nowhere)?)
     }
 
-    /// Uses a listener that a supervisor has opened.
+    /// Makes an endpoint from a listener that a supervisor has opened.
     pub(crate) fn adopt(inherited: Inherited) -> Result<Self, ServeError> {
         let descriptor = descriptor(inherited.number, inherited.name.as_deref());
         let found = match open_inherited(inherited, CONNECTION_DEADLINE) {
@@ -112,9 +110,9 @@ impl Endpoint {
         Ok(Self { poll, stop, listener, address, connections, ready, resume, services_from })
     }
 
-    /// Starts answering in a thread of its own. When this returns, the thread has made the system
-    /// calls of its start, which a sandbox may forbid later. If the thread fails, it logs the
-    /// error, and the services continue. `open` counts the open connections.
+    /// Starts answering in a separate thread. On return, the thread has made all system calls of its start, which a
+    /// sandbox may forbid later. If the thread fails, it logs the error and the services continue. `open` counts the
+    /// open connections.
     pub(crate) fn start(
         self,
         page: RenderPage,
@@ -172,7 +170,7 @@ impl Endpoint {
         Ok(true)
     }
 
-    /// Returns the maximum time of a connection at present.
+    /// Returns the current maximum duration of a connection.
     fn allowed(&self) -> Duration {
         if self.connections.len() < MAX_CONNECTIONS {
             CONNECTION_DEADLINE
@@ -181,12 +179,12 @@ impl Endpoint {
         }
     }
 
-    /// Accepts connections up to the limit, and answers requests that have already arrived.
+    /// Accepts connections up to the limit, and answers each request that has already arrived.
     fn accept(&mut self, now: Instant, exchange: impl Fn(TcpStream) -> Exchange) {
         self.resume = self.resume.filter(|resume| *resume > now);
         while self.ready && self.resume.is_none() && self.connections.len() < MAX_CONNECTIONS {
             match self.listener.accept() {
-                // The kernel assigns the lowest free number. A high number means that few are left:
+                // The kernel assigns the lowest free number. A high number means that few descriptors are left, so
                 // close the connection.
                 Ok((stream, _)) if stream.as_raw_fd() >= self.services_from => {}
                 Ok((stream, _)) => self.add_connection(stream, &exchange),
@@ -213,7 +211,7 @@ impl Endpoint {
 impl Drop for EndpointThread {
     /// Stops the endpoint at once, even while clients are connected.
     fn drop(&mut self) {
-        // If the wake-up fails, the thread keeps running.
+        // Joins the thread only if it was woken. A thread that cannot be woken keeps running.
         if self.stop.wake().is_ok()
             && let Some(thread) = self.thread.take()
         {
@@ -256,7 +254,7 @@ mod tests {
         let is =
             |what| format!("descriptor 7 (metrics) is {what}; a listening TCP socket is needed");
         assert_eq!(refusal(client), is("a TCP connection"));
-        drop(endpoint); // until here it kept the client connected
+        drop(endpoint); // The endpoint kept the client connected until this drop.
         let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
         assert_eq!(refusal(udp), is("a UDP socket"));
         let stream = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
@@ -264,7 +262,7 @@ mod tests {
         assert_eq!(refusal(stream.expect("a socket")), silent);
     }
 
-    /// Octets of a page that exceeds the socket buffers of both sides.
+    /// Length of a page that does not fit into the socket buffers of both sides together.
     const LONG: usize = 32 << 20;
 
     #[test]
@@ -284,7 +282,7 @@ mod tests {
         silent.set_read_timeout(Some(CONNECTION_DEADLINE + Duration::from_secs(1))).expect("set");
         silent.recv(&mut [0]).expect_err("no peer sends to this socket");
         let mut rest = Vec::new();
-        let read = client.read_to_end(&mut rest); // may end in a reset
+        let read = client.read_to_end(&mut rest); // A reset may end the stream, so the result is ignored.
         assert!(rest.len() < LONG, "the whole page: {read:?}");
         drop(running);
     }

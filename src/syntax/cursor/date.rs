@@ -14,21 +14,21 @@ impl Cursor<'_> {
         }
     }
 
-    /// Reads a weekday. The value is `None` if the word does not fix the weekday (see
+    /// Reads a weekday. The value is `None` if the word may mean several weekdays (see
     /// [`names::weekday`]).
     pub(in crate::syntax) fn weekday(&mut self) -> Read<Option<Weekday>> {
         let start = *self;
         match names::weekday(self.word()) {
             Some(name) => {
-                self.optional(|cursor| cursor.text("-feira")); // the rest of Portuguese weekdays
+                // Portuguese weekdays end with "-feira".
+                self.optional(|cursor| cursor.text("-feira"));
                 Ok(self.note_language(name))
             }
             None => start.wrong_name("the name of a weekday", self.at),
         }
     }
 
-    /// Reads a weekday or a word in an unknown script. Fails if the word could be a half of the
-    /// day.
+    /// Reads a weekday or a word in an unknown script. Fails if the word could be an AM/PM marker.
     pub(in crate::syntax) fn weekday_or_foreign_word(&mut self) -> Read<Option<Weekday>> {
         let foreign = |cursor: &mut Self| {
             let half_of_day = names::half_of_day(cursor.rest()).is_some();
@@ -45,33 +45,35 @@ impl Cursor<'_> {
         })
     }
 
-    /// Fails because of an unknown word. One or two letters at the end of the line may be the start
-    /// of a name.
+    /// Fails because of an unknown word. If the word has one or two letters and ends the line, it
+    /// may be the start of a cut name.
     fn wrong_name<T>(&self, expected: &'static str, end: usize) -> Read<T> {
         let at_end = end == self.line.len() && end - self.at < 3;
         let reached = if at_end { end } else { self.at };
         Err(Mismatch { expected, at: self.at, reached, at_end })
     }
 
-    /// Reads a certain weekday, and a comma or spaces after it, if they are there. Two letters next
-    /// to a time may be a half of the day in an unknown language: SA is Vietnamese for AM.
+    /// Reads a weekday with one certain meaning, and a comma or spaces after it if they are
+    /// present. A word of two letters next to a time may be an AM/PM marker in an unknown language:
+    /// SA is Vietnamese for AM.
     pub(in crate::syntax) fn weekday_before(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::certain_weekday))
     }
 
-    /// Reads the weekday before a date, where no half of the day is possible. Skips a weekday that
-    /// is uncertain.
+    /// Reads the weekday before a date, where an AM/PM marker is impossible. Skips a weekday with
+    /// several meanings.
     pub(in crate::syntax) fn weekday_before_date(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::weekday)).flatten()
     }
 
-    /// Reads a certain weekday between a date and a time, possibly in parentheses or brackets.
+    /// Reads a weekday with one certain meaning between a date and a time. It may be in parentheses
+    /// or brackets.
     pub(in crate::syntax) fn weekday_between(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::certain_weekday_in_marks))
     }
 
-    /// Reads a certain weekday after a date and time. Spaces or a comma come before it. It may be
-    /// in parentheses or brackets.
+    /// Reads a weekday with one certain meaning after a date and time. Spaces or a comma come
+    /// before it. It may be in parentheses or brackets.
     pub(in crate::syntax) fn weekday_after(&mut self) -> Option<Weekday> {
         self.optional(|cursor| {
             cursor.comma_and_spaces()?;
@@ -79,7 +81,7 @@ impl Cursor<'_> {
         })
     }
 
-    /// Reads something, and the comma or spaces after it.
+    /// Reads a part with `read`, and the comma or spaces after that part.
     pub(in crate::syntax) fn with_gap<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Read<T>,
@@ -107,11 +109,11 @@ impl Cursor<'_> {
         self.weekday()?.map_or_else(|| self.fail("a weekday that is certain"), Ok)
     }
 
-    /// Reads a day of the month, possibly as `3rd` or `3.`.
+    /// Reads a day of the month. It may be written as `3rd` or `3.`.
     pub(in crate::syntax) fn day(&mut self) -> Read<Number> {
         let day = self.number(1..=2, "a day of the month")?;
         if day.digits == 1 && self.may_be_cut() {
-            // The line may be cut: the 2 of 21.
+            // The line may be cut: this 2 may be the start of 21.
             return self.blame_short("a day of the month", day.at);
         }
         let suffix = |cursor: &mut Self| {
@@ -125,13 +127,13 @@ impl Cursor<'_> {
         Ok(day)
     }
 
-    /// Reads a year of four digits, or of two. With two digits, infers the century as strptime(3)
+    /// Reads a year of four or two digits. For two digits, it infers the century as strptime(3)
     /// does.
     pub(in crate::syntax) fn year(&mut self) -> Read<Number> {
         let year = self.number(2..=4, "a year of four digits, or of two")?;
         match year.digits {
             2 if self.may_be_cut() && matches!(year.value, 19 | 20) => {
-                // The line may be cut: the 20 of 2018.
+                // The line may be cut: this 20 may be the start of 2018.
                 self.blame_short("a year of four digits, or of two", year.at)
             }
             3 => self.blame("a year of four digits, or of two", year.at),
@@ -145,16 +147,16 @@ impl Cursor<'_> {
         self.number(4..=4, "a year of four digits")
     }
 
-    /// Infers the century of a year of two digits, and sets the flag for that.
+    /// Infers the century of a year of two digits, and sets the flag `two-digit-year`.
     pub(in crate::syntax) fn with_century(&mut self, year: Number) -> Number {
         self.flags.add(Flag::TwoDigitYear);
         let century = if year.value < 69 { 2000 } else { 1900 };
         Number { value: century + year.value, ..year }
     }
 
-    /// Returns the date with these numbers. Fails if there is no such date.
+    /// Returns the date with these numbers. Fails if the date does not exist.
     pub(in crate::syntax) fn date(&self, year: Number, month: u32, day: Number) -> Read<NaiveDate> {
-        // RFC 3339 permits year 0, but the calendar has none.
+        // RFC 3339 permits year 0, but this calendar begins with year 1.
         let date = i32::try_from(year.value).ok().filter(|year| *year > 0);
         let date = date.and_then(|year| NaiveDate::from_ymd_opt(year, month, day.value));
         date.map_or_else(|| self.blame("a date that exists", day.at.min(year.at)), Ok)

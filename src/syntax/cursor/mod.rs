@@ -1,8 +1,8 @@
-//! Reads the parts that the syntaxes share. Numbers, spaces and marks are in this file, the parts
-//! of a date in `date.rs`, a time of day in `time.rs`.
+//! Reads the parts that the syntaxes share. This file reads numbers, spaces and marks, `date.rs`
+//! the parts of a date, and `time.rs` a time of day.
 //!
-//! Each function reads forward, and reports the expected part if it fails. The file of each syntax
-//! decides what the parts mean.
+//! Each function reads forward. If it fails, it reports the part that it expected. The file of each
+//! syntax decides what the parts mean.
 
 mod date;
 mod time;
@@ -13,22 +13,22 @@ use super::flags::{Flag, Flags};
 use super::names::Name;
 use std::ops::RangeInclusive;
 
-/// The place where a line differs from the expected part. Octets are counted from 0 within the
-/// line.
+/// The position where a line differs from the expected part. Octets are counted from 0, the first
+/// octet of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     pub expected: &'static str,
-    /// The octet at which the expected part is missing.
+    /// The position of the first octet that differs from the expected part.
     pub at: usize,
-    /// The octet up to which the line was read, at or after `at`.
+    /// The position where the reader stopped; equal to `at` or greater.
     pub reached: usize,
-    /// Whether more octets were expected at the end of the line.
+    /// Whether the line ended where more octets were expected.
     pub at_end: bool,
 }
 
 impl Mismatch {
-    /// Returns the mismatch that reached further. If both reached equally far, returns the second.
-    /// If neither got past the start of the line, returns the first.
+    /// Returns the mismatch that reached further into the line. If both reached equally far,
+    /// returns the second one. If neither got past the start of the line, returns the first one.
     pub(super) fn or_further(self, other: Self) -> Self {
         if other.reached >= self.reached.max(1) { other } else { self }
     }
@@ -43,7 +43,7 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// Returns the number with these digits, which start at `at`.
+    /// Makes the number with these digits, which begin at the octet `at`.
     pub(super) fn of(digits: &[u8], at: usize) -> Self {
         let value = digits.iter().fold(0u32, |value, digit| {
             value.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
@@ -62,14 +62,14 @@ impl Number {
 pub(super) struct Cursor<'a> {
     line: &'a [u8],
     at: usize,
-    /// Whether something follows the line in the reply, so that the line is complete.
+    /// Whether octets follow the line in the reply. If so, the line is complete.
     ended: bool,
     pub flags: Flags,
 }
 
 type Read<T> = Result<T, Mismatch>;
 
-/// Returns the length of the space at the start of the octets, 0 if there is none. Localised
+/// Returns the length of the space at the start of the octets, or 0 without a space. Localised
 /// systems write non-breaking spaces in dates, in UTF-8 or in Windows-1252.
 fn space(octets: &[u8]) -> usize {
     match octets {
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
         &self.line[start..self.at]
     }
 
-    /// Returns the octets since `start` as text; an empty text if they are not UTF-8.
+    /// Returns the octets since `start` as text. The text is empty if they are not UTF-8.
     pub(super) fn text_since(&self, start: usize) -> &'a str {
         str::from_utf8(self.since(start)).unwrap_or_default()
     }
@@ -106,22 +106,23 @@ impl<'a> Cursor<'a> {
         self.at == self.line.len()
     }
 
-    /// Whether the line and the reply end here, so that octets may be missing.
+    /// Whether the reply ends at the cursor. If so, octets may be missing.
     pub(super) fn may_be_cut(&self) -> bool {
         self.is_at_end() && !self.ended
     }
 
-    /// Fails because the next octets are not the expected part.
+    /// Returns an error: the octets at the cursor are not the expected part.
     pub(super) fn fail<T>(&self, expected: &'static str) -> Read<T> {
         Err(Mismatch { expected, at: self.at, reached: self.at, at_end: self.is_at_end() })
     }
 
-    /// Fails because of octets at `at` that were already read.
+    /// Returns an error about octets that were already read. They begin at the octet `at`.
     pub(super) fn blame<T>(&self, expected: &'static str, at: usize) -> Read<T> {
         Err(Mismatch { expected, at, reached: self.at, at_end: false })
     }
 
-    /// Fails because of octets at `at` that were already read, and that may be cut.
+    /// Returns an error about octets that were already read and that may be cut. They begin at the
+    /// octet `at`.
     pub(super) fn blame_short<T>(&self, expected: &'static str, at: usize) -> Read<T> {
         Err(Mismatch { expected, at, reached: self.at, at_end: self.is_at_end() })
     }
@@ -132,7 +133,7 @@ impl<'a> Cursor<'a> {
         read(self).inspect_err(|_| *self = before).ok()
     }
 
-    /// Reads this octet if it is next. Returns whether it was.
+    /// Reads `octet` if it is the next one. Returns whether it was.
     pub(super) fn take(&mut self, octet: u8) -> bool {
         let next = self.rest().first() == Some(&octet);
         self.at += usize::from(next);
@@ -143,7 +144,7 @@ impl<'a> Cursor<'a> {
         if self.take(octet) { Ok(()) } else { self.fail(expected) }
     }
 
-    /// Reads octets while `passes` is true.
+    /// Reads octets as long as `passes` returns true for them.
     pub(super) fn run(&mut self, passes: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.rest();
         let length = rest.iter().take_while(|octet| passes(**octet)).count();
@@ -151,7 +152,7 @@ impl<'a> Cursor<'a> {
         &rest[..length]
     }
 
-    /// Reads exactly this text.
+    /// Reads exactly this text, or fails.
     pub(super) fn text(&mut self, text: &'static str) -> Read<()> {
         if !self.rest().starts_with(text.as_bytes()) {
             return self.fail(text);
@@ -160,7 +161,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Reads spaces. Returns whether there were any.
+    /// Reads spaces. Returns whether there was at least one.
     pub(super) fn skip_spaces(&mut self) -> bool {
         let start = self.at;
         loop {
@@ -190,7 +191,7 @@ impl<'a> Cursor<'a> {
         self.spaces()
     }
 
-    /// Whether the previous octet is something other than a space.
+    /// Whether the octet before the cursor is something other than a space.
     pub(super) fn is_glued(&self) -> bool {
         let before = &self.line[..self.at];
         let is_space = |octets: usize| {
@@ -200,7 +201,7 @@ impl<'a> Cursor<'a> {
         last.is_some_and(|octet| !octet.is_ascii_whitespace()) && !(1..=3).any(is_space)
     }
 
-    /// Reads all digits that follow. The number of digits must be in the range.
+    /// Reads all digits at the cursor. Fails if their number is outside the range.
     pub(super) fn number(
         &mut self,
         digits: RangeInclusive<usize>,
@@ -215,13 +216,13 @@ impl<'a> Cursor<'a> {
         Ok(Number::of(text, at))
     }
 
-    /// Reads a word of letters, including letters outside ASCII, and the full stop of an
-    /// abbreviation.
+    /// Reads a word, with the full stop of an abbreviation. The letters may be outside ASCII.
     pub(in crate::syntax) fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let letter = |at: &usize| match rest[*at..] {
-            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // a non-breaking space
-            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(),      // the end of a letter in UTF-8
+            // These octets begin a non-breaking space.
+            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false,
+            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(), // false if this octet is the end of a letter in UTF-8
             [octet, ..] => octet.is_ascii_alphabetic() || !octet.is_ascii(),
         };
         let length = (0..rest.len()).take_while(letter).count();

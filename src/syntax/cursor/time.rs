@@ -5,12 +5,11 @@ use super::super::names::{self, Half, Name};
 use super::{Cursor, Number, Read};
 use chrono::NaiveTime;
 
-/// A time of day. Second 60 is written as in chrono: second 59 with at least 1 000 000 000
-/// nanoseconds.
+/// A time of day. As in chrono, second 60 is second 59 with at least 1 000 000 000 nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::syntax) struct Time {
     pub clock: NaiveTime,
-    /// The half of the day, if the reply names it.
+    /// AM or PM, if the reply has an AM/PM marker.
     pub half: Option<Half>,
     /// Number of digits in the fraction of a second.
     pub fraction_digits: usize,
@@ -27,7 +26,8 @@ pub(in crate::syntax) struct Fraction {
 }
 
 impl Cursor<'_> {
-    /// Reads `HH:MM:SS`, possibly with a fraction, and a half of the day before or after it.
+    /// Reads `HH:MM:SS`. A fraction may follow, and an AM/PM marker may come before or after the
+    /// time.
     pub(in crate::syntax) fn time(&mut self) -> Read<Time> {
         let start = self.at;
         let before = self.optional(Self::half_of_day);
@@ -43,7 +43,7 @@ impl Cursor<'_> {
         self.octet(separator, SECONDS)?;
         let second = self.number(1..=2, "the second")?;
         if second.digits == 1 && self.may_be_cut() {
-            // The line may be cut: 16:05:1 of 16:05:11.
+            // The line may be cut: this 16:05:1 may be the start of 16:05:11.
             return self.blame_short("the second", second.at);
         }
         let fraction = if separator == b':' { self.optional(Self::fraction) } else { None };
@@ -57,7 +57,7 @@ impl Cursor<'_> {
         Ok(Time { half: half.map(|name| name.value), ..time })
     }
 
-    /// Returns the time of day with these numbers. Fails if there is no such time.
+    /// Returns the time of day with these numbers. Fails if that time does not exist.
     pub(in crate::syntax) fn time_of(
         &self,
         at: usize,
@@ -106,14 +106,14 @@ impl Cursor<'_> {
 
     fn hour_of_day(&self, hour: Number, half: Option<Name<Half>>) -> Read<u32> {
         match (half.map(|name| name.value), hour.value) {
-            // Some systems write PM after a 24-hour time, where it adds nothing.
+            // Some systems write PM after a 24-hour time, where PM adds nothing.
             (None, hour) | (Some(Half::Am), hour @ 0..12) | (Some(Half::Pm), hour @ 13..) => {
                 Ok(hour)
             }
             (Some(Half::Am), 12) => Ok(0),
             (Some(Half::Pm), 12) => Ok(12),
             (Some(Half::Pm), hour @ 1..=11) => Ok(hour + 12),
-            // Japanese counts the hours of each half from 0.
+            // In Japanese, the hours after AM and PM count from 0.
             (Some(Half::Pm), 0) if half.is_some_and(|name| !name.english) => Ok(12),
             (Some(Half::Pm), 0) => self.blame("an hour from 1, because of PM", hour.at),
             (Some(Half::Am), _) => self.blame("an hour up to 12, because of AM", hour.at),

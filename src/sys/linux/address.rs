@@ -1,6 +1,6 @@
-//! Addresses and control messages of datagrams in the layout of the kernel: `struct sockaddr_in`
-//! and `sockaddr_in6` (ip(7), ipv6(7)), and `IP_PKTINFO` and `IPV6_PKTINFO` (RFC 3542) as in
-//! cmsg(3).
+//! Addresses and control messages of datagrams in the kernel's layout. Addresses are `struct
+//! sockaddr_in` and `sockaddr_in6` (ip(7), ipv6(7)). Control messages are `IP_PKTINFO` and
+//! `IPV6_PKTINFO` (RFC 3542) in the format of cmsg(3).
 
 use super::super::{Destination, Received};
 use nix::libc::{
@@ -18,8 +18,8 @@ const V4_OCTETS: usize = 16;
 pub(super) struct Address([u8; MAX_ADDRESS_OCTETS as usize]);
 
 impl Address {
-    /// Returns the address, of which the kernel has written `length` octets; `None` if it is
-    /// neither IPv4 nor IPv6.
+    /// Reads the address, after the kernel has written `length` octets of it. Returns `None` if it
+    /// is neither IPv4 nor IPv6.
     pub(super) fn read(&self, length: usize) -> Option<SocketAddr> {
         let written = self.0.get(..length)?;
         let family = c_int::from(u16::from_ne_bytes(field(written, 0)?));
@@ -39,7 +39,7 @@ impl Address {
     }
 }
 
-/// Size of `size_t`, to which control messages are aligned.
+/// Size of `size_t`. Control messages are aligned to this size.
 const SIZE_T: usize = size_of::<usize>();
 /// Size of `struct cmsghdr`: the length including the header, then level and type.
 const HEADER: usize = SIZE_T + 8;
@@ -50,7 +50,8 @@ const fn aligned(octets: usize) -> usize {
     octets.next_multiple_of(SIZE_T)
 }
 
-/// Maximum octets of control messages. An IPv4 datagram on an IPv6 socket comes with both messages.
+/// Maximum octets of control messages. An IPv4 datagram on an IPv6 socket has two control messages,
+/// one per address family.
 pub(super) const MAX_CONTROL_OCTETS: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
 
 /// Buffer for control messages.
@@ -65,21 +66,21 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Makes the control message that sends a reply from an address of this host, and returns its
-    /// length in octets.
+    /// Makes a control message that sends a reply from an address of this host. Returns the message
+    /// and its length in octets.
     pub(super) fn from(from: Destination) -> (Self, usize) {
         let mut control = Self::default();
         let length = match from.address {
             IpAddr::V4(v4) => {
-                // Name no interface, so that the route decides. ipi_spec_dst is the source address
+                // Names no interface, so the route chooses it. ipi_spec_dst is the source address
                 // (ip(7)).
                 let mut info = [0; V4_INFO];
                 info[4..8].copy_from_slice(&v4.octets());
                 control.put(IPPROTO_IP, IP_PKTINFO, &info)
             }
             IpAddr::V6(v6) => {
-                // Only a link-local address needs its interface (RFC 4007). The route decides for
-                // other addresses.
+                // Only a link-local address needs its interface (RFC 4007). For other addresses,
+                // the route chooses the interface.
                 let link = if v6.is_unicast_link_local() { from.interface } else { 0 };
                 let mut info = [0; V6_INFO];
                 info[..16].copy_from_slice(&v6.octets());
@@ -129,10 +130,10 @@ fn read_pktinfo(info: &[u8], received: &mut Received) {
     let (Some(interface), Some(local), Some(header)) = (field(info, 0), v4(4), v4(8)) else {
         return;
     };
-    // The header's address differs from the local address if many hosts have it: then the local
-    // address is the interface's (ip(7)). The local address is missing if the datagram arrived
-    // before the socket requested it, as on an inherited socket. Then a broadcast address in the
-    // header stays, and no reply can leave from it.
+    // The header's address differs from the local address if many hosts have it. Then the local
+    // address is that of the interface (ip(7)). The local address is missing if the datagram
+    // arrived before the socket requested it, as on an inherited socket. Then a broadcast address
+    // from the header is used, and no reply can leave from it.
     let local = Some(local).filter(|local| !local.is_unspecified());
     received.sent_to_many |= local.is_some_and(|local| local != header);
     received.destination = Some(Destination {
@@ -142,7 +143,7 @@ fn read_pktinfo(info: &[u8], received: &mut Received) {
 }
 
 /// Reads `struct in6_pktinfo`: the address in the header, and the interface. An IPv4 datagram has
-/// both messages, and the IPv4 one is more precise.
+/// messages of both families, and the IPv4 message is more precise.
 fn read_pktinfo6(info: &[u8], received: &mut Received) {
     let (Some(address), Some(interface)) = (field::<16>(info, 0), field(info, 16)) else { return };
     let address = Ipv6Addr::from(address);
@@ -154,7 +155,7 @@ fn read_pktinfo6(info: &[u8], received: &mut Received) {
     }
 }
 
-/// Returns `OCTETS` octets from the offset `at` on.
+/// Returns `OCTETS` octets, beginning at the offset `at`.
 fn field<const OCTETS: usize>(octets: &[u8], at: usize) -> Option<[u8; OCTETS]> {
     octets.get(at..)?.first_chunk().copied()
 }

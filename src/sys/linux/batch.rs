@@ -1,9 +1,9 @@
 //! Many datagrams per system call: `recvmmsg(2)` and `sendmmsg(2)`.
 //!
-//! Why this file has `unsafe` code: `docs/decisions/building.md`, "Where unsafe code is". The code
-//! rests on one invariant. The pointers of the headers lead into vectors of the same batch. These
-//! vectors never grow, and live as long as the headers. Their elements are [`Cell`]s, so the kernel
-//! may change them through a pointer.
+//! `docs/decisions/building.md`, "Where unsafe code is", explains why this file has `unsafe` code. The code relies on
+//! one invariant. Every pointer in a header refers to an element of a vector in the same batch. These vectors never
+//! grow, and live as long as the headers. Their elements are [`Cell`]s, so the kernel may change them through a
+//! pointer.
 #![expect(unsafe_code, reason = "nix's recvmmsg(2) cannot be called again with control messages")]
 
 use super::super::{Destination, MAX_BATCH_DATAGRAMS, MAX_CONTENT_OCTETS, Received};
@@ -21,19 +21,19 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 
-/// Received datagrams, and the replies to some of them. All memory is allocated once, so a batch
-/// costs only its two system calls.
+/// Received datagrams, and the replies to some of them. All memory is allocated once. So a batch costs only one system
+/// call to receive and one to send.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// Source address of each datagram, which is also the address of its reply.
+    /// Source address of each datagram. The reply to the datagram goes to this address.
     peers: Vec<Cell<Address>>,
     /// Control messages that hold the destination of each datagram.
     destinations: Vec<Cell<Control>>,
-    /// Control messages that hold the source address of each reply.
+    /// Control messages that set the source address of each reply.
     sources: Vec<Cell<Control>>,
-    /// Beginning of each datagram's content.
+    /// First octets of each datagram's content.
     contents: Vec<Cell<[u8; MAX_CONTENT_OCTETS]>>,
-    /// Location at which the kernel stores each content.
+    /// Description of each buffer in `contents`, which tells the kernel where to store the content.
     content_places: Vec<Cell<iovec>>,
     /// Octets of the reply, the same for all datagrams.
     reply: Vec<Cell<iovec>>,
@@ -45,7 +45,7 @@ pub(crate) struct Batch {
     answered: Vec<usize>,
 }
 
-// SAFETY: the pointers lead into memory that only this batch owns, and that moves with it.
+// SAFETY: every pointer refers to heap memory that only this batch owns. Moving the batch does not move that memory.
 unsafe impl Send for Batch {}
 
 impl Batch {
@@ -60,7 +60,8 @@ impl Batch {
             reply: vec![Cell::new(nowhere)],
             incoming: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
             outgoing: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
-            received: MAX_BATCH_DATAGRAMS, // the first `receive` resets the lengths of all headers
+            // This full number makes the first `receive` reset the lengths in all headers.
+            received: MAX_BATCH_DATAGRAMS,
             answered: Vec::with_capacity(MAX_BATCH_DATAGRAMS),
         };
         for (index, mmsghdr { msg_hdr, .. }) in batch.incoming.iter_mut().enumerate() {
@@ -79,13 +80,11 @@ impl Batch {
         batch
     }
 
-    /// Receives up to `most` waiting datagrams, at most [`MAX_BATCH_DATAGRAMS`], and keeps the
-    /// first [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. Fewer than requested
-    /// means that no more were waiting, or that an error came, which causes an event of its own.
-    /// Returns `WouldBlock` if none waits.
+    /// Receives up to `most` queued datagrams, at most [`MAX_BATCH_DATAGRAMS`], and keeps the first
+    /// [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most` means that the queue was
+    /// empty or that an error occurred. An error causes its own event. Returns `WouldBlock` if no datagram is queued.
     ///
-    /// A request for one datagram uses `recvfrom(2)`, which is cheaper. It does not report the
-    /// destination.
+    /// If `most` is 1, this calls `recvfrom(2)`, which is cheaper but does not report the destination.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
         for mmsghdr { msg_hdr, .. } in &mut self.incoming[..self.received] {
             msg_hdr.msg_namelen = address::MAX_ADDRESS_OCTETS;
@@ -93,14 +92,15 @@ impl Batch {
         }
         self.received = 0;
         self.answered.clear();
-        // With MSG_TRUNC the kernel returns the length of the whole datagram.
+        // MSG_TRUNC makes the kernel return the length of the whole datagram, even if the buffer is shorter.
         let (socket, flags) = (socket.as_raw_fd(), MSG_DONTWAIT | MSG_TRUNC);
         let headers = &mut self.incoming[..most.min(MAX_BATCH_DATAGRAMS)];
         if let [header] = headers {
             let msghdr { msg_name, msg_namelen, msg_controllen, .. } = &mut header.msg_hdr;
             let (name, length) = (msg_name.cast(), &raw mut *msg_namelen);
             let content = self.contents[0].as_ptr().cast();
-            // SAFETY: the name and the room for the content are valid by the invariant.
+            // SAFETY: the pointers to the address and to the content buffer refer to vectors of this batch, which
+            // outlive the call.
             let octets =
                 unsafe { recvfrom(socket, content, MAX_CONTENT_OCTETS, flags, name, length) };
             let octets = Errno::result(octets)?;
@@ -109,14 +109,16 @@ impl Batch {
             self.received = 1;
         } else {
             let (headers, all) = (headers.as_mut_ptr(), number(headers));
-            // SAFETY: the slice has this number of headers, and their pointers are valid by the invariant.
+            // SAFETY: `all` is the number of headers in the slice. Their pointers refer to vectors of this batch, which
+            // outlive the call.
             let received = unsafe { recvmmsg(socket, headers, all, flags as _, ptr::null_mut()) };
             self.received = Errno::result(received)?.unsigned_abs() as usize;
         }
         Ok(self.received)
     }
 
-    /// Returns a datagram of the last `receive`, by its number from 0; `None` if it has no source.
+    /// Returns a datagram of the last `receive` by its number, counted from 0. Returns `None` if the datagram has no
+    /// source address.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         let mmsghdr { msg_hdr, msg_len } = &self.incoming[..self.received][number];
         let peer = self.peers[number].get().read(msg_hdr.msg_namelen as usize)?;
@@ -130,22 +132,21 @@ impl Batch {
         Some(received)
     }
 
-    /// Returns the octets of a datagram of the last `receive`, by its number from 0.
+    /// Returns the length of a datagram of the last `receive` in octets, by its number from 0.
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.incoming[..self.received][number].msg_len as usize
     }
 
-    /// Calls `read` with the content of a datagram of the last `receive`, at most
-    /// [`MAX_CONTENT_OCTETS`] octets.
+    /// Calls `read` with the content of a datagram of the last `receive`. The content is cut to [`MAX_CONTENT_OCTETS`]
+    /// octets.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         match self.octets(number) {
-            0 => read(&[]), // an empty question, the usual one, costs no copy
+            0 => read(&[]), // Most questions are empty, and this path saves them a copy.
             length => read(&self.contents[number].get()[..length.min(MAX_CONTENT_OCTETS)]),
         }
     }
 
-    /// Queues a reply to a datagram of the last `receive`. The reply leaves from the address
-    /// `from`, if it is given.
+    /// Queues a reply to a datagram of the last `receive`. If `from` is given, the reply leaves from that address.
     pub(crate) fn queue_reply(&mut self, number: usize, from: Option<Destination>) {
         let to = &self.incoming[..self.received][number].msg_hdr;
         let header = &mut self.outgoing[self.answered.len()].msg_hdr;
@@ -160,16 +161,17 @@ impl Batch {
         self.answered.push(number);
     }
 
-    /// Sends all queued replies, with these octets. Calls `lost` with the peer and the error of a
-    /// reply that cannot be sent, and continues with the others. `sendmmsg(2)` stops before such a
-    /// reply, and the next call fails with its error.
+    /// Sends all queued replies; each consists of `octets`. If a reply cannot be sent, calls `lost` with its peer and
+    /// its error, and continues with the next reply. `sendmmsg(2)` stops before such a reply, and the next call returns
+    /// the error.
     pub(crate) fn send_replies(
         &mut self,
         socket: &impl AsRawFd,
         octets: &[u8],
         mut lost: impl FnMut(SocketAddr, &io::Error),
     ) {
-        let base = octets.as_ptr().cast_mut().cast::<c_void>(); // the kernel only reads them
+        // The pointer may be mutable, because the kernel only reads through it.
+        let base = octets.as_ptr().cast_mut().cast::<c_void>();
         self.reply[0].set(iovec { iov_base: base, iov_len: octets.len() });
         let mut first = 0;
         while let Some(answers @ [_, ..]) = self.outgoing[..self.answered.len()].get_mut(first..) {
@@ -189,16 +191,16 @@ impl Batch {
     }
 }
 
-/// Sends at least the first of these replies and returns the number sent, or fails with the error
-/// of the first.
+/// Sends as many of these replies as the system accepts, at least the first. Returns their number, or the error of the
+/// first reply.
 ///
-/// The pointers in `answers` must be valid.
+/// The pointers in `answers` must be valid during the call.
 fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
     if let [mmsghdr { msg_hdr: answer, .. }] = answers
         && answer.msg_control.is_null()
     {
         let (name, length) = (answer.msg_name.cast(), answer.msg_namelen);
-        // SAFETY: the caller's pointers are valid, and the call only reads.
+        // SAFETY: the caller guarantees valid pointers, and the system call only reads through them.
         let sent = unsafe {
             let reply = *answer.msg_iov;
             sendto(socket, reply.iov_base, reply.iov_len, MSG_DONTWAIT, name, length)
@@ -206,19 +208,19 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
         return Ok(Errno::result(sent).map(|_| 1)?);
     }
     let (headers, all) = (answers.as_mut_ptr(), number(answers));
-    // SAFETY: the slice has this number of headers, and the caller's pointers are valid.
+    // SAFETY: `all` is the number of headers in the slice, and the caller guarantees valid pointers.
     let sent = unsafe { sendmmsg(socket, headers, all, MSG_DONTWAIT as _) };
     Ok(Errno::result(sent)?.unsigned_abs() as usize)
 }
 
-/// Converts the number of headers, at most [`MAX_BATCH_DATAGRAMS`], to the type of the calls.
+/// Returns the number of headers in the type that the system calls need. The number is at most [`MAX_BATCH_DATAGRAMS`].
 fn number(headers: &[mmsghdr]) -> c_uint {
     c_uint::try_from(headers.len()).unwrap_or(0)
 }
 
 fn empty_header() -> mmsghdr {
-    // SAFETY: the struct holds only numbers and pointers, and pointers may be null. A struct
-    // literal cannot name musl's padding.
+    // SAFETY: the struct has only numbers and pointers, and null pointers are permitted. A struct literal is not
+    // possible, because it cannot name musl's padding.
     unsafe { mem::zeroed() }
 }
 
@@ -235,7 +237,7 @@ mod tests {
         socket
     }
 
-    /// Sockets that have each sent one question. Loopback delivers at once.
+    /// Returns sockets that have each sent one question. On loopback, the questions have already arrived.
     fn clients(server: &UdpSocket, number: usize) -> Vec<UdpSocket> {
         let clients: Vec<_> = (0..number).map(|_| loopback()).collect();
         for client in &clients {
@@ -292,7 +294,8 @@ mod tests {
 
     #[test]
     fn a_slot_that_held_an_ipv6_datagram_reports_the_destination_of_an_ipv4_one() {
-        let Ok(server) = UdpSocket::bind("[::]:0") else { return }; // no IPv6 here
+        // Without IPv6 on this host, there is nothing to test.
+        let Ok(server) = UdpSocket::bind("[::]:0") else { return };
         ask_for_destination(&server, server.local_addr().expect("bound").ip()).expect("asked");
         let port = server.local_addr().expect("bound").port();
         let mut batch = Batch::new();
@@ -301,7 +304,7 @@ mod tests {
             let any = if asked.is_ipv6() { "[::1]:0" } else { "127.0.0.1:0" };
             let Ok(client) = UdpSocket::bind(any) else { return };
             client.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-            client.connect((asked, port)).expect("connected"); // so it receives from that address alone
+            client.connect((asked, port)).expect("connected"); // A connected socket receives only from this address.
             client.send(b"").expect("sent");
             server.peek_from(&mut [0]).expect("it is there");
             assert_eq!(batch.receive(&server, MAX_BATCH_DATAGRAMS).expect("there"), 1);

@@ -1,5 +1,6 @@
-//! System calls of a client that asks as fast as it can: many datagrams per call (`sendmmsg(2)`,
-//! `recvmmsg(2)`), and a timer finer than the millisecond of `epoll_wait(2)` (`timerfd_create(2)`).
+//! System calls of a client that asks as fast as it can. It uses calls for many datagrams
+//! (`sendmmsg(2)`, `recvmmsg(2)`), and a timer that is finer than the milliseconds of
+//! `epoll_wait(2)` (`timerfd_create(2)`).
 
 use super::super::{CLIENT_DATAGRAM_OCTETS, MAX_BATCH_DATAGRAMS};
 use mio::unix::SourceFd;
@@ -12,7 +13,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-/// Buffers for the datagrams of one call, on connected sockets without addresses.
+/// Buffers for the datagrams of one call. The sockets are connected, so no addresses are stored.
 pub(crate) struct ClientBatch {
     headers: MultiHeaders<()>,
     room: Box<[[u8; CLIENT_DATAGRAM_OCTETS]]>,
@@ -26,11 +27,12 @@ impl ClientBatch {
         }
     }
 
-    /// Sends empty datagrams: `wanted` or [`MAX_BATCH_DATAGRAMS`], whichever is less. Returns the
-    /// number sent, which is lower if the system takes no more.
+    /// Sends `wanted` empty datagrams, but at most [`MAX_BATCH_DATAGRAMS`]. Returns the number
+    /// sent, which is lower if the system accepts no more.
     pub(crate) fn send_empty(&mut self, socket: &impl AsRawFd, wanted: usize) -> io::Result<usize> {
         let empty: [IoSlice; 0] = [];
-        let nowhere: [Option<()>; MAX_BATCH_DATAGRAMS] = [None; MAX_BATCH_DATAGRAMS]; // the connected peer
+        // no addresses, because the socket is connected
+        let nowhere: [Option<()>; MAX_BATCH_DATAGRAMS] = [None; MAX_BATCH_DATAGRAMS];
         let datagrams = std::iter::repeat_n(&empty, wanted);
         let flags = MsgFlags::empty();
         let sent = sendmmsg(socket.as_raw_fd(), &mut self.headers, datagrams, nowhere, [], flags)?;
@@ -71,7 +73,7 @@ impl Alarm {
         Ok(Self(timer))
     }
 
-    /// Returns the timeout that the poll must use: none, because the timer ends the wait.
+    /// Returns no timeout for the poll, because the timer ends the wait.
     #[expect(clippy::unused_self, reason = "the same surface as elsewhere")]
     pub(crate) fn or_wait(&self, _: Duration) -> Option<Duration> {
         None
@@ -79,13 +81,14 @@ impl Alarm {
 
     /// Sets the timer to fire once, after this time.
     pub(crate) fn set(&self, after: Duration) -> io::Result<()> {
-        // A time of 0 would disarm the timer.
+        // A time of 0 would disarm the timer, so at least 1 ns is set.
         let after = TimeSpec::from_duration(after.max(Duration::from_nanos(1)));
         Ok(self.0.set(Expiration::OneShot(after), TimerSetTimeFlags::empty())?)
     }
 }
 
-/// Returns the number of ephemeral ports, from which the kernel assigns ports to clients (ip(7)).
+/// Returns the number of ephemeral ports. The kernel assigns the ports of clients from this range
+/// (ip(7)).
 pub(crate) fn ephemeral_ports() -> Option<u32> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut bounds = range.split_whitespace().map(str::parse::<u32>);

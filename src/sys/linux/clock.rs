@@ -7,10 +7,11 @@ use nix::libc;
 use std::io;
 use std::mem;
 
-/// Reads the clock and its state together. Fails if a filter of system calls forbids it.
+/// Reads the clock together with its state. Fails if a system call filter forbids the call.
 pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
-    // SAFETY: all fields of `timex` are integers, for which 0 is a value.
-    let mut timex: libc::timex = unsafe { mem::zeroed() }; // modes = 0: read, set nothing
+    // SAFETY: `timex` has only integer fields, so all zeros is a valid value. The field `modes` = 0
+    // makes the call read the clock without setting it.
+    let mut timex: libc::timex = unsafe { mem::zeroed() };
     // SAFETY: the pointer refers to a whole local `timex`, and the kernel keeps no copy of the
     // pointer.
     let state = Errno::result(unsafe { libc::adjtimex(&raw mut timex) })?;
@@ -25,12 +26,13 @@ pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
     })
 }
 
-/// Returns the leap second state. `state` alone is not enough: it is `TIME_ERROR` while the clock
-/// is unsynchronised, whatever leap second is announced.
+/// Returns the leap second state. `state` is not sufficient: while the clock is unsynchronised, it
+/// is `TIME_ERROR` even if a leap second is announced.
 fn leap(state: libc::c_int, status: libc::c_int) -> KernelLeap {
     match state {
         libc::TIME_OOP => KernelLeap::Now,
-        libc::TIME_WAIT => KernelLeap::None, // the leap second is over, but its flag is still set
+        // The leap second is over, although its flag is still set.
+        libc::TIME_WAIT => KernelLeap::None,
         _ if status & libc::STA_INS != 0 => KernelLeap::Insert,
         _ if status & libc::STA_DEL != 0 => KernelLeap::Delete,
         _ => KernelLeap::None,

@@ -5,19 +5,19 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// Returns the maximum backlog that `listen(2)` grants.
+/// Returns the kernel's maximum for the backlog of `listen(2)`.
 pub(crate) fn backlog_limit() -> Option<u32> {
     fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
 }
 
-/// Returns the number of SYNs dropped so far because a listener's queue was full, for all listeners
-/// together.
+/// Returns the number of SYNs that were dropped because the queue of a listener was full. The count
+/// covers all listeners since the system started.
 #[cfg(feature = "lab")]
 pub(crate) fn listen_overflows() -> Option<u64> {
     paired(&fs::read_to_string("/proc/net/netstat").ok()?, "TcpExt:", "ListenOverflows")
 }
 
-/// Returns the IP packets and octets sent so far, over the IP version of `address`.
+/// Returns the number of IP packets and octets sent so far, over the IP version of `address`.
 pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     match address {
         IpAddr::V4(_) => traffic_v4(),
@@ -31,8 +31,8 @@ pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     }
 }
 
-/// Reads the IPv4 counters. Packets and octets are in two files, so both are read again until
-/// nothing was sent in between.
+/// Reads the IPv4 counters. Packets and octets are in two files. Both are read again until no
+/// packet was sent between the two reads.
 fn traffic_v4() -> Option<Traffic> {
     let packets = || paired(&fs::read_to_string("/proc/net/snmp").ok()?, "Ip:", "OutRequests");
     let mut before = packets()?;
@@ -48,10 +48,10 @@ fn traffic_v4() -> Option<Traffic> {
     None
 }
 
-/// Maximum number of times the files are read while traffic continues.
+/// Maximum number of times that the files are read while other traffic changes them.
 const MAX_READINGS: usize = 16;
 
-/// Returns all connections that this host remembers in TIME-WAIT.
+/// Returns all connections in TIME-WAIT on this host.
 pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let texts: Vec<String> =
@@ -62,15 +62,15 @@ pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
     Some(texts.iter().flat_map(|text| text.lines().skip(1).filter_map(time_wait)).collect())
 }
 
-/// Returns a value from a table of line pairs, names above and numbers below, as in
-/// `/proc/net/snmp`.
+/// Returns a value from a table of line pairs such as `/proc/net/snmp`. The first line of a pair
+/// holds the names, the second the numbers.
 fn paired(text: &str, group: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter(|line| line.split(' ').next() == Some(group));
     let place = lines.next()?.split(' ').position(|word| word == name)?;
     lines.next()?.split(' ').nth(place)?.parse().ok()
 }
 
-/// Returns a value from a table of lines "name number", as in `/proc/net/snmp6`.
+/// Returns a value from a table such as `/proc/net/snmp6`, where each line has a name and a number.
 fn table_value(text: &str, name: &str) -> Option<u64> {
     let mut rows = text.lines().map(str::split_whitespace);
     let mut row = rows.find(|row| row.clone().next() == Some(name))?;
@@ -91,11 +91,11 @@ fn time_wait(row: &str) -> Option<TimeWait> {
     Some(TimeWait { local: socket_address(local)?, remote: socket_address(remote)?, left })
 }
 
-/// Unit of times that the kernel reports to user space (times(2), `USER_HZ`).
+/// Unit of the times that the kernel reports to user space (times(2), `USER_HZ`).
 const KERNEL_TICK: Duration = Duration::from_millis(10);
 
-/// Parses `0100007F:000D` as 127.0.0.1:13: 32-bit words in the host's byte order, then the port.
-/// The address of an IPv4 connection on an IPv6 socket becomes IPv4.
+/// Parses `0100007F:000D` as 127.0.0.1:13. The address consists of 32-bit words in the host's byte
+/// order. An IPv4 address of an IPv6 socket is returned as IPv4.
 fn socket_address(hex: &str) -> Option<SocketAddr> {
     let (address, port) = hex.split_once(':')?;
     let words: Vec<u32> = (0..address.len() / 8)
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn the_kernel_has_the_files() {
         assert!(backlog_limit().expect("somaxconn") > 0);
-        // A reading may find no quiet moment while other programs send.
+        // Other programs send packets too, so a single attempt may find no moment without traffic.
         assert!((0..1000).any(|_| traffic(Ipv4Addr::LOCALHOST.into()).is_some()));
         assert!(time_waits().is_some());
     }

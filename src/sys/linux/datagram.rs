@@ -1,5 +1,6 @@
-//! Socket options for the destination of datagrams (`IP_PKTINFO`, ip(7); `IPV6_PKTINFO`, ipv6(7),
-//! RFC 3542), for fragmentation and for drops, and the broadcast addresses of the interfaces.
+//! Socket options for datagrams, and the broadcast addresses of the interfaces. The options report
+//! the destination (`IP_PKTINFO`, ip(7); `IPV6_PKTINFO`, ipv6(7), RFC 3542), forbid fragmentation,
+//! and report drops.
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc;
@@ -12,8 +13,8 @@ use std::os::fd::AsFd;
 
 /// Makes the kernel report the destination address of each datagram.
 pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Result<()> {
-    // Set the IPv4 option on IPv6 too. For an IPv4 broadcast, the IPv6 option reports only the
-    // broadcast address, from which no reply can leave.
+    // Sets the IPv4 option on IPv6 sockets too. For an IPv4 broadcast, the IPv6 option would report
+    // only the broadcast address, and no reply can leave from that address.
     setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;
     if bound.is_ipv6() {
         setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
@@ -22,8 +23,8 @@ pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Resu
 }
 
 sockopt_impl!(
-    /// `IP_MTU_DISCOVER`: how the kernel treats datagrams that exceed the path MTU. nix has no name
-    /// for it.
+    /// `IP_MTU_DISCOVER`: how the kernel handles datagrams that exceed the path MTU. nix lacks this
+    /// option.
     MtuDiscover, Both, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int
 );
 
@@ -37,23 +38,24 @@ pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {
 /// Values of `SO_MEMINFO` since Linux 4.12 (include/uapi/linux/sock_diag.h, `SK_MEMINFO_VARS`).
 type MemoryNumbers = [u32; 9];
 
-/// Index of the number of dropped packets.
+/// Index of the number of dropped packets in [`MemoryNumbers`].
 const SK_MEMINFO_DROPS: usize = 8;
 
 sockopt_impl!(
-    /// `SO_MEMINFO`: use of a socket's memory. nix has no name for it.
+    /// `SO_MEMINFO`: memory use of a socket. nix lacks this option.
     MemoryInfo, GetOnly, libc::SOL_SOCKET, libc::SO_MEMINFO, MemoryNumbers
 );
 
 /// Returns the number of datagrams that the kernel dropped because this socket's receive buffer was
-/// full. The count wraps. Returns `None` if the kernel does not report it.
+/// full. After its maximum, the count starts again from 0. Returns `None` if the kernel does not
+/// report the count.
 pub(crate) fn receive_drops(socket: &impl AsFd) -> Option<u32> {
     getsockopt(socket, MemoryInfo).ok().map(|numbers| numbers[SK_MEMINFO_DROPS])
 }
 
-/// Returns the broadcast addresses of this host's interfaces: those that are set, and the last
-/// address of each network. The last address is a broadcast address even if it is not set (RFC
-/// 922).
+/// Returns the broadcast addresses of this host's interfaces: the configured addresses, and the
+/// last address of each network. The last address is always a broadcast address, even if another
+/// one is configured (RFC 922).
 pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
     let Ok(interfaces) = getifaddrs() else { return Vec::new() };
     interfaces.flat_map(|interface| broadcasts_of(&interface)).collect()
@@ -64,10 +66,11 @@ fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
     let Some(local) = v4(interface.address) else { return Vec::new() };
     let has_one = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
     let set = has_one.then(|| v4(interface.broadcast)).flatten();
-    // Point-to-point links, /31 and /32, have no broadcast address (RFC 3021).
+    // Networks of length /31 and /32 are point-to-point links without a broadcast address (RFC
+    // 3021).
     let mask = v4(interface.netmask).filter(|mask| mask.to_bits().count_zeros() > 1);
     let last = mask.map(|mask| Ipv4Addr::from_bits(local.to_bits() | !mask.to_bits()));
-    // If none is set, getifaddrs(3) returns the interface's own address.
+    // If no broadcast address is configured, getifaddrs(3) returns the interface's own address.
     set.into_iter().chain(last).filter(|broadcast| *broadcast != local).collect()
 }
 
@@ -81,7 +84,7 @@ mod tests {
     #[test]
     fn never_fragment_sets_the_option_on_ipv4_and_ipv6() {
         for address in ["127.0.0.1:0", "[::]:0"] {
-            let Ok(socket) = UdpSocket::bind(address) else { continue }; // no IPv6 here
+            let Ok(socket) = UdpSocket::bind(address) else { continue }; // This host has no IPv6.
             let before = getsockopt(&socket, MtuDiscover).expect("reported");
             assert_ne!(before, libc::IP_PMTUDISC_DO, "{address}");
             never_fragment(&socket).expect("set");
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     fn a_datagram_that_arrived_before_the_request_reports_its_destination_too() {
         for wildcard in ["0.0.0.0:0", "[::]:0"] {
-            let Ok(socket) = UdpSocket::bind(wildcard) else { continue }; // no IPv6 here
+            let Ok(socket) = UdpSocket::bind(wildcard) else { continue }; // This host has no IPv6.
             let local = socket.local_addr().expect("bound");
             let asked = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 5), local.port()));
             let client = UdpSocket::bind("127.0.0.1:0").expect("loopback");

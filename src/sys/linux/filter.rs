@@ -1,11 +1,11 @@
-//! Kernel filter of a packet socket: decides which packets the socket receives (classic BPF;
+//! Kernel filter that decides which packets a packet socket receives (classic BPF;
 //! networking/filter.rst of the kernel's documentation). Without the filter, unwanted traffic would
 //! fill the socket's buffer.
 //!
-//! The filter is loose on purpose. It drops a packet only if its TCP or UDP ports are at their
-//! usual place and none matches. It keeps every other IP packet, because the program also finds
-//! ports after extension headers and in ICMP errors. A frame that carries a VLAN tag in its octets
-//! does not count as IP: it appears on the VLAN's own interface.
+//! The filter is deliberately loose. It drops a packet only if the TCP or UDP ports are at their
+//! usual position and none of them matches. It keeps every other IP packet, because the program
+//! also finds ports after extension headers and in ICMP errors. A frame with a VLAN tag in its
+//! octets does not count as IP, because it appears again on the VLAN's own interface.
 
 use nix::libc::{
     ARPHRD_LOOPBACK, BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ,
@@ -15,8 +15,8 @@ use nix::libc::{
 };
 use socket2::SockFilter;
 
-/// Maximum number of ports that the filter compares; with more ports, it keeps every packet. A
-/// program has a limited size (`net.core.optmem_max`), and its conditional jumps reach at most 255
+/// Maximum number of ports that the filter compares. With more ports, it keeps every packet. A BPF
+/// program has a limited size (`net.core.optmem_max`), and its conditional jumps skip at most 255
 /// instructions.
 const MAX_FILTERED_PORTS: usize = 32;
 
@@ -26,11 +26,11 @@ const DROP: SockFilter = instruction(BPF_RET | BPF_K, 0);
 const TCP: u32 = 6;
 const UDP: u32 = 17;
 
-/// Program that drops every packet.
+/// BPF program that drops every packet.
 pub(super) const DROP_ALL: [SockFilter; 1] = [DROP];
 
-/// Makes the program for a capture. It keeps IP packets, each once, on the interface `only` if one
-/// is given, and drops packets of other ports.
+/// Makes the BPF program of a capture. It keeps each IP packet once and drops packets of other
+/// ports. If `only` is given, it keeps only packets on that interface.
 pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
     let mut program = Vec::new();
     if let Some(index) = only {
@@ -41,7 +41,8 @@ pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter
         jump(BPF_JEQ, number(ETH_P_IP), 2, 0),
         jump(BPF_JEQ, number(ETH_P_IPV6), 1, 0),
         DROP,
-        // On loopback, a packet passes twice: as outgoing and as incoming. Keep the incoming one.
+        // Each loopback packet is seen twice, as outgoing and as incoming. The filter keeps the
+        // incoming one.
         of_packet(SKF_AD_HATYPE),
         jump(BPF_JEQ, ARPHRD_LOOPBACK.into(), 0, 3),
         of_packet(SKF_AD_PKTTYPE),
@@ -52,8 +53,8 @@ pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter
     program
 }
 
-/// Makes the part that drops TCP and UDP packets between other ports. Offset 0 is the first octet
-/// of the IP header.
+/// Makes the part of the filter that drops TCP and UDP packets between other ports. Offset 0 is the
+/// first octet of the IP header.
 fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
     if ports.len() > MAX_FILTERED_PORTS {
         return vec![KEEP];
@@ -62,8 +63,8 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
         instruction(BPF_LD | BPF_B | BPF_ABS, 0),
         instruction(BPF_ALU | BPF_AND | BPF_K, 0xf0),
         jump(BPF_JEQ, 0x40, 0, 9),
-        // IPv4 (RFC 791): read the protocol. Only the first fragment holds ports. Then read the
-        // length of the header.
+        // IPv4 (RFC 791): reads the protocol. Later fragments have no ports, so only the first
+        // fragment is checked. Then reads the length of the header.
         instruction(BPF_LD | BPF_B | BPF_ABS, 9),
         jump(BPF_JEQ, TCP, 2, 0),
         jump(BPF_JEQ, UDP, 1, 0),
@@ -73,8 +74,7 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
         KEEP,
         instruction(BPF_LDX | BPF_B | BPF_MSH, 0),
         instruction(BPF_JMP | BPF_JA, 7),
-        // IPv6 (RFC 8200): read the next header. An extension header is neither TCP nor UDP, so the
-        // packet is kept.
+        // IPv6 (RFC 8200): reads the next header. If it is an extension header, the packet is kept.
         jump(BPF_JEQ, 0x60, 1, 0),
         KEEP,
         instruction(BPF_LD | BPF_B | BPF_ABS, 6),
@@ -92,8 +92,8 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
     program
 }
 
-/// Makes an instruction that loads metadata of a packet, which the kernel keeps apart from its
-/// octets.
+/// Makes an instruction that loads metadata of a packet. The kernel stores this metadata outside
+/// the packet's octets.
 const fn of_packet(what: c_int) -> SockFilter {
     instruction(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + what).cast_unsigned())
 }
@@ -102,7 +102,8 @@ const fn instruction(code: u32, operand: u32) -> SockFilter {
     SockFilter::new(low_16_bits(code), 0, 0, operand)
 }
 
-/// Makes a jump that skips `if_so` instructions if the test is true, and `if_not` otherwise.
+/// Makes a conditional jump. It skips `if_so` instructions if the test is true, and `if_not`
+/// otherwise.
 const fn jump(test: u32, operand: u32, if_so: u8, if_not: u8) -> SockFilter {
     SockFilter::new(low_16_bits(BPF_JMP | test | BPF_K), if_so, if_not, operand)
 }
@@ -125,9 +126,9 @@ mod tests {
     use socket2::SockRef;
     use std::os::unix::net::UnixDatagram;
 
-    /// Returns the indexes of the packets that the kernel keeps. The test uses a Unix datagram
-    /// socket, where a program sees the octets from their beginning, here the IP header. Metadata
-    /// of the link exists only on a packet socket.
+    /// Returns the indexes of the packets that the kernel keeps. The test attaches the filter to a
+    /// Unix datagram socket, where offset 0 is the first octet, here the IP header. Link metadata
+    /// exists only on a packet socket, so this test cannot cover it.
     fn kept(program: &[SockFilter], packets: &[Vec<u8>]) -> Vec<usize> {
         let (from, to) = UnixDatagram::pair().expect("a pair");
         SockRef::from(&to).attach_filter(program).expect("a valid program");
@@ -197,13 +198,14 @@ mod tests {
         header.fragment_offset = IpFragOffset::try_new(3).expect("small");
         fragment[..20].copy_from_slice(&header.to_bytes());
         let mut first = udp(v4(), (40000, 53));
-        first[6] = 0x20; // more fragments follow, and this one holds the ports
+        // The flag "more fragments" is set, so this is the first fragment, which holds the ports.
+        first[6] = 0x20;
         let mut icmp = Vec::new();
         v4().icmpv4_echo_request(1, 1).write(&mut icmp, &[]).expect("written");
         let mut icmp6 = Vec::new();
         v6().icmpv6_echo_request(1, 1).write(&mut icmp6, &[]).expect("written");
         let mut extended = udp(v6(), (40000, 53));
-        extended[6] = 60; // destination options
+        extended[6] = 60; // destination options, an extension header
         let packets = [fragment, first, icmp, icmp6, extended, vec![0; 60]];
         assert_eq!(kept(&port_filter(&[13]), &packets), [0, 2, 3, 4, 5]);
     }

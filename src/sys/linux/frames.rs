@@ -1,4 +1,4 @@
-//! Socket for whole frames of one interface, from the link header on (packet(7)).
+//! Socket for whole frames of one interface, including the link header (packet(7)).
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -10,8 +10,8 @@ use nix::sys::socket::{
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Non-blocking socket that receives the frames arriving at an interface of this thread's network,
-/// and sends frames on it.
+/// Non-blocking socket for frames of an interface in the network of this thread. It receives
+/// arriving frames and sends frames.
 #[derive(Debug)]
 pub(crate) struct FrameSocket {
     socket: OwnedFd,
@@ -24,21 +24,22 @@ impl FrameSocket {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let protocol = SockProtocol::EthAll;
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, protocol)?;
-        // The address names no protocol, so the socket keeps its own.
+        // The address names no protocol, so the socket keeps its protocol.
         bind(socket.as_raw_fd(), &link)?;
         Ok(Self { socket, interface: link.ifindex() })
     }
 
-    /// Reads the next frame that arrived and returns its octets; `WouldBlock` if there is none.
+    /// Reads the next frame that has arrived and returns its length in octets. Returns `WouldBlock`
+    /// if there is none.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), buffer) {
-                // The socket also receives outgoing frames, and before bind(2) frames of other
-                // interfaces: skip both.
+                // The socket also receives outgoing frames, and frames of other interfaces that
+                // arrived before bind(2). Both are skipped.
                 Ok((_, Some(from)))
                     if from.pkttype() == PACKET_OUTGOING || from.ifindex() != self.interface => {}
                 Ok((octets, _)) => return Ok(octets),
-                // The interface or its peer was down for a moment.
+                // The interface or its peer was down for a moment, which is not a failure.
                 Err(Errno::EINTR | Errno::ENETDOWN) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -57,7 +58,7 @@ impl AsFd for FrameSocket {
     }
 }
 
-/// Returns the link address of an interface, which holds its number.
+/// Returns the link address of an interface. It contains the interface's number.
 fn link(interface: &str) -> io::Result<LinkAddr> {
     let mut links = getifaddrs()?.filter(|it| it.interface_name == interface);
     let found = links.find_map(|it| it.address?.as_link_addr().copied());

@@ -11,11 +11,11 @@ use nix::sys::socket::{
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Returns the interfaces of this network namespace, each once. Tunnels without a link address are
-/// included.
+/// Returns the interfaces of this network namespace, each once. The list includes tunnels without a
+/// link address.
 pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
-    // Read the names first: otherwise the state of an interface that appears in between would be
-    // unknown.
+    // Reads the names first. Otherwise an interface that appears between the two calls would have
+    // no known state.
     let names = if_nameindex()?;
     let up: Vec<String> = getifaddrs()?
         .filter(|it| it.flags.contains(InterfaceFlags::IFF_UP))
@@ -38,7 +38,7 @@ pub(crate) fn open_link_changes() -> io::Result<OwnedFd> {
 pub(crate) fn take_link_changes(socket: &OwnedFd) -> io::Result<()> {
     loop {
         match recv(socket.as_raw_fd(), &mut [0; 4096], MsgFlags::empty()) {
-            // ENOBUFS means that the kernel dropped messages. This is harmless, because the caller
+            // ENOBUFS means that the kernel dropped messages. This does no harm, because the caller
             // lists the interfaces again.
             Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => {}
             Err(Errno::EAGAIN) => return Ok(()),

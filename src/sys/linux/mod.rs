@@ -51,7 +51,7 @@ pub(crate) use supervisor::*;
 #[cfg(feature = "lab")]
 pub(crate) use {frames::*, namespace::*, netlink::*, queues::*};
 
-/// Fails: seccompiler does not support this processor.
+/// Always fails, because seccompiler does not support this processor.
 #[cfg(all(
     feature = "confine",
     not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))
@@ -69,11 +69,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Name of the call that waits for readiness.
+/// Name of the system call that waits until sockets are ready.
 pub(crate) const WAIT_CALL: &str = "epoll_wait";
-/// Name of the call that adds a socket to the watched ones.
+/// Name of the system call that starts to watch a socket.
 pub(crate) const WATCH_CALL: &str = "epoll_ctl";
-/// System calls that [`open`] makes.
+/// Names of the system calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 
 /// Folder that lists the descriptors of this process (proc(5)).
@@ -84,14 +84,14 @@ pub(crate) fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, SIGHUP))
 }
 
-/// Whether the mask of ignored signals in this status holds `signal`.
+/// Whether the mask `SigIgn` in this status text contains `signal`.
 fn ignores(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// Whether the system distributes clients among the sockets on a port. Linux does so evenly
+/// Whether the system distributes clients to the sockets on a port. Linux distributes them evenly
 /// (socket(7), `SO_REUSEPORT`).
 pub(crate) const SPREADS_CLIENTS: bool = true;
 
@@ -109,21 +109,21 @@ pub(crate) fn reuses_port(socket: &Socket) -> Option<bool> {
     socket.reuse_port().ok()
 }
 
-/// Opens a non-blocking socket that child processes do not inherit, with one call.
+/// Opens a non-blocking, close-on-exec socket with one system call.
 pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
     Socket::new_raw(domain, kind.nonblocking().cloexec(), None)
 }
 
-/// Sends octets that a FIN follows. `MSG_MORE` holds them back until `shutdown(2)`, so that both
-/// leave in one segment (send(2)).
+/// Sends octets just before a FIN. `MSG_MORE` holds the octets back until `shutdown(2)`, so that
+/// octets and FIN leave in one segment (send(2)).
 pub(crate) fn send_before_fin(socket: &impl AsFd, octets: &[u8]) -> io::Result<usize> {
     SockRef::from(&socket.as_fd()).send_with_flags(octets, MSG_MORE)
 }
 
 /// Sets `TCP_USER_TIMEOUT`: the maximum time that sent data may stay unacknowledged (tcp(7)).
 pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
-    // 0 would mean the system's default. The option is an unsigned int of milliseconds; the cap of
-    // 24 days is long enough.
+    // A value of 0 would mean the system's default, so the minimum is 1 ms. The maximum of about 24
+    // days is long enough.
     let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
     socket.set_tcp_user_timeout(Some(timeout.clamp(Duration::from_millis(1), longest)))
 }

@@ -1,5 +1,5 @@
-//! Network namespaces for threads, and the right to make them (network_namespaces(7),
-//! user_namespaces(7)).
+//! Network namespaces for threads, and the rights that creating them requires
+//! (network_namespaces(7), user_namespaces(7)).
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
@@ -8,19 +8,19 @@ use nix::unistd::{Uid, getegid, geteuid, gettid};
 use std::fs;
 use std::io;
 
-/// Gets this process the right to make networks and to do everything in them. A process without the
-/// needed capabilities enters a user namespace. The kernel allows this only to a process with one
-/// thread (unshare(2)). User and group stay the same there, so files that the process makes still
-/// belong to the user.
+/// Gives this process the right to create networks and to configure them. If the process lacks the
+/// capabilities, it enters a user namespace. The kernel allows this only to a process with one
+/// thread (unshare(2)). User and group stay the same inside, so files that the process creates
+/// still belong to the user.
 ///
-/// The error is a sentence for the user: the obstacle, and the remedy.
+/// The error is a message for the user: what prevents it, and what to do.
 pub(crate) fn permit_networks() -> Result<(), String> {
-    // Root needs no user namespace, and may not be allowed to make one.
+    // Root needs no user namespace, and may even be forbidden to create one.
     if may_set_up_networks() { Ok(()) } else { enter_user_namespace() }
 }
 
-/// Whether threads of this process may make networks and do everything in them. Root of a container
-/// may be able to make a network, but lack rights inside it.
+/// Whether threads of this process may create networks and configure them. Root inside a container
+/// may be able to create a network but lack rights in it.
 pub(crate) fn may_set_up_networks() -> bool {
     let needed = [
         Capability::CAP_SYS_ADMIN,
@@ -39,21 +39,21 @@ fn enter_user_namespace() -> Result<(), String> {
         let path = format!("/proc/self/{file}");
         fs::write(&path, text).map_err(|error| not_mapped(&path, &error, user))
     };
-    // gid_map can only be written after setgroups is denied (user_namespaces(7)).
+    // The kernel accepts gid_map only after setgroups is denied (user_namespaces(7)).
     map("setgroups", "deny".into())?;
     map("uid_map", format!("{user} {user} 1"))?;
     map("gid_map", format!("{group} {group} 1"))
 }
 
-/// Moves this thread, and threads it starts later, to a new network. Returns the number of the
-/// thread, with which [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) finds the
-/// network.
+/// Moves this thread, and threads that it starts later, to a new network. Returns the number of the
+/// thread. [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) identifies the network by
+/// this number.
 pub(crate) fn enter_new_network() -> io::Result<i32> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     Ok(gettid().as_raw())
 }
 
-/// Returns the remedy if the process got a network but may not change it.
+/// Returns advice for a process that got a network but may not configure it.
 pub(crate) fn no_rights_inside() -> String {
     if is_root_of_host() {
         return "a security module denies root its own network: run it on a host without this rule"
@@ -67,8 +67,8 @@ pub(crate) fn no_rights_inside() -> String {
     }
 }
 
-/// Returns the remedy if the limit of namespaces is reached. Namespaces that were left a moment ago
-/// may still count.
+/// Returns advice if the limit of namespaces is reached. The kernel may still count namespaces that
+/// were left a moment ago.
 pub(crate) fn limit_reached() -> String {
     let [networks, users] = ["user.max_net_namespaces", "user.max_user_namespaces"];
     let is_zero = |name| sysctl(name) == Some(0);
@@ -82,7 +82,7 @@ pub(crate) fn limit_reached() -> String {
     format!("the limit of namespaces is reached: raise {networks} and {users}, here or further out")
 }
 
-/// Describes why no user namespace could be made, with a remedy.
+/// Describes why no user namespace could be created, and what to do.
 fn forbidden(errno: Errno) -> String {
     match errno {
         Errno::ENOSPC => return limit_reached(),
@@ -105,10 +105,10 @@ fn or_as_root() -> &'static str {
     if is_root_of_host() { "" } else { ", or run as root" }
 }
 
-/// Describes why the user of a new user namespace could not be mapped, with a remedy.
+/// Describes why the user could not be mapped into a new user namespace, and what to do.
 fn not_mapped(path: &str, error: &io::Error, user: Uid) -> String {
     let advice = match error.raw_os_error().map(Errno::from_raw) {
-        // The file belongs to root in this case (proc(5)).
+        // The mapping file belongs to root in this case (proc(5)), so the user cannot write it.
         Some(Errno::EACCES) => "the program's file has to be readable, and without capabilities",
         Some(Errno::ENOENT) => "mount /proc, or run as root",
         Some(Errno::EPERM) if user.is_root() => "give root CAP_SETFCAP, or run as another user",
@@ -118,14 +118,13 @@ fn not_mapped(path: &str, error: &io::Error, user: Uid) -> String {
     format!("{path} cannot be written ({error}): {advice}")
 }
 
-/// Returns the setting that makes AppArmor leave the rights in a user namespace, if AppArmor takes
-/// them.
+/// If AppArmor removes the rights in user namespaces, returns the setting that allows them.
 fn apparmor_restriction() -> Option<String> {
     let name = "kernel.apparmor_restrict_unprivileged_userns";
     (sysctl(name) == Some(1)).then(|| format!("set {name} to 0"))
 }
 
-/// Whether the user is root of the host, and not only root of a user namespace.
+/// Whether the user is root of the host, not just root inside a user namespace.
 fn is_root_of_host() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     geteuid().is_root() && map.split_whitespace().nth(1) == Some("0")
@@ -147,7 +146,7 @@ mod tests {
         let (stop, stopped) = mpsc::channel::<()>();
         let other = thread::spawn(move || stopped.recv());
         let message = enter_user_namespace().expect_err("several threads");
-        // If user namespaces are forbidden, that error comes first.
+        // If user namespaces are forbidden, the message reports that error instead.
         let is_forbidden = message.contains("(Operation not permitted)");
         assert!(message.contains("before the first thread") || is_forbidden, "{message}");
         drop(stop);

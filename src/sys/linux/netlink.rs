@@ -1,5 +1,5 @@
-//! Sets up interfaces, addresses and neighbours of a network with messages to the kernel
-//! (rtnetlink(7)).
+//! Configures the interfaces, addresses and neighbours of a network. It sends messages to the
+//! kernel (rtnetlink(7)).
 
 use nix::errno::Errno;
 use nix::libc::{
@@ -15,15 +15,15 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// `VETH_INFO_PEER` of linux/veth.h, which libc lacks.
+/// `VETH_INFO_PEER` of linux/veth.h. libc lacks this constant.
 const VETH_INFO_PEER: u16 = 1;
 
-/// Octets of the header of a message. In an acknowledgement, the error number follows the header
+/// Length of a message header in octets. In an acknowledgement, the error number follows the header
 /// (netlink(7)).
 const HEADER: usize = 16;
 
-/// Socket that sets up the network of the thread that opened it. When a call returns, the kernel
-/// has finished the request.
+/// Socket that configures the network of the thread that opened it. Each call returns after the
+/// kernel has finished the request.
 #[derive(Debug)]
 pub(crate) struct NetworkSetup(OwnedFd);
 
@@ -33,8 +33,8 @@ impl NetworkSetup {
         Ok(Self(socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?))
     }
 
-    /// Adds a virtual cable (veth(4)). One end is in this network, the other is in the network of
-    /// `thread` and has this hardware address.
+    /// Adds a virtual cable (veth(4)). One end is in this network. The other end is in the network
+    /// of `thread` and gets this hardware address.
     pub(crate) fn add_cable(
         &self,
         end: &str,
@@ -54,29 +54,30 @@ impl NetworkSetup {
         self.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &[link(0, 0), name(end), info])
     }
 
-    /// Brings an interface up. The kernel splits long segments itself and leaves no splitting to
-    /// the interface.
+    /// Brings an interface up. Also limits each packet to one segment, so that the kernel itself
+    /// splits long segments before the interface gets them.
     pub(crate) fn set_up(&self, interface: &str) -> io::Result<()> {
         let one_segment = attribute(IFLA_GSO_MAX_SEGS, &1_u32.to_ne_bytes());
         self.request(RTM_NEWLINK, 0, &[link(index(interface)?, IFF_UP), one_segment])
     }
 
-    /// Gives an interface an address with a prefix of 24 bits.
+    /// Assigns an address to an interface, with a prefix of 24 bits.
     pub(crate) fn add_address(&self, interface: &str, address: Ipv4Addr) -> io::Result<()> {
-        // struct ifaddrmsg: family, prefix length, flags, scope, index.
+        // Fields of struct ifaddrmsg: family, prefix length, flags, scope, index.
         let header = [vec![family(), 24, 0, 0], index(interface)?.to_ne_bytes().to_vec()].concat();
         let address = attribute(IFA_LOCAL, &address.octets());
         self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &[header, address])
     }
 
-    /// Registers the hardware address of a neighbour, so that the kernel never asks for it (ARP).
+    /// Registers the hardware address of a neighbour, so that the kernel sends no ARP request for
+    /// it.
     pub(crate) fn add_neighbour(
         &self,
         interface: &str,
         address: Ipv4Addr,
         hardware: [u8; 6],
     ) -> io::Result<()> {
-        // struct ndmsg: family, padding, index, state, flags, type.
+        // Fields of struct ndmsg: family, padding, index, state, flags, type.
         let header = [
             vec![family(), 0, 0, 0],
             index(interface)?.to_ne_bytes().to_vec(),
@@ -88,14 +89,15 @@ impl NetworkSetup {
         self.request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, &body)
     }
 
-    /// Sends a message and reads its acknowledgement, which has arrived when `send(2)` returns.
+    /// Sends a message and reads its acknowledgement. The acknowledgement has already arrived when
+    /// `send(2)` returns.
     fn request(&self, kind: u16, flags: i32, body: &[Vec<u8>]) -> io::Result<()> {
         let body = body.concat();
         let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
         let flags = u16::try_from(NLM_F_REQUEST | NLM_F_ACK | flags).unwrap_or(0);
         let mut message = length.to_ne_bytes().to_vec();
         message.extend([kind.to_ne_bytes(), flags.to_ne_bytes()].concat());
-        message.extend([0; 8]); // sequence number 0, and port 0 for the kernel
+        message.extend([0; 8]); // sequence number 0, and port 0, the address of the kernel
         message.extend(body);
         send(self.0.as_raw_fd(), &message, MsgFlags::empty())?;
         let mut answer = [0; 4096];
@@ -113,15 +115,15 @@ impl NetworkSetup {
     }
 }
 
-/// Returns the error number of an acknowledgement, which is 0 for success; `None` for another
-/// message (netlink(7)).
+/// Returns the error number in an acknowledgement, where 0 means success. Returns `None` for any
+/// other message (netlink(7)).
 fn error_number(answer: &[u8]) -> Option<i32> {
     let kind = u16::from_ne_bytes(*answer.get(4..)?.first_chunk()?);
     let error = answer.get(HEADER..)?.first_chunk()?;
     (i32::from(kind) == NLMSG_ERROR).then(|| i32::from_ne_bytes(*error))
 }
 
-/// Makes a struct ifinfomsg: family, type, index, flags, and mask of changed flags.
+/// Makes a struct ifinfomsg: family, type, index, flags, and the mask of flags to change.
 fn link(index: u32, flags: i32) -> Vec<u8> {
     let flags = flags.to_ne_bytes();
     [[0; 4], index.to_ne_bytes(), flags, flags].concat()
@@ -139,8 +141,8 @@ fn name(interface: &str) -> Vec<u8> {
     attribute(IFLA_IFNAME, &[interface.as_bytes(), &[0]].concat())
 }
 
-/// Makes an attribute, which may hold attributes: length, kind, and octets padded to a multiple of
-/// 4.
+/// Makes an attribute: length, kind, and octets that are padded to a multiple of 4. The octets may
+/// themselves be attributes.
 fn attribute(kind: u16, octets: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + octets.len()).unwrap_or(u16::MAX);
     let mut attribute = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
@@ -177,7 +179,7 @@ mod tests {
     fn a_refusal_of_the_kernel_is_an_error_with_its_number() {
         let setup = NetworkSetup::open().expect("any user may open it");
         let refused = setup.request(RTM_NEWLINK, 0, &[link(u32::MAX, 0)]).expect_err("no such");
-        // A user without the right gets EPERM.
+        // A user without the necessary right gets EPERM, so the test accepts EPERM too.
         let numbers = [Errno::ENODEV, Errno::EINVAL, Errno::EPERM].map(|it| Some(it as i32));
         assert!(numbers.contains(&refused.raw_os_error()), "{refused:?}");
     }

@@ -19,29 +19,29 @@ use std::time::Duration;
 const RECEIVE_BUFFER: usize = 8 << 20;
 
 sockopt_impl!(
-    /// `PACKET_STATISTICS`: packets copied, and packets dropped for lack of room (packet(7)). nix
-    /// has no name for it.
+    /// `PACKET_STATISTICS`: number of received packets, and number of packets dropped because the
+    /// buffer was full (packet(7)). nix lacks this option.
     Statistics, GetOnly, libc::SOL_PACKET, libc::PACKET_STATISTICS, libc::tpacket_stats
 );
 
 sockopt_impl!(
-    /// `PACKET_AUXDATA`: makes the kernel report more about each packet (packet(7)). nix has no
-    /// name for it.
+    /// `PACKET_AUXDATA`: makes the kernel report metadata of each packet (packet(7)). nix lacks
+    /// this option.
     AuxiliaryData, SetOnly, libc::SOL_PACKET, libc::PACKET_AUXDATA, bool
 );
 
-/// Socket that receives a copy of each wanted IP packet, in both directions.
+/// Socket that receives a copy of each IP packet that the filter keeps, in both directions.
 pub(crate) struct PacketSocket {
     socket: Socket,
     control: Vec<u8>,
 }
 
 impl PacketSocket {
-    /// Opens a non-blocking socket for packets of these ports, on the interface `only` or on all
-    /// interfaces. Needs CAP_NET_RAW.
+    /// Opens a non-blocking socket for packets of these ports, on all interfaces or on the
+    /// interface `only`. Needs CAP_NET_RAW.
     pub(crate) fn open(only: Option<u32>, ports: &[u16]) -> io::Result<Self> {
-        // Only a socket for all protocols receives outgoing packets. SOCK_DGRAM removes the header
-        // of the link.
+        // Only a socket for all protocols receives outgoing packets. SOCK_DGRAM makes the kernel
+        // remove the link header.
         let protocol = Protocol::from(c_int::from(network_order(ETH_P_ALL)));
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
         socket.set_nonblocking(true)?;
@@ -50,15 +50,15 @@ impl PacketSocket {
         setsockopt(&socket, ReceiveTimestampns, &true)?;
         setsockopt(&socket, AuxiliaryData, &true)?;
         let mut opened = Self { socket, control: cmsg_space!(TimeSpec, libc::tpacket_auxdata) };
-        // The filter selects the interface: bind(2) has no address for an interface without a link
-        // address.
+        // The filter selects the interface, because bind(2) cannot name an interface that has no
+        // link address.
         opened.close()?;
         opened.discard()?;
         opened.socket.attach_filter(&filter::capture_filter(only, ports))?;
         Ok(opened)
     }
 
-    /// Discards packets that came before the filter was set.
+    /// Discards packets that arrived before the filter was set.
     fn discard(&mut self) -> io::Result<()> {
         loop {
             match self.receive(&mut []) {
@@ -69,12 +69,12 @@ impl PacketSocket {
         self.lost().map(drop)
     }
 
-    /// Stops receiving. Packets that already wait can still be read.
+    /// Stops receiving. Packets that are already queued can still be read.
     pub(crate) fn close(&self) -> io::Result<()> {
         self.socket.attach_filter(&filter::DROP_ALL)
     }
 
-    /// Reads a packet, from its IP header on.
+    /// Reads a packet, starting with its IP header.
     pub(crate) fn receive(&mut self, room: &mut [u8]) -> io::Result<SeenPacket> {
         let mut slices = [IoSliceMut::new(room)];
         let control = Some(&mut self.control[..]);
@@ -95,7 +95,8 @@ impl PacketSocket {
         Ok(SeenPacket { octets: message.bytes, at, interface, has_checksum })
     }
 
-    /// Returns the number of wanted packets dropped for lack of room since the last call.
+    /// Returns the number of packets that were dropped since the last call because the buffer was
+    /// full.
     pub(crate) fn lost(&self) -> io::Result<u32> {
         Ok(getsockopt(&self.socket, Statistics)?.tp_drops)
     }
@@ -112,12 +113,12 @@ fn is_auxiliary(control: &UnknownCmsg) -> bool {
     (header.cmsg_level, header.cmsg_type) == (libc::SOL_PACKET, libc::PACKET_AUXDATA)
 }
 
-/// Returns the status word, with which `tpacket_auxdata` begins.
+/// Returns the status word, which is the first field of `tpacket_auxdata`.
 fn status(auxiliary: &[u8]) -> u32 {
     auxiliary.first_chunk().copied().map_or(0, u32::from_ne_bytes)
 }
 
-/// Converts a protocol number to network byte order, as packet(7) needs it.
+/// Converts a protocol number to network byte order, which packet(7) requires.
 fn network_order(protocol: c_int) -> u16 {
     u16::try_from(protocol).unwrap_or_default().to_be()
 }

@@ -9,16 +9,16 @@ use nix::unistd::{
 };
 use std::io;
 
-/// Id that leaves the current id unchanged (setresuid(2)).
+/// Argument of setresuid(2) that leaves the current id unchanged.
 const UNCHANGED: u32 = u32::MAX;
 
-/// Capability sets that a process can use. The bounding set counts only at `execve(2)`, where
-/// no-new-privileges makes it useless.
+/// The capability sets that a process can use. The bounding set has an effect only at `execve(2)`,
+/// where no-new-privileges already prevents new capabilities.
 const CAPABILITY_SETS: [CapSet; 4] =
     [CapSet::Ambient, CapSet::Inheritable, CapSet::Permitted, CapSet::Effective];
 
-/// Returns the user with this name, otherwise with this number. A number needs no entry in the user
-/// database.
+/// Returns the user with this name. If there is none, returns the user with this number. A number
+/// needs no entry in the user database.
 pub(crate) fn find_user(name: &str) -> io::Result<Option<Account>> {
     let account = |user: User| Account { id: user.uid.as_raw(), group: Some(user.gid.as_raw()) };
     if let Some(user) = User::from_name(name)? {
@@ -29,7 +29,7 @@ pub(crate) fn find_user(name: &str) -> io::Result<Option<Account>> {
     Ok(Some(known.map_or(Account { id, group: None }, account)))
 }
 
-/// Returns the group with this name, otherwise with this number.
+/// Returns the group with this name. If there is none, returns the group with this number.
 pub(crate) fn find_group(name: &str) -> io::Result<Option<u32>> {
     let known = Group::from_name(name)?;
     Ok(known.map(|group| group.gid.as_raw()).or_else(|| number(name)))
@@ -54,9 +54,9 @@ pub(crate) fn credentials() -> io::Result<Credentials> {
     })
 }
 
-/// Drops supplementary groups, group and user, in this order. The user comes last, because root's
-/// rights allow the other changes. The C library applies the change to every thread (nptl(7)). An
-/// error names the call that failed.
+/// Gives up the supplementary groups, the group and the user, in this order. The user comes last,
+/// because the other changes need root's rights. The C library applies each change to every thread
+/// (nptl(7)). An error names the call that failed.
 pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io::Error)> {
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(group));
     let of = |call| move |errno: Errno| (call, io::Error::from(errno));
@@ -65,35 +65,36 @@ pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io
     setresuid(uid, uid, uid).map_err(of("setresuid"))
 }
 
-/// Tries to become this user again. Returns true if that works, or fails for a reason that may be
-/// temporary.
+/// Tries to change back to this user. Returns true if this succeeds, or fails for a reason that may
+/// be temporary.
 pub(crate) fn regains_user(user: u32) -> bool {
     let same = Uid::from_raw(UNCHANGED);
     !is_refused(setresuid(same, Uid::from_raw(user), same))
 }
 
-/// Tries to join this group again. Returns true if that works, or fails for a reason that may be
-/// temporary.
+/// Tries to change back to this group. Returns true if this succeeds, or fails for a reason that
+/// may be temporary.
 pub(crate) fn regains_group(group: u32) -> bool {
     let same = Gid::from_raw(UNCHANGED);
     !is_refused(setresgid(same, Gid::from_raw(group), same))
 }
 
-/// Whether the kernel refused: not permitted, or the user namespace lacks the id (EINVAL).
+/// Whether the kernel refused permanently. The change is not permitted (EPERM), or the user
+/// namespace lacks the id (EINVAL).
 fn is_refused(tried: nix::Result<()>) -> bool {
     matches!(tried, Err(Errno::EPERM | Errno::EINVAL))
 }
 
 /// Empties all capability sets of this thread. Threads that it starts later inherit the empty sets.
 pub(crate) fn drop_capabilities() -> io::Result<()> {
-    // The effective set empties with the permitted set.
+    // Emptying the permitted set also empties the effective set.
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Permitted] {
         caps::clear(None, set).map_err(io::Error::other)?;
     }
     Ok(())
 }
 
-/// Returns whether this thread has any capability, in force or available.
+/// Whether this thread has any capability, in force or available.
 pub(crate) fn has_capabilities() -> io::Result<bool> {
     for set in CAPABILITY_SETS {
         if !caps::read(None, set).map_err(io::Error::other)?.is_empty() {

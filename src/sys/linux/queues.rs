@@ -1,5 +1,5 @@
-//! Queues of the kernel: connections and datagrams that wait for a program, and those that were
-//! dropped.
+//! Queues of the kernel: the number of connections and datagrams that are queued for a program, and
+//! of those that were dropped.
 
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, getsockopt, recvmsg, setsockopt, sockopt};
@@ -11,36 +11,36 @@ use std::os::fd::{AsFd, AsRawFd};
 pub(crate) const REPORTS_QUEUES: bool = true;
 
 sockopt_impl!(
-    /// `TCP_SYNCNT`: number of SYN retransmissions (tcp(7)). nix has no name for it.
+    /// `TCP_SYNCNT`: number of SYN retransmissions (tcp(7)). nix lacks this option.
     SynCount, SetOnly, libc::IPPROTO_TCP, libc::TCP_SYNCNT, libc::c_int
 );
 
 sockopt_impl!(
-    /// `TCP_INFO`: beginning of the state of a connection or a listener (tcp(7)).
+    /// `TCP_INFO`: the first fields of the state of a connection or listener (tcp(7)).
     TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, BeginOfTcpInfo
 );
 
-/// First words of `struct tcp_info`. Newer kernels append fields. An old kernel returns less than
-/// libc's whole struct, for which nix panics. Every kernel returns exactly as many octets as were
-/// requested, up to its own size.
+/// First words of `struct tcp_info`. Newer kernels append fields, and an old kernel returns less
+/// than libc's whole struct, which would make nix panic. Every kernel can return these first words.
 type BeginOfTcpInfo = [u32; 7];
 
 /// Index of `tcpi_unacked`.
 const TCPI_UNACKED: usize = 6;
 
-/// Sets the number of SYN retransmissions of a socket, instead of `net.ipv4.tcp_syn_retries`
-/// (`TCP_SYNCNT`).
+/// Sets the number of SYN retransmissions for a socket (`TCP_SYNCNT`). It replaces
+/// `net.ipv4.tcp_syn_retries`.
 pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()> {
     Ok(setsockopt(socket, SynCount, &libc::c_int::from(retries))?)
 }
 
-/// Returns the number of connections that wait for `accept(2)`. `TCP_INFO` of a listener holds this
-/// number as `tcpi_unacked`.
+/// Returns the number of connections that are queued for `accept(2)`. For a listener, `TCP_INFO`
+/// holds this number in the field `tcpi_unacked`.
 pub(crate) fn accept_queue(listener: &impl AsFd) -> Option<u32> {
     getsockopt(listener, TcpInfo).ok().map(|info| info[TCPI_UNACKED])
 }
 
-/// Makes each datagram report the number of datagrams dropped before it (`SO_RXQ_OVFL`, socket(7)).
+/// Makes each received datagram report how many datagrams the socket has dropped (`SO_RXQ_OVFL`,
+/// socket(7)).
 pub(crate) fn count_drops(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::RxqOvfl, &1)?)
 }
@@ -50,8 +50,8 @@ pub(crate) fn report_errors(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::Ipv4RecvErr, &true)?)
 }
 
-/// Receives a datagram. Returns its octets, and the number of datagrams that the socket had dropped
-/// before; `None` if it has dropped none.
+/// Receives a datagram. Returns its length in octets, and the number of datagrams that the socket
+/// had dropped before it. The number is `None` if the socket has dropped none.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,
     buffer: &mut [u8],
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn no_more_of_tcp_info_is_read_than_the_oldest_kernel_has() {
-        // Size of the struct in Linux 2.6 (tcp(7)), in octets.
+        // Size in octets of the struct in Linux 2.6 (tcp(7)).
         let oldest = offset_of!(libc::tcp_info, tcpi_total_retrans) + size_of::<u32>();
         assert_eq!(oldest, 104);
         assert!(size_of::<<TcpInfo as GetSockOpt>::Val>() <= oldest);
@@ -89,7 +89,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         assert_eq!(accept_queue(&listener), Some(0));
         let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
-        while accept_queue(&listener) == Some(0) {} // wait for the last segment of the handshake
+        // Waits until the last segment of the handshake has arrived.
+        while accept_queue(&listener) == Some(0) {}
         assert_eq!(accept_queue(&listener), Some(1));
         set_syn_retries(&client, 1).expect("set");
     }

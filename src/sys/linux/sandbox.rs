@@ -1,4 +1,4 @@
-//! Restrictions that a process can ask of the kernel: `PR_SET_NO_NEW_PRIVS` (prctl(2)), and
+//! Restrictions that a process can impose on itself: `PR_SET_NO_NEW_PRIVS` (prctl(2)) and
 //! landlock(7).
 
 use landlock::{
@@ -7,22 +7,22 @@ use landlock::{
 use nix::sys::prctl;
 use std::io;
 
-/// Denies started programs more rights than this process has, whatever their files say. Applies to
-/// this thread and to threads it starts later.
+/// Ensures that started programs get no more rights than this process, even if their files grant
+/// more. This applies to this thread and to threads that it starts later.
 pub(crate) fn no_new_privileges() -> io::Result<()> {
     Ok(prctl::set_no_new_privs()?)
 }
 
-/// Newest Landlock version that this code was tested with. [`restrict_files`] explains why later
-/// versions are not used.
+/// Newest Landlock version that this code was tested with. [`restrict_files`] explains why it does
+/// not use later versions.
 const NEWEST_ABI: ABI = ABI::V7;
 
 /// Forbids access to files, new TCP binds and connects, abstract sockets, and signals to other
-/// processes, as far as the kernel can. Returns the restrictions in force, for the log. They apply
-/// to this thread and to threads it starts later.
+/// processes, as far as the kernel supports it. Returns the restrictions in force as text for the
+/// log. They apply to this thread and to threads that it starts later.
 ///
-/// From ABI 9 on, Landlock can also refuse what the service needs, such as sending over UDP (ABI
-/// 10).
+/// From ABI 9 on, Landlock can also refuse calls that the service needs, such as sending over UDP
+/// (ABI 10).
 pub(crate) fn restrict_files() -> Result<String, String> {
     let created = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST_ABI))

@@ -1,9 +1,10 @@
-//! System calls of the running service: the filter of seccomp(2) allows each of them for a reason.
+//! System calls that the running service may make. The filter of seccomp(2) allows each call for a
+//! stated reason.
 //!
-//! All other calls fail with EPERM and have no effect. Another version of a C library or an
-//! allocator may try a call that is not in the list. It must cope with a refusal, as in any
-//! container. Killing the process instead would stop the service and would not protect better,
-//! because the call fails either way.
+//! Every other call fails with EPERM and has no effect. Another version of a C library or allocator
+//! may try a call that is not in the list, and must cope with the refusal, as in any container.
+//! Killing the process instead would stop the service. It would not protect better, because the
+//! call fails either way.
 
 use super::super::Links;
 use nix::libc::{self, c_long};
@@ -16,8 +17,8 @@ use std::env::consts::ARCH;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 
-/// Condition on one argument, counted from 0. The filter reads numbers, not memory: it cannot see
-/// the address in a `sockaddr`.
+/// Condition on one argument; arguments are counted from 0. The filter sees numbers but not memory,
+/// so it cannot check the address in a `sockaddr`.
 #[derive(Clone, Copy, Debug)]
 enum Check {
     /// The argument equals this number.
@@ -26,92 +27,104 @@ enum Check {
     Without(u8, i32),
     /// The argument is the id of this process.
     Itself(u8),
-    /// The argument is a descriptor from the first to the last UDP socket of the service.
+    /// The argument is a descriptor in the range from the first to the last UDP socket of the
+    /// service.
     UdpSocket(u8),
 }
 use Check::{Is, Itself, UdpSocket, Without};
 
-/// Alternatives under which a call is allowed. Each is a list of conditions that must all hold.
+/// Alternatives that allow a call. An alternative is a list of conditions, and all its conditions
+/// must hold.
 type Alternatives = &'static [&'static [Check]];
 
 const ANY: Alternatives = &[];
 const NOTHING_EXECUTABLE: Alternatives = &[&[Without(2, libc::PROT_EXEC)]];
 
-/// Request numbers of `ioctl(2)`, whose type differs between C libraries.
+/// Request numbers of `ioctl(2)`. libc's constants are not used, because their type differs between
+/// C libraries.
 const TCGETS: i32 = 0x5401;
 const TIOCGWINSZ: i32 = 0x5413;
 
-/// Calls of every architecture. Add the calls of a new part of the service, with their reason.
+/// Calls that exist on every architecture. If a new part of the service makes other calls, add them
+/// with the reason.
 ///
-/// The allowed flags of sends and of `shutdown` are exactly those that the service uses.
-/// `MSG_FASTOPEN` would connect a TCP socket, and `SHUT_RD` turns a listener into a socket that can
-/// be connected. Only UDP sockets may send to an address, and with control messages. Otherwise the
-/// notification socket could reach any Unix datagram socket and pass descriptors.
+/// The allowed flags of `shutdown` and of the send calls are exactly those that the service uses.
+/// `MSG_FASTOPEN` would connect a TCP socket. `SHUT_RD` would turn a listener into a socket that
+/// can connect. Only UDP sockets may send to an address or with control messages. Otherwise the
+/// notification socket could reach any Unix datagram socket and pass descriptors to it.
 const COMMON_CALLS: &[(c_long, Alternatives)] = &[
-    // The event loop: mio waits, connections come and go, and a waker (eventfd) is read and
-    // written.
+    // The event loop: mio waits for events, connections open and close, and a waker (eventfd) is
+    // read and written.
     (libc::SYS_epoll_pwait, ANY),  // epoll_wait of some C libraries
-    (libc::SYS_epoll_pwait2, ANY), // with nanoseconds
+    (libc::SYS_epoll_pwait2, ANY), // epoll_wait with a timeout in nanoseconds
     (libc::SYS_epoll_ctl, ANY),
     (libc::SYS_accept4, ANY),
-    (libc::SYS_getsockname, ANY), // local address of a socket
+    (libc::SYS_getsockname, ANY), // reads the local address of a socket
     (libc::SYS_getpeername, ANY),
-    (libc::SYS_getsockopt, &[&[Is(1, libc::SOL_SOCKET)]]), // SO_ERROR, SO_MEMINFO
+    (libc::SYS_getsockopt, &[&[Is(1, libc::SOL_SOCKET)]]), // reads SO_ERROR and SO_MEMINFO
     (libc::SYS_shutdown, &[&[Is(1, libc::SHUT_WR)]]),
     (libc::SYS_close, ANY),
-    (libc::SYS_fcntl, &[&[Is(1, libc::F_GETFD)]]), // std checks a descriptor before closing it, in debug builds
-    (libc::SYS_ioctl, &[&[Is(1, TCGETS)], &[Is(1, TIOCGWINSZ)]]), // terminal check (glibc, musl)
-    // Reading and writing: streams, single datagrams and batches, the log, the pipe of the signal
-    // handler.
+    // In debug builds, std checks a descriptor before closing it.
+    (libc::SYS_fcntl, &[&[Is(1, libc::F_GETFD)]]),
+    // glibc and musl check whether a descriptor is a terminal
+    (libc::SYS_ioctl, &[&[Is(1, TCGETS)], &[Is(1, TIOCGWINSZ)]]),
+    // Reading and writing: streams, single datagrams, batches of datagrams, the log, and the pipe
+    // of the signal handler.
     (libc::SYS_read, ANY),
     (libc::SYS_write, ANY),
-    (libc::SYS_writev, ANY), // message of the C library before it aborts
-    // No flag of these calls, or of accept4, reaches another process. The kernel decides once for a
-    // call without conditions, and runs the filter each time for other calls. Two filter runs for
-    // each single datagram would take 3 to 4 % of an exchange.
+    (libc::SYS_writev, ANY), // The C library writes a message before it aborts.
+    // No flag of these calls or of accept4 can reach another process, so they have no conditions.
+    // For a call without conditions, the kernel decides only once. For other calls, it runs the
+    // filter each time. Two filter runs per single datagram would take 3 to 4 % of an exchange.
     (libc::SYS_recvfrom, ANY),
     (libc::SYS_recvmmsg, ANY),
     (
         libc::SYS_sendto,
         &[
-            &[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)], // first, because it is the most frequent
-            &[Is(3, libc::MSG_MORE), Is(5, 0)],         // the reply, before the FIN
-            &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)],     // the metrics
-            &[Is(3, libc::MSG_DONTWAIT), Is(5, 0)],     // the pipe of the signal handler
+            // the most frequent alternative, so it comes first
+            &[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)],
+            &[Is(3, libc::MSG_MORE), Is(5, 0)], // flags of the reply, which the FIN follows
+            &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)], // flags of the answers of the metrics endpoint
+            &[Is(3, libc::MSG_DONTWAIT), Is(5, 0)], // flags of the signal handler, which sends to its pipe
         ],
     ),
-    (libc::SYS_sendmsg, &[&[Is(2, libc::MSG_DONTWAIT), UdpSocket(0)]]), // sendmmsg of musl
+    // musl implements sendmmsg with this call
+    (libc::SYS_sendmsg, &[&[Is(2, libc::MSG_DONTWAIT), UdpSocket(0)]]),
     (libc::SYS_sendmmsg, &[&[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)]]),
-    (libc::SYS_ppoll, ANY), // poll of some C libraries: the thread that waits for signals
-    // Time: for hosts whose vDSO cannot answer, and to check whether the clock is synchronised. The
-    // process has given up CAP_SYS_TIME, so adjtimex and clock_adjtime can only read.
+    // Some C libraries use this call for poll, in the thread that waits for signals.
+    (libc::SYS_ppoll, ANY),
+    // Time: hosts whose vDSO cannot read the clock need a system call. adjtimex and clock_adjtime
+    // show whether the clock is synchronised. They can only read, because the process has given up
+    // CAP_SYS_TIME.
     (libc::SYS_clock_gettime, &[&[Is(0, libc::CLOCK_REALTIME)], &[Is(0, libc::CLOCK_MONOTONIC)]]),
     (libc::SYS_gettimeofday, ANY),
     (libc::SYS_adjtimex, ANY),
-    (libc::SYS_clock_adjtime, &[&[Is(0, libc::CLOCK_REALTIME)]]), // adjtimex of glibc
+    // glibc implements adjtimex with this call
+    (libc::SYS_clock_adjtime, &[&[Is(0, libc::CLOCK_REALTIME)]]),
     (libc::SYS_clock_nanosleep, ANY), // std panics if a sleep is refused
     (libc::SYS_nanosleep, ANY),
-    // Memory, but never executable memory.
+    // Memory: these calls cannot make memory executable.
     (libc::SYS_brk, ANY),
     (libc::SYS_mmap, NOTHING_EXECUTABLE),
     (libc::SYS_mprotect, NOTHING_EXECUTABLE),
     (libc::SYS_munmap, ANY),
     (libc::SYS_mremap, ANY),
     (libc::SYS_madvise, ANY),
-    // Locks, channels, and the random keys of hash maps, without which std panics.
+    // Locks, channels, and the random keys of hash maps. std panics without random keys.
     (libc::SYS_futex, ANY),
     (libc::SYS_sched_yield, ANY),
     (libc::SYS_getrandom, ANY),
-    // Threads: a thread that started earlier may still be setting itself up, and each thread ends
-    // once. No thread starts any more: clone(2) is not in the list.
+    // Threads: a thread that has just started may still be initialising, and each thread ends once.
+    // New threads are impossible, because clone(2) is not in the list.
     (libc::SYS_set_robust_list, ANY),
     (libc::SYS_rseq, ANY),
-    (libc::SYS_sched_getaffinity, ANY), // glibc, to find a thread's stack
+    (libc::SYS_sched_getaffinity, ANY), // glibc calls this to find the stack of a thread
     (libc::SYS_prctl, &[&[Is(0, libc::PR_SET_NAME)]]),
     (libc::SYS_sigaltstack, ANY),
     (libc::SYS_exit, ANY),
     (libc::SYS_exit_group, ANY),
-    // Signals: handlers return, interrupted calls restart, and an unhandled panic aborts.
+    // Signals: handlers return, interrupted calls restart, and an unhandled panic aborts the
+    // process.
     (libc::SYS_rt_sigaction, ANY),
     (libc::SYS_rt_sigprocmask, ANY),
     (libc::SYS_rt_sigreturn, ANY),
@@ -121,27 +134,27 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     (libc::SYS_tgkill, &[&[Itself(0)]]),
 ];
 
-/// Calls that newer architectures do not have.
+/// Calls that only older architectures have.
 #[cfg(target_arch = "x86_64")]
 const OLD_CALLS: &[(c_long, Alternatives)] =
     &[(libc::SYS_epoll_wait, ANY), (libc::SYS_poll, ANY), (libc::SYS_time, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_CALLS: &[(c_long, Alternatives)] = &[];
 
-/// Calls that read symbolic links, to find the zone of this host after SIGHUP. The filter cannot
-/// check paths, so these calls also reveal which paths exist.
+/// Calls that read symbolic links, so that SIGHUP can find the new zone of this host. The filter
+/// cannot check paths, so these calls also reveal which paths exist.
 #[cfg(target_arch = "x86_64")]
 const LINK_CALLS: &[(c_long, Alternatives)] =
     &[(libc::SYS_readlinkat, ANY), (libc::SYS_readlink, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
 const LINK_CALLS: &[(c_long, Alternatives)] = &[(libc::SYS_readlinkat, ANY)];
 
-/// Range of descriptors, from the first to the last.
+/// Range of descriptors, both ends included.
 type Descriptors = RangeInclusive<RawFd>;
 
-/// Allows every thread only the system calls of the running service, and returns the number of
-/// allowed calls. Sends to an address are allowed only on descriptors in `udp_range`, and never if
-/// it is `None`.
+/// Restricts every thread to the system calls of the running service, and returns the number of
+/// allowed calls. Sends to an address are allowed only on descriptors in `udp_range`. If
+/// `udp_range` is `None`, they are never allowed.
 pub(crate) fn restrict_calls(
     udp_range: Option<&Descriptors>,
     links: Links,
@@ -166,8 +179,8 @@ fn filter(
     Ok((filter.try_into().map_err(wrong)?, calls))
 }
 
-/// Returns the alternatives of each call. An empty list allows any arguments, so a call that has
-/// lost all its alternatives is left out.
+/// Returns the alternatives of each call. An empty list would allow the call with any arguments. So
+/// a call is omitted if none of its alternatives can apply.
 fn rules(
     udp_range: Option<&Descriptors>,
     more: &[(c_long, Alternatives)],
@@ -185,13 +198,13 @@ fn rules(
     Ok(rules)
 }
 
-/// Returns the conditions of one alternative; `None` if it needs a UDP socket and the service has
-/// none.
+/// Returns the conditions of one alternative. Returns `None` if the alternative needs a UDP socket
+/// and the service has none.
 fn conditions(
     checks: &[Check],
     udp_range: Option<&Descriptors>,
 ) -> Option<Result<Vec<SeccompCondition>, BackendError>> {
-    // The kernel uses 32 bits of these arguments.
+    // The kernel uses only the lower 32 bits of these arguments.
     let one = |argument, operator, value: i32| {
         let value = u64::from(value.cast_unsigned());
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
@@ -241,7 +254,7 @@ mod tests {
     #[test]
     fn arguments_are_checked_if_a_call_could_do_more_than_needed() {
         let rules = rules(None, &[]).expect("they compile");
-        let no_code = rule(&[(2, SeccompCmpOp::MaskedEq(4), 0)]); // PROT_EXEC
+        let no_code = rule(&[(2, SeccompCmpOp::MaskedEq(4), 0)]); // PROT_EXEC is not set
         assert_eq!(rules[&libc::SYS_mmap], std::slice::from_ref(&no_code));
         assert_eq!(rules[&libc::SYS_mprotect], [no_code]);
         for (call, argument, only) in [
@@ -249,7 +262,7 @@ mod tests {
             (libc::SYS_prctl, 0, 15),        // PR_SET_NAME
             (libc::SYS_fcntl, 1, 1),         // F_GETFD
             (libc::SYS_shutdown, 1, 1),      // SHUT_WR
-            (libc::SYS_clock_adjtime, 0, 0), // CLOCK_REALTIME
+            (libc::SYS_clock_adjtime, 0, 0), // 0 is CLOCK_REALTIME
         ] {
             assert_eq!(rules[&call], [rule(&[(argument, SeccompCmpOp::Eq, only)])], "{call}");
         }

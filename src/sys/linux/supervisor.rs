@@ -1,4 +1,4 @@
-//! Checks of sockets that a supervisor passes, specific to Linux.
+//! Linux-specific checks of sockets that a supervisor passes.
 
 use socket2::{Protocol, Socket};
 use std::fs;
@@ -6,7 +6,8 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
 
-/// Returns the address of a Unix socket that has a name but no file (unix(7), "abstract").
+/// Returns the address of a Unix socket with an abstract name, which has no file (unix(7),
+/// "abstract").
 pub(crate) fn abstract_address(name: &[u8]) -> io::Result<SocketAddr> {
     SocketAddr::from_abstract_name(name)
 }

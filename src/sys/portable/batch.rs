@@ -1,4 +1,4 @@
-//! Datagrams one at a time: POSIX has no call for many.
+//! Receives and sends datagrams one at a time, because POSIX has no call for several datagrams.
 
 use super::super::{Destination, MAX_BATCH_DATAGRAMS, MAX_CONTENT_OCTETS, Received};
 use nix::sys::socket::{SockaddrStorage, recvfrom};
@@ -7,11 +7,11 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Received datagrams, and the senders to answer.
+/// Received datagrams, and the peers whose datagrams get a reply.
 #[derive(Debug)]
 pub(crate) struct Batch {
     received: Vec<Received>,
-    /// Beginning of each datagram's content.
+    /// First octets of each datagram's content.
     contents: Vec<[u8; MAX_CONTENT_OCTETS]>,
     answered: Vec<SocketAddr>,
 }
@@ -25,16 +25,16 @@ impl Batch {
         }
     }
 
-    /// Receives up to `most` waiting datagrams, at most [`MAX_BATCH_DATAGRAMS`], and keeps the
-    /// first [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. Fewer than requested
-    /// means that no more were waiting. Returns `WouldBlock` if none waits.
+    /// Receives up to `most` queued datagrams, at most [`MAX_BATCH_DATAGRAMS`], and keeps the first
+    /// [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most` means
+    /// that the queue was empty. Returns `WouldBlock` if no datagram is queued.
     pub(crate) fn receive(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         self.received.clear();
         self.answered.clear();
         while self.received.len() < most.min(MAX_BATCH_DATAGRAMS) {
             match receive_one(socket, &mut self.contents[self.received.len()]) {
                 Ok(received) => self.received.push(received),
-                // A lasting error returns with the next call.
+                // If the error persists, the next call returns it.
                 Err(_) if !self.received.is_empty() => break,
                 Err(error) => return Err(error),
             }
@@ -42,31 +42,32 @@ impl Batch {
         Ok(self.received.len())
     }
 
-    /// Returns a datagram of the last `receive`, by its number from 0; `None` if it has no source.
+    /// Returns a datagram of the last `receive` by its number, counted from 0. Returns `None` if
+    /// the datagram has no source address.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         self.received.get(number).copied()
     }
 
-    /// Returns the octets of a datagram of the last `receive`, by its number from 0; at most
-    /// [`MAX_CONTENT_OCTETS`].
+    /// Returns the length of a datagram of the last `receive` in octets, by its number from 0. The
+    /// result is at most [`MAX_CONTENT_OCTETS`].
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.received[number].octets
     }
 
-    /// Calls `read` with the content of a datagram of the last `receive`, at most
+    /// Calls `read` with the content of a datagram of the last `receive`. The content is cut to
     /// [`MAX_CONTENT_OCTETS`] octets.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         read(&self.contents[number][..self.received[number].octets])
     }
 
-    /// Queues a reply to a datagram of the last `receive`. The reply leaves from the address that
-    /// the route chooses.
+    /// Queues a reply to a datagram of the last `receive`. The route chooses the source address of
+    /// the reply.
     pub(crate) fn queue_reply(&mut self, number: usize, _: Option<Destination>) {
         self.answered.push(self.received[number].peer);
     }
 
-    /// Sends all queued replies, with these octets. Calls `lost` with the peer and the error of a
-    /// reply that cannot be sent, and continues with the others.
+    /// Sends all queued replies; each consists of the same octets. If a reply cannot be sent, calls
+    /// `lost` with its peer and its error, and continues with the next reply.
     pub(crate) fn send_replies(
         &mut self,
         socket: &impl AsFd,
@@ -89,7 +90,8 @@ impl Batch {
     }
 }
 
-/// Receives one datagram. A longer one counts as [`MAX_CONTENT_OCTETS`] octets.
+/// Receives one datagram. A datagram longer than the buffer is reported with a length of
+/// [`MAX_CONTENT_OCTETS`] octets.
 fn receive_one(socket: &impl AsFd, content: &mut [u8; MAX_CONTENT_OCTETS]) -> io::Result<Received> {
     let (octets, peer) = recvfrom::<SockaddrStorage>(socket.as_fd().as_raw_fd(), content)?;
     let peer = peer

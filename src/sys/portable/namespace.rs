@@ -11,7 +11,7 @@ stubs! {
     fn permit_networks() -> Result<(), String> =
         Err("only Linux has network namespaces".to_owned());
 
-    // No namespace is made here, so there is nothing to advise.
+    // This build creates no namespace, so it has no advice.
     fn limit_reached() -> String = String::new();
     fn no_rights_inside() -> String = String::new();
 }

@@ -16,7 +16,8 @@ stubs! {
     fn listen_overflows() -> Option<u64> = None;
 }
 
-/// Receives a datagram. Returns its octets, and `None` because the number of drops is unknown.
+/// Receives a datagram. Returns its length in octets, and `None` for the number of drops, which is
+/// unknown.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,
     buffer: &mut [u8],

@@ -1,6 +1,6 @@
 //! Reads the numbers and options of a block, in the byte order of the file.
 
-/// The octets of a block that are not read yet.
+/// Octets of a block that were not read yet.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     pub rest: &'a [u8],
@@ -8,7 +8,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Returns the next octets in network byte order.
+    /// Returns the next `N` octets in network byte order.
     fn number<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (number, rest) = self.rest.split_first_chunk::<N>()?;
         self.rest = rest;
@@ -31,7 +31,7 @@ impl<'a> Fields<'a> {
         self.number().map(i64::from_be_bytes)
     }
 
-    /// Returns the next numbers, if all of them are present.
+    /// Returns the next `N` numbers, or `None` if fewer are present.
     pub(super) fn next_u32s<const N: usize>(&mut self) -> Option<[u32; N]> {
         let mut numbers = [0; N];
         for number in &mut numbers {
@@ -40,14 +40,14 @@ impl<'a> Fields<'a> {
         Some(numbers)
     }
 
-    /// Returns the next octets, and skips the padding to a multiple of four.
+    /// Returns the next octets, and skips their padding to a multiple of four.
     pub(super) fn take(&mut self, octets: usize) -> Option<&'a [u8]> {
         let taken = self.rest.get(..octets)?;
         self.rest = self.rest.get(octets.next_multiple_of(4)..).unwrap_or_default();
         Some(taken)
     }
 
-    /// Iterates over the options as code and value, up to the first incomplete option.
+    /// Iterates over the options as pairs of code and value. Stops at the first incomplete option.
     pub(super) fn options(mut self) -> impl Iterator<Item = (u16, &'a [u8])> {
         std::iter::from_fn(move || {
             let (code, length) = (self.next_u16()?, self.next_u16()?);

@@ -1,5 +1,5 @@
-//! Reads the blocks of a capture file: their interfaces with link type and unit of time, and their
-//! packets.
+//! Reads the blocks of a capture file. A block describes an interface with its link type and time
+//! unit, or holds a packet.
 
 use super::super::pcapng::{MAX_INTERFACES, block_type, option_code};
 use super::super::{Captured, Interface, InterfaceId, link};
@@ -11,7 +11,8 @@ use std::time::Duration;
 /// The content of a block.
 pub(super) enum BlockContent {
     Nothing,
-    /// A packet that is not read: it has this link type, or `None` if it is not IP.
+    /// A packet that this program skips. The value is its link type, or `None` if the packet is not
+    /// IP.
     Other(Option<u32>),
     Packet(Captured),
 }
@@ -21,28 +22,30 @@ pub(super) struct Section {
     format: Format,
     is_big_endian: bool,
     interfaces: Vec<DescribedInterface>,
-    /// Number of interfaces in previous sections. Each section numbers its interfaces from 0.
+    /// Number of interfaces in all previous sections. Each section counts its own interfaces from
+    /// 0.
     interfaces_before: usize,
-    /// The time of the previous packet, for packets without a time.
+    /// The time of the previous packet. A packet without a time gets this time.
     last_time: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// A pcap file, with this many octets in the header of each packet.
+    /// A pcap file. The value is the length of each packet header in octets.
     Pcap(usize),
     Pcapng,
 }
 
-/// An interface in the file, and the unit of its times.
+/// An interface as the file describes it, with the unit of its times.
 struct DescribedInterface {
     link_type: u32,
     name: Option<Arc<[u8]>>,
-    /// Octets kept of each packet, for blocks without this number. 0 means all.
+    /// Maximum octets kept of each packet; 0 means all. Used for blocks that do not state this
+    /// number.
     kept: usize,
-    /// Number of time units per second for this interface.
+    /// Number of time units per second on this interface.
     units: u64,
-    /// Seconds to add to each time of this interface.
+    /// Number of seconds to add to each time of this interface.
     offset: i64,
 }
 
@@ -55,7 +58,7 @@ impl Section {
                 Some(block_type::SECTION) => return Ok(Self::new(Format::Pcapng, is_big_endian)),
                 Some(0xa1b2_c3d4) => (1_000_000, 16),
                 Some(0xa1b2_3c4d) => (1_000_000_000, 16),
-                // The header of each packet has eight more octets.
+                // In this variant, the header of each packet has eight more octets.
                 Some(0xa1b2_cd34) => (1_000_000, 24),
                 _ => continue,
             };
@@ -84,7 +87,8 @@ impl Section {
         self.format == Format::Pcapng
     }
 
-    /// Returns the octets of a block's header, which contains the length of the block.
+    /// Returns the number of octets in the header of a block. The header contains the length of the
+    /// block.
     pub(super) fn header_octets(&self) -> usize {
         match self.format {
             Format::Pcap(octets) => octets,
@@ -92,14 +96,15 @@ impl Section {
         }
     }
 
-    /// Returns the octets of the block with this header; `None` if the length is impossible.
+    /// Returns the length of the block with this header. Returns `None` if the length is
+    /// impossible.
     pub(super) fn length(&mut self, head: &[u8]) -> Option<usize> {
         if let Format::Pcap(of_packet) = self.format {
             let [_seconds, _fraction, captured] = self.fields(head).next_u32s()?;
             return of_packet.checked_add(captured as usize);
         }
         let [kind, _length, order] = self.fields(head).next_u32s()?;
-        // The number of a section block is the same in both byte orders. The block itself contains
+        // The type of a section block reads the same in both byte orders. The block itself states
         // its byte order.
         if kind == block_type::SECTION {
             self.is_big_endian ^= match order {
@@ -109,12 +114,12 @@ impl Section {
             };
         }
         let [_kind, length] = self.fields(head).next_u32s()?;
-        // A section block has 16 more octets of its own.
+        // A section block has 16 octets more than an empty block.
         let least = if kind == block_type::SECTION { 28 } else { 12 };
         (length >= least).then_some(length as usize)
     }
 
-    /// Reads a block and returns the packet in it. `None` if the block is damaged.
+    /// Reads a block and returns its content. Returns `None` if the block is damaged.
     pub(super) fn take(&mut self, block: &[u8]) -> Option<BlockContent> {
         let mut fields = self.fields(block);
         if let Format::Pcap(of_packet) = self.format {
@@ -124,7 +129,7 @@ impl Section {
         }
         let [kind, length] = fields.next_u32s()?;
         let (body, end) = fields.rest.split_last_chunk::<4>()?;
-        // The end of a section block is known without its second length.
+        // The second length is not needed to find the end of a section block.
         if self.fields(end).next_u32()? != length && kind != block_type::SECTION {
             return None;
         }
@@ -146,8 +151,8 @@ impl Section {
         Some(BlockContent::Nothing)
     }
 
-    /// Reads a packet of the first interface. The interface says how many octets of each packet are
-    /// kept.
+    /// Reads a packet of the first interface. The description of the interface states how many
+    /// octets of each packet are kept.
     fn simple_packet(&self, mut body: Fields) -> Option<BlockContent> {
         let whole = body.next_u32()? as usize;
         let kept = self.interfaces.first()?.kept;
@@ -196,7 +201,7 @@ impl DescribedInterface {
     fn of_pcap(mut head: Fields, units: u64) -> Result<Self, ReadError> {
         let [_magic, _version, _zone, _accuracy, _kept, link_type] =
             head.next_u32s().ok_or(ReadError::NotACapture)?;
-        // The upper half is the length of the checksum after each frame.
+        // The upper half holds the length of the checksum that follows each frame.
         let link_type = link_type & 0xffff;
         if !link::is_read(link_type) {
             return Err(ReadError::LinkType(link_type));
@@ -225,8 +230,8 @@ impl DescribedInterface {
         Some(link)
     }
 
-    /// Converts a time. A fraction above one second, which only a damaged file contains, adds to
-    /// the seconds.
+    /// Converts a time. Only a damaged file has a fraction of more than one second. Such a fraction
+    /// is added to the seconds.
     fn time(&self, seconds: u64, fraction: u64) -> Duration {
         let seconds = seconds.saturating_add_signed(self.offset).min(u64::MAX / 4);
         let nanoseconds = u128::from(fraction) * 1_000_000_000 / u128::from(self.units);
@@ -235,8 +240,8 @@ impl DescribedInterface {
     }
 }
 
-/// Returns the units per second of the option if_tsresol: a power of ten, or of two if the high bit
-/// is set.
+/// Returns the units per second from the value of the option if_tsresol. The value is an exponent
+/// of ten, or of two if its high bit is set.
 fn units(resolution: u8) -> Option<u64> {
     match resolution & 0x80 {
         0 => 10_u64.checked_pow(resolution.into()),

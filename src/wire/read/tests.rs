@@ -1,4 +1,4 @@
-//! Reads files of both formats, built octet by octet.
+//! Reads sample files of both formats, which the tests build octet by octet.
 
 use super::*;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ impl Order {
         numbers.iter().flat_map(|number| self.next_u32(*number)).collect()
     }
 
-    /// Returns a pcap file of one packet, 3 seconds and this fraction after 1970.
+    /// Returns a pcap file with one packet. Its time is 3 seconds and this fraction after 1970.
     fn pcap(self, magic: u32, link_type: u32, fraction: u32) -> Vec<u8> {
         [
             self.next_u32(magic).to_vec(),
@@ -44,13 +44,13 @@ impl Order {
         [&self.next_u32s(&[kind, length])[..], body, &self.next_u32(length)].concat()
     }
 
-    /// Returns a pcapng file of two packets, the second without a time, from an interface with
-    /// these options.
+    /// Returns a pcapng file with two packets of an interface that has these options. The second
+    /// packet has no time.
     fn pcapng(self, link_type: u16, options: &[u8], count: u64) -> Vec<u8> {
         [self.section(link_type, options), self.timed(0, count), self.simple()].concat()
     }
 
-    /// Returns the start of a section, with its first interface.
+    /// Returns the first blocks of a section: its header and its first interface.
     fn section(self, link_type: u16, options: &[u8]) -> Vec<u8> {
         let version = [self.next_u16(1), self.next_u16(0)].concat();
         let section = [&self.next_u32(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat();
@@ -120,7 +120,8 @@ fn pcapng_is_read_in_both_byte_orders_and_any_time_unit() {
             (Vec::new(), 5_000_001, micro),
             (tsresol(9), 5_000_001_000, micro),
             (tsresol(0x80 | 0x14), 5 << 20 | 1 << 19, Duration::from_millis(5500)),
-            (tsresol(99), 5_000_001, micro), // an impossible unit, so the default is used
+            // This unit is impossible, so the default unit is used.
+            (tsresol(99), 5_000_001, micro),
         ] {
             let file = order.pcapng(101, &options, count);
             assert_eq!(times(&file), [expected, expected]);
@@ -183,7 +184,8 @@ fn the_name_of_an_interface_is_read() {
 #[test]
 fn a_packet_block_of_the_first_pcapng_files_is_read() {
     for order in Order::BOTH {
-        // In this block, the interface 0 and the number of dropped packets have two octets each.
+        // In this old block, the interface number 0 and the number of dropped packets take two
+        // octets each.
         let packet = [order.next_u32s(&[0, 0, 5_000_001, 5, 5]), padded(PACKET)].concat();
         let file = [order.section(101, &[]), order.block(2, &packet)].concat();
         assert_eq!(times(&file), [Duration::from_micros(5_000_001)]);
@@ -253,7 +255,7 @@ fn a_file_of_another_format_is_refused() {
 #[test]
 fn the_error_for_a_cut_file_has_packet_and_position() {
     let whole = Order::BOTH[0].pcapng(101, &[], 0);
-    let last = whole.len() - 24; // the block without a time
+    let last = whole.len() - 24; // the position of the block without a time
     let error = all(&whole[..last + 9]).expect_err("cut");
     let expected = format!("the file ends within the block at octet {last}, after packet 1");
     assert_eq!(error.to_string(), expected);
@@ -267,7 +269,7 @@ fn an_impossible_block_is_damage() {
     file[first + 4..first + 8].copy_from_slice(&7_u32.to_le_bytes());
     let error = all(&file).expect_err("damaged");
     assert_eq!(error.to_string(), "the block at octet 48, after packet 0, is damaged");
-    // A packet on an interface that is not described in the file.
+    // Adds a packet of an interface that the file does not describe.
     let mut file = Order::BOTH[0].pcapng(101, &[], 0);
     file[first + 8] = 1;
     assert!(matches!(all(&file), Err(ReadError::Damaged(0, 48))));
@@ -297,7 +299,7 @@ fn a_packet_of_gigabytes_is_damage_and_allocates_nothing() {
 
 #[test]
 fn a_read_error_is_returned() {
-    /// A file that fails after its octets were read.
+    /// A reader that returns these octets and then fails.
     struct Broken<'a>(&'a [u8]);
     impl Read for Broken<'_> {
         fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
