@@ -10,7 +10,7 @@ mod limiter;
 pub(crate) use connections::{ConnectionLimit, Room};
 pub(crate) use limiter::Limiter;
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 options! {
     /// Abuse limits: rates of datagrams, and numbers of connections. Clients on loopback are not
@@ -87,16 +87,21 @@ impl Limits {
         if address.is_loopback() && !self.loopback {
             return None;
         }
-        let (address, bits, prefix) = match address {
-            IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 32, self.prefix_v4),
+        Some(Source(match address {
+            // Masked as 32 bits: a shift of 128 bits takes several times as many instructions.
+            IpAddr::V4(v4) => {
+                let host_bits = 32_u32.saturating_sub(self.prefix_v4.into());
+                let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
+                Ipv4Addr::from_bits(v4.to_bits() & mask).to_ipv6_mapped().to_bits()
+            }
             // All hosts on all links share this prefix (RFC 4291, 2.5.6). So the whole address
             // together with its link is the source.
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => (on_link(v6, peer), 128, 128),
-            IpAddr::V6(v6) => (v6, 128, self.prefix_v6),
-        };
-        let host_bits = u32::saturating_sub(bits, prefix.into());
-        let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
-        Some(Source(address.to_bits() & mask))
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => on_link(v6, peer).to_bits(),
+            IpAddr::V6(v6) => {
+                let host_bits = 128_u32.saturating_sub(self.prefix_v6.into());
+                v6.to_bits() & u128::MAX.checked_shl(host_bits).unwrap_or(0)
+            }
+        }))
     }
 }
 
