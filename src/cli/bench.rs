@@ -15,17 +15,18 @@ use std::time::Duration;
 
 pub(super) fn run(arguments: &Bench, quiet: bool) -> Result<ExitCode, Failure> {
     raise_descriptor_limit();
-    let stop = signals::stop_flag().map_err(|error| Failure::signals(&error))?;
+    let stop = signals::StopFlag::register().map_err(|error| Failure::signals(&error))?;
     let progress = Progress::start_timed(quiet || arguments.json);
     let measured = bench(&arguments.host, &arguments.options(), &mut |done, of| {
         progress.show(whole_seconds(done), whole_seconds(of));
-        if stop.load(Ordering::Relaxed) {
+        if stop.is_set.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     });
     progress.finish();
+    stop.release();
     let (json, text) = (report::bench::json, report::bench::text);
     let measured = print_result(measured, arguments.json, json, text)?;
     measured.loads.iter().filter_map(Failure::of_load).for_each(|failure| failure.print());

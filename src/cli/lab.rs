@@ -45,7 +45,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
         permit_namespaces(arguments.pcapng.as_deref());
     }
-    let text = LongText::new();
+    let text = LongText::of(runs.len());
     let progress = Progress::start_named(quiet, runs.len());
     let output = Output { arguments, form: form(arguments), progress, text };
     let status = run_planned(runs, &setting, captures.as_ref(), &output);

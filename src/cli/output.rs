@@ -83,14 +83,15 @@ pub(super) fn print_all(
     Ok(status)
 }
 
-/// Text that is printed piece by piece. If a pager may show it, all pieces are held back until the end.
+/// Text that is printed piece by piece. The text of a single piece of work is held back until the end if a pager may show
+/// it. With several, each finished one is printed at once, so that Ctrl-C loses none.
 #[cfg(feature = "lab")]
 pub(super) struct LongText(Option<RefCell<String>>);
 
 #[cfg(feature = "lab")]
 impl LongText {
-    pub(super) fn new() -> Self {
-        Self(pager::is_possible().then(RefCell::default))
+    pub(super) fn of(pieces_of_work: usize) -> Self {
+        Self((pieces_of_work == 1 && pager::is_possible()).then(RefCell::default))
     }
 
     pub(super) fn print(&self, text: &str) -> Result<(), Failure> {

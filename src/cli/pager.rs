@@ -1,5 +1,6 @@
 //! Shows long output on a terminal through a pager, as git does: `$DAYTIME_PAGER`, `$PAGER`, or `less`.
 
+use crate::sys;
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use signal_hook::consts::{SIGINT, SIGQUIT};
@@ -25,7 +26,10 @@ pub(super) fn switch_off(is_off: bool) {
 
 /// Whether output may go to a pager.
 pub(super) fn is_possible() -> bool {
-    !IS_OFF.get().copied().unwrap_or(false) && io::stdout().is_terminal() && command().is_some()
+    !IS_OFF.get().copied().unwrap_or(false)
+        && io::stdout().is_terminal()
+        && sys::is_in_foreground(io::stdout())
+        && command().is_some()
 }
 
 #[cfg(feature = "lab")]
@@ -55,7 +59,8 @@ pub(super) fn show(text: &str) -> bool {
 /// Returns the command of the pager; `None` if it is empty or `cat`.
 fn command() -> Option<String> {
     let named = env::var("DAYTIME_PAGER").or_else(|_| env::var("PAGER"));
-    Some(named.unwrap_or_else(|_| "less".to_owned())).filter(|it| !it.is_empty() && it != "cat")
+    let named = named.unwrap_or_else(|_| "less".to_owned()).trim().to_owned();
+    Some(named).filter(|it| !it.is_empty() && it != "cat")
 }
 
 /// Whether the text, with a prompt below it, has more lines than the terminal has rows.
@@ -86,7 +91,8 @@ fn page(command: &str, text: &str) -> io::Result<bool> {
 }
 
 /// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit at once if the text fits,
-/// show colours, and leave the text on the screen.
+/// show colours, and leave the text on the screen. `LESSCHARSET` lets less show the lines of drawings also where no
+/// locale is set.
 fn start(command: &str) -> io::Result<Child> {
     let needs_shell =
         command.contains(|it: char| !it.is_ascii_alphanumeric() && !"/._-+".contains(it));
@@ -94,7 +100,7 @@ fn start(command: &str) -> io::Result<Child> {
     if needs_shell {
         pager.args(["-c", command]);
     }
-    for (name, value) in [("LESS", "FRX"), ("LV", "-c")] {
+    for (name, value) in [("LESS", "FRX"), ("LESSCHARSET", "utf-8"), ("LV", "-c")] {
         if env::var_os(name).is_none() {
             pager.env(name, value);
         }

@@ -3,6 +3,8 @@
 use super::alphabet;
 #[cfg(feature = "lab")]
 use super::pager;
+#[cfg(feature = "lab")]
+use crate::sys;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[cfg(feature = "lab")]
 use signal_hook::{
@@ -144,6 +146,9 @@ fn lock(screen: &Mutex<()>) -> MutexGuard<'_, ()> {
 #[cfg(feature = "lab")]
 fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
+        if sys::ignores_signal(SIGINT) {
+            return; // as a background job of a shell without job control
+        }
         // The signals are registered in this thread: if no thread starts, they keep their default effect.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         for signal in signals.forever() {

@@ -10,22 +10,37 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
+use signal_hook::{SigId, low_level};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// Returns a flag that the first SIGINT or SIGTERM sets. The second signal ends the process at once with status 1.
-pub(super) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // This registration must come first. It lets the first signal pass because the flag is not set yet, and ends
-        // the process at the second.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
-        flag::register(signal, Arc::clone(&stop))?;
+/// A flag that the first SIGINT or SIGTERM sets. The second signal ends the process at once with status 1.
+pub(super) struct StopFlag {
+    pub is_set: Arc<AtomicBool>,
+    shutdowns: Vec<SigId>,
+}
+
+impl StopFlag {
+    pub(super) fn register() -> io::Result<Self> {
+        let (is_set, mut shutdowns) = (Arc::new(AtomicBool::new(false)), Vec::new());
+        for signal in [SIGINT, SIGTERM] {
+            // This registration must come first. It lets the first signal pass because the flag is not set yet, and
+            // ends the process at the second.
+            shutdowns.push(flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_set))?);
+            flag::register(signal, Arc::clone(&is_set))?;
+        }
+        Ok(Self { is_set, shutdowns })
     }
-    Ok(stop)
+
+    /// Makes a further signal harmless, so that Ctrl-C in a pager does not end this process before the pager.
+    pub(super) fn release(self) {
+        for shutdown in self.shutdowns {
+            low_level::unregister(shutdown);
+        }
+    }
 }
 
 /// The parts of the server that signals control.
@@ -66,8 +81,8 @@ impl CaughtSignals {
     /// Begins to catch signals.
     pub(super) fn new() -> io::Result<Self> {
         // Reads the setting before a handler replaces it.
-        let hangup_ignored = sys::ignores_hangup();
-        let asked = stop_flag()?;
+        let hangup_ignored = sys::ignores_signal(SIGHUP);
+        let asked = StopFlag::register()?.is_set;
         let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
         let terminals = [io::stdin().is_terminal(), io::stderr().is_terminal()];
         Ok(Self { signals, asked, hangup_ignored, terminals })

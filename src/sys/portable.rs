@@ -98,7 +98,8 @@ stubs! {
     fn user_timeout_ms(_: &Socket) -> Option<u64> = None;
 
     // A portable check would need unsafe code, so the answer is always "no".
-    fn ignores_hangup() -> bool = false;
+    fn ignores_signal(_: i32) -> bool = false;
+    fn is_in_foreground(_: impl AsFd) -> bool = true;
     // POSIX has no option that reports the protocol, so every stream socket counts as TCP.
     fn is_tcp(_: &Socket) -> bool = true;
     fn is_udp(_: &Socket) -> bool = true;

@@ -101,8 +101,10 @@ fn the_exit_status_is_that_of_the_run_even_if_the_pager_ends_early() {
 
 #[test]
 fn ctrl_c_is_the_pagers_and_the_command_outlives_it() {
-    for command in ["lab run exchange", "lab list"] {
-        let pager = "kill -s INT $PPID; sed s/^/P:/";
+    let server = Scripted::default().start();
+    let bench = format!("-q bench --duration 0.1 --warm-up 0 {server}");
+    for command in ["lab run exchange", "lab list", &bench] {
+        let pager = "kill -s INT $PPID; kill -s INT $PPID; sed s/^/P:/";
         let command =
             format!("DAYTIME_PAGER='{pager}' exec env --default-signal=INT daytime {command}");
         let output = or_skip!(on_rows(5, &command));

@@ -1,7 +1,7 @@
 //! Folds rows that repeat: each group of rows is drawn once, with its count and its span of time.
 //!
 //! Two rows are equal if they differ only in their times. A retransmission is never folded, because its time is the
-//! point of drawing it.
+//! point of drawing it. Groups whose intervals grow are not folded either: they may be retries that back off.
 
 use super::rows::{Arrow, ArrowEnd, ArrowKind, Fold, FoldKind, Item, Row};
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ const MAX_GROUP_FORMS: usize = 3;
 const MAX_SAMPLED_GROUPS: usize = 64;
 /// Minimum number of rows that a fold leaves out.
 const MIN_HIDDEN_ROWS: usize = 4;
+/// Minimum interval between two groups that counts as a wait, and not as the time that calls take.
+const MIN_WAIT: Duration = Duration::from_millis(20);
 /// Maximum number of rows of each of two ladders that are compared: the time is the product of both numbers.
 const MAX_COMPARED_ROWS: usize = 400;
 
@@ -58,6 +60,8 @@ fn fold_repeats(rows: &[Row], ids: &[usize]) -> Vec<Row> {
     let mut at = 0;
     while at < rows.len() {
         let groups = groups_at(&ids[at..]);
+        let is_regular = |form: &GroupForm| !has_growing_intervals(form, &rows[at..]);
+        let groups = if groups.iter().all(is_regular) { groups } else { Vec::new() };
         let Some(end) = groups.iter().filter_map(|form| form.ranges.last()).map(|it| it.end).max()
         else {
             folded.push(rows[at].clone());
@@ -70,6 +74,15 @@ fn fold_repeats(rows: &[Row], ids: &[usize]) -> Vec<Row> {
         at += end;
     }
     folded
+}
+
+/// Whether the groups follow each other after longer and longer waits.
+fn has_growing_intervals(form: &GroupForm, rows: &[Row]) -> bool {
+    let starts: Vec<Duration> = form.ranges.iter().map(|range| rows[range.start].at).collect();
+    let waits: Vec<Duration> =
+        starts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+    let grows = |pair: &[Duration]| pair[1] >= MIN_WAIT && 2 * pair[1] > 3 * pair[0];
+    !waits.is_empty() && waits.windows(2).all(grows)
 }
 
 /// Equal groups of rows that one fold replaces.
@@ -246,6 +259,19 @@ mod tests {
     fn a_group_of_rows_is_drawn_once_with_its_count_and_its_span() {
         assert_eq!(folded("xabcabcabcy", ""), "xabc [these 3 rows × 3, 1 to 9] y");
         assert_eq!(folded("aaaaaaay", ""), "a [this row × 7, 0 to 6] y");
+    }
+
+    #[test]
+    fn retries_after_longer_and_longer_waits_are_not_folded() {
+        let send = |at: u64| Row {
+            at: Duration::from_millis(at),
+            item: Item::Call(HostId(0), "send(0)".to_owned()),
+            events: 1,
+        };
+        let backoff = [0, 200, 600, 1400, 3000, 6200, 12_600].map(send);
+        assert_eq!(fold(&backoff, None).len(), 7);
+        let steady = [0, 200, 400, 600, 800, 1000, 1200].map(send);
+        assert_eq!(fold(&steady, None).len(), 2);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::trace::{Host, Trace};
 use anstyle::{AnsiColor, Style};
 use fold::{Reference, fold};
 use layout::Layout;
-use rows::Row;
+use rows::{Fold, FoldKind, Item, Row};
 #[cfg(feature = "lab")]
 use std::time::Duration;
 
@@ -105,10 +105,16 @@ impl Drawing<'_> {
         let layout = Layout::new(self.hosts, self.rows, unit, width);
         // A group of rows must not continue across the missing events.
         let folded = if self.missing == 0 { fold(self.rows, other) } else { self.rows.to_vec() };
-        let shown = ShownRows::of(&folded, self.missing);
         match form {
-            Form::Ladder(_) => ladder(self, &layout, shown),
-            Form::List => list::lines(self.hosts, self.title, &layout, shown),
+            Form::Ladder(_) => ladder(self, &layout, ShownRows::of(&folded, self.missing)),
+            // The numbers of the steps need all rows.
+            Form::List if self.missing == 0 => {
+                let all = ShownRows { first: &folded, left_out: 0, last: &[] };
+                list::lines(self.hosts, self.title, &layout, all)
+            }
+            Form::List => {
+                list::lines(self.hosts, self.title, &layout, ShownRows::of(&folded, self.missing))
+            }
         }
     }
 }
@@ -128,7 +134,7 @@ impl<'a> ShownRows<'a> {
             return Self { first: rows, left_out: 0, last: &[] };
         }
         let (first, rest) = rows.split_at(FIRST_ROWS.min(rows.len()));
-        let (middle, last) = rest.split_at(rest.len().saturating_sub(LAST_ROWS));
+        let (middle, last) = rest.split_at(last_rows(rest));
         let left_out = missing + middle.iter().map(|row| row.events).sum::<u64>();
         Self { first, left_out, last }
     }
@@ -138,6 +144,17 @@ impl<'a> ShownRows<'a> {
         let events = plural(self.left_out, "event");
         (self.left_out > 0).then(|| format!("… {events} left out …"))
     }
+}
+
+/// Returns the index of the first of the [`LAST_ROWS`], or of the group whose fold is among them.
+fn last_rows(rows: &[Row]) -> usize {
+    let begin = rows.len().saturating_sub(LAST_ROWS);
+    let groups = rows.iter().enumerate().skip(begin).filter_map(|(at, row)| match &row.item {
+        Item::Folded(Fold { kind: FoldKind::SameAs(_), .. }) => None,
+        Item::Folded(fold) => Some(at.saturating_sub(fold.rows)),
+        _ => None,
+    });
+    groups.chain([begin]).min().unwrap_or(begin)
 }
 
 fn ladder(drawing: Drawing<'_>, layout: &Layout, shown: ShownRows<'_>) -> Vec<Line> {
@@ -342,6 +359,23 @@ mod tests {
         );
         assert!(lines[FIRST_ROWS - 1].contains("send(27)"), "{lines:?}");
         assert!(lines[FIRST_ROWS + 1].contains("send(988)"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_fold_among_the_last_rows_follows_its_whole_group() {
+        let mut trace = two();
+        let distinct = |from: u32, until: u32| (from..until).map(|at| (at, format!("send({at})")));
+        let group = (40..80).map(|at| (at, format!("read({})", at % 4)));
+        for (at, name) in distinct(0, 40).chain(group).chain(distinct(80, 91)) {
+            call(&mut trace, at, CLIENT, &name, "");
+        }
+        let lines = rows(&draw(&trace, "TCP", 60), 3);
+        let fold = lines.iter().position(|it| it.contains("these 4 rows × 10")).expect("a fold");
+        assert!(lines[fold - 4].contains("read(0)"), "{lines:?}");
+        let list = super::draw(&trace, None, "TCP", Unit::Milliseconds, Form::List);
+        let list = plain(&list);
+        assert!(list.contains("Steps 41 to 44: 10 times"), "{list}");
+        assert!(!list.contains("left out"), "{list}");
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(crate) fn restrict_calls(
     Err("seccomp filters do not support this processor".to_owned())
 }
 
-use nix::libc::{MSG_MORE, SIGHUP};
+use nix::libc::MSG_MORE;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::os::fd::AsFd;
@@ -79,9 +79,14 @@ pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 /// Folder that lists the descriptors of this process (proc(5)).
 pub(crate) const DESCRIPTORS: &str = "/proc/self/fd";
 
-/// Whether this process ignores SIGHUP (proc_pid_status(5), `SigIgn`).
-pub(crate) fn ignores_hangup() -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, SIGHUP))
+/// Whether this process ignores the signal (proc_pid_status(5), `SigIgn`).
+pub(crate) fn ignores_signal(signal: i32) -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
+}
+
+/// Whether this process may read from the terminal, as a job in the foreground (tcgetpgrp(3)).
+pub(crate) fn is_in_foreground(terminal: impl AsFd) -> bool {
+    nix::unistd::tcgetpgrp(terminal).is_ok_and(|group| group == nix::unistd::getpgrp())
 }
 
 /// Whether the mask `SigIgn` in this status text contains `signal`.
@@ -142,9 +147,9 @@ mod tests {
         let status = |mask| {
             format!("SigBlk:\t0000000000000001\nSigIgn:\t{mask}\nSigCgt:\t0000000000000001\n")
         };
-        assert!(ignores(&status("0000000000001001"), SIGHUP));
-        assert!(!ignores(&status("0000000000001000"), SIGHUP));
+        assert!(ignores(&status("0000000000001001"), nix::libc::SIGHUP));
+        assert!(!ignores(&status("0000000000001000"), nix::libc::SIGHUP));
         assert!(ignores(&status("0000000000001000"), nix::libc::SIGPIPE));
-        assert!(!ignores("", SIGHUP));
+        assert!(!ignores("", nix::libc::SIGHUP));
     }
 }
