@@ -57,7 +57,7 @@ fn replying() -> ResponderHarness {
     replying
 }
 
-#[library_benchmark(config = counted(12_585))]
+#[library_benchmark(config = counted(10_345))]
 #[bench::formed_already((replying(), Instant::now()))]
 fn reply((mut replying, round): (ResponderHarness, Instant)) -> (usize, ResponderHarness) {
     let octets = (0..ROUND).filter_map(|_| replying.octets(black_box(round))).sum();
@@ -110,7 +110,7 @@ fn limiting(known: u32) -> (LimiterHarness, Instant) {
 }
 
 // Applies the limits to the datagrams of one round, from known or new sources.
-#[library_benchmark(config = counted(20_217))]
+#[library_benchmark(config = counted(20_281))]
 #[bench::known(limiting(ROUND))]
 #[bench::new(limiting(0))]
 fn limit((limiting, now): (LimiterHarness, Instant)) -> (usize, LimiterHarness) {
@@ -148,7 +148,7 @@ fn all_answered((answering, _client): (ServiceHarness, UdpSocket)) {
 }
 
 // Measures a whole round of datagrams, from receiving to sending.
-#[library_benchmark(config = counted(36_029))]
+#[library_benchmark(config = counted(35_694))]
 #[bench::udp(args = (answering()), teardown = all_answered)]
 fn round(
     (mut answering, client, now): (ServiceHarness, UdpSocket, Instant),
