@@ -24,7 +24,7 @@ Exit status: 0 success, 1 if wire cannot capture, read or write, 2 for a wrong
 command line.";
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(in crate::cli) struct Wire {
     /// Interface to capture on [default: any, which is all interfaces]
     pub interface: Option<String>,
