@@ -22,9 +22,9 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Limits {
-        /// Rate of datagrams that the server answers to one source.
+        /// Maximum rate of answered datagrams for one source.
         pub udp_per_source: Rate,
-        /// Rate of datagrams that the server answers to all sources together.
+        /// Maximum rate of answered datagrams for all sources together.
         pub udp_total: Rate,
         /// Maximum number of connections that one source keeps open. A connection above the limit
         /// gets its reply and is closed at once.
@@ -88,7 +88,8 @@ impl Limits {
             return None;
         }
         Some(Source(match address {
-            // Masked as 32 bits: a shift of 128 bits takes several times as many instructions.
+            // An IPv4 address is masked as 32 bits, because a shift of 128 bits takes several times
+            // as many instructions.
             IpAddr::V4(v4) => {
                 let host_bits = 32_u32.saturating_sub(self.prefix_v4.into());
                 let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);

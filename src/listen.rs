@@ -269,7 +269,7 @@ impl Listen {
     ) -> io::Result<()> {
         if transport == Transport::Tcp {
             socket.set_reuse_address(self.reuse_address)?;
-            sys::set_user_timeout(socket, self.write_deadline)?; // accepted sockets inherit it
+            sys::set_user_timeout(socket, self.write_deadline)?; // accepted sockets inherit this
         }
         if is_wildcard_v6(address) {
             socket.set_only_v6(self.only_v6)?;
@@ -281,7 +281,7 @@ impl Listen {
             socket.set_send_buffer_size(octets as usize)?;
         }
         if transport == Transport::Udp {
-            sys::never_fragment(socket)?; // set on IPv6 too, because an IPv6 wildcard accepts IPv4
+            sys::never_fragment(socket)?; // an IPv6 wildcard accepts IPv4, so it needs this too
             if address.ip().is_unspecified() {
                 sys::ask_for_destination(socket, address.ip())?;
             }
@@ -290,7 +290,7 @@ impl Listen {
     }
 }
 
-/// Returns the options of a socket. The requested values come from `ours`. It is `None` for an
+/// Returns the options of a socket. `ours` holds the requested values. It is `None` for an
 /// inherited socket, for which nothing was requested.
 fn settings(
     ours: Option<&Listen>,
@@ -414,7 +414,8 @@ mod tests {
     fn a_multicast_or_broadcast_address_is_refused() {
         for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
             let opened = open(&[(Transport::Udp, many.parse().expect("address"))]);
-            // Without the kernel's limit, the interfaces are not read either.
+            // If the system does not report its backlog limit, it does not report its interfaces
+            // either. Then this host's broadcast addresses are unknown.
             let known = sys::backlog_limit().is_some();
             let refused = matches!(opened, Err(ListenError::NotUnicast { .. }));
             assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");

@@ -46,8 +46,8 @@ pub enum TraceAction<'a> {
         to: &'a str,
         /// The packet, from the IP header on.
         octets: &'a [u8],
-        /// Times of arrival since the trace began. Empty if the packet was lost, or seen at one
-        /// place only.
+        /// Times of arrival since the trace began. Empty if the packet was lost, or if a capture
+        /// saw the packet at one place only.
         arrivals: &'a [Duration],
         /// The fate of the packet in words: `arrived after 20 ms`, `lost by chance`.
         fate: String,
@@ -117,7 +117,7 @@ pub(crate) enum Fate {
     Arrived(Vec<Duration>),
     /// The link lost the packet.
     Lost(Loss),
-    /// The packet was seen at one place only, so the rest of its way is unknown.
+    /// A capture saw the packet at one place only, so the rest of its way is unknown.
     Seen,
 }
 
@@ -137,7 +137,7 @@ pub(crate) enum Loss {
 }
 
 impl Trace {
-    /// Returns a trace of these hosts without events.
+    /// Returns a trace of these hosts that contains no events yet.
     pub(crate) fn between(hosts: Vec<Host>) -> Self {
         Self { hosts, events: Vec::new() }
     }

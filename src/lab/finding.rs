@@ -58,7 +58,7 @@ pub enum Value {
 }
 
 fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)) // u64::MAX nanoseconds are 584 years
+    to.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)) // the limit is 584 years, longer than any run
 }
 
 /// What theory expects and what the run observed, with the verdict.

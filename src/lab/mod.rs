@@ -225,7 +225,7 @@ pub struct Part {
     pub transport: Transport,
     /// Name of the part, such as `with SO_REUSEADDR`. Empty if the transport has only one part.
     pub name: String,
-    /// Events of the part, in order of time.
+    /// Events that this part of the run recorded, in order of time.
     pub trace: Trace,
 }
 

@@ -12,7 +12,7 @@ pub(super) enum Kind {
     Segment(Control, usize),
     /// A UDP datagram, with its number of octets for the application.
     Datagram(usize),
-    /// An ICMP message: no socket has the port to which a datagram was sent.
+    /// An ICMP message that reports a closed port: no socket has the port to which a datagram was sent.
     PortUnreachable,
     Other,
 }

@@ -5,7 +5,8 @@ use crate::metrics::{Event, Kind, Metrics, family, gauge};
 use crate::transport::{IpVersion, Transport};
 use std::fmt::Write;
 
-/// Values of a server besides its counters, at one moment.
+/// Values that a server reports in addition to its counters: its start time, limits, clock and descriptors. All were
+/// read at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gauges {
     /// Start time of the server in seconds since 1970.

@@ -36,7 +36,7 @@ pub(crate) fn answer(
     incomplete: Option<&str>,
 ) -> Value {
     let offset = read.as_ref().ok().and_then(|it| answer.offset_of(it));
-    // An offset of more than 292 years has no number of nanoseconds in 64 bits.
+    // An offset of more than 292 years in nanoseconds exceeds 64 bits, so milliseconds are used.
     let ahead = offset.map(|offset| match offset.local_minus_server.num_nanoseconds() {
         Some(nanoseconds) => nanoseconds as f64 / 1e3,
         None => offset.local_minus_server.num_milliseconds() as f64 * 1e3,

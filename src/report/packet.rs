@@ -8,7 +8,7 @@ use crate::wire::decode::{Content, Decoded, Flags};
 /// incomplete packet says so: `42 octets (10 captured)`, `152 octets (first fragment)`.
 ///
 /// The label omits the flags that nearly every segment has: PSH, and ACK unless the segment only acknowledges or
-/// answers a SYN. From the peer's data it has only numbers, so it is safe to print.
+/// answers a SYN. The label contains only numbers from the peer's data, so it is safe to print.
 pub(crate) fn label(packet: &Decoded) -> String {
     match &packet.content {
         Content::Tcp { flags, payload, .. } => segment(*flags, &octets(packet, payload)),

@@ -184,8 +184,8 @@ fn shown(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) -> NaiveDateTime {
     }
 }
 
-/// Returns the number of years by which the reader places this date too early, because the reply
-/// has only two digits of the year.
+/// Returns 100 if the reader takes the two-digit year of this date for the same year one century
+/// earlier. Otherwise returns 0.
 fn years_lost(syntax: &Syntax, local: NaiveDateTime) -> i32 {
     match (syntax, local.year()) {
         (Syntax::Smtp, 2069..) => 100,

@@ -45,7 +45,7 @@ pub enum ZoneError {
         /// The system's setting that names the local zone.
         zone: String,
     },
-    /// The setting of the local zone cannot be read.
+    /// The program cannot read the system's setting that names the local zone.
     #[error("cannot read the local zone: {reason}")]
     Unreadable {
         /// The system's message about the failure.

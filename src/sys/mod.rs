@@ -83,7 +83,7 @@ pub(crate) enum KernelLeap {
     Insert,
     /// Second 59 is skipped at the end of the UTC day (`STA_DEL`).
     Delete,
-    /// Second 60 is in progress (`TIME_OOP`).
+    /// The clock is in the inserted second 60 (`TIME_OOP`).
     Now,
 }
 

@@ -71,8 +71,8 @@ fn read(
 struct Incoming {
     octets: Vec<u8>,
     reads: Vec<usize>,
-    /// Arrival time of the last octet received up to the end of the first line. `None` if no octet
-    /// has arrived.
+    /// Arrival time of the end of the first line. While that line is incomplete, arrival time of
+    /// the last octets received. `None` if no octet has arrived.
     line_arrived: Option<Instant>,
     line_ended: bool,
 }

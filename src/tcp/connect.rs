@@ -85,7 +85,8 @@ impl<'a, 'b> Race<'a, 'b> {
         None
     }
 
-    /// Closes all other connections. If the winner fails, their addresses may be tried again.
+    /// Closes all other connections. If the winner fails, the addresses of the closed connections
+    /// may be tried again.
     fn cancel_losers(&mut self) {
         for loser in mem::take(&mut self.running).into_iter().rev() {
             self.question.close(loser.stream);

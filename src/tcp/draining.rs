@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 /// Time that a connection stays fresh. It is too short for a client to notice. It is longer than the kernel's tick,
 /// because a timer that fires at the next tick costs more.
 const FRESH_TIME: Duration = Duration::from_millis(10);
-/// Number of new connections that starts a check of the oldest fresh ones. Many checks in a row cost less than single
-/// checks, and most clients have closed by then.
+/// After this number of new connections, the worker checks the oldest fresh ones. Many checks in a row cost less than
+/// single checks, and most clients have closed by then.
 const CHECK_EVERY: usize = 64;
 /// Maximum number of fresh connections checked per round, so that a new client hardly waits. If more connections
 /// arrived in the previous round, the worker checks as many as arrived. So fresh connections do not accumulate.

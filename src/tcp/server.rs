@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 /// Maximum number of connections accepted per listener and round. The limit lets the worker handle datagrams and older
 /// connections between the rounds.
 const MAX_ACCEPTED: usize = 64;
-/// Maximum number of poll(2) calls per listener and round. After each of the first connections of a round, poll(2) checks
-/// whether another is queued. It avoids a failing `accept(2)`, which is expensive: Linux allocates the file first.
+/// Maximum number of poll(2) calls per listener and round. After each of the first connections of a round, poll(2)
+/// checks whether another is queued. This check avoids a failing `accept(2)`, which is expensive: Linux allocates the
+/// file first.
 const MAX_POLLED_ACCEPTS: usize = 8;
 /// Pause of a listener after `accept` failed for a reason that may be temporary.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

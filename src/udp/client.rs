@@ -37,7 +37,7 @@ pub(crate) fn exchange(
     }
     let untried = |peer| Attempt::new(Udp, peer, AttemptFailure::Untried);
     attempts.extend(schedule.untried().map(untried));
-    // puts addresses that failed before addresses that may still answer
+    // This order puts addresses that failed before addresses that may still answer.
     attempts.sort_by_key(Attempt::is_open);
     Err(AskError::NoAnswer { transport: Udp, timeout: question.timeout, attempts })
 }

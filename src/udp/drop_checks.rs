@@ -35,8 +35,8 @@ impl DropChecks {
         Self { next_check: now + CHECK_INTERVAL, suspected: false }
     }
 
-    /// Whether the counts must be read now. Single datagrams set no deadline, because a timer for
-    /// every wait would cost 3 % of an exchange.
+    /// Whether the kernel's drop counts must be read now. A datagram that arrives alone starts no
+    /// timer for the next reading, because a timer for every wait would cost 3 % of an exchange.
     pub(super) fn are_due(&mut self, seen: BufferState, now: Instant) -> bool {
         self.suspected |= seen == BufferState::Queue;
         let due = now >= self.next_check && (seen > BufferState::Nothing || self.suspected);

@@ -182,7 +182,7 @@ mod tests {
             "224.0.0.1",
             "239.255.255.255",
             "255.255.255.255",
-            "198.51.100.255", // the broadcast address of the LAN
+            "198.51.100.255", // this is the broadcast address of the LAN
             "[::]",
             "[ff02::1]",
             "[::ffff:224.0.0.1]",

@@ -29,7 +29,8 @@ pub(crate) struct Retries {
     pub min_interval: fn(IpAddr) -> Duration,
 }
 
-/// Schedule of one exchange: the addresses, and the times of the questions to them.
+/// Schedule of one exchange: which address to ask next, when to repeat the question, and when to
+/// give up.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     waiting: VecDeque<SocketAddr>,
@@ -41,7 +42,7 @@ pub(crate) struct Schedule {
 #[derive(Debug)]
 struct Current {
     peer: SocketAddr,
-    /// Time when the part of this address ends.
+    /// Time when the share of this address ends.
     deadline: Duration,
     questions: u32,
 }

@@ -42,9 +42,9 @@ struct Socket {
     /// Whether datagrams may be queued. Events are edge-triggered, so this stays true until the
     /// queue is empty.
     ready: bool,
-    /// Number of datagrams in the last receive that requested a batch.
+    /// Number of datagrams that the last receive of a batch returned.
     last_batch: usize,
-    /// Number of receives since then that requested a single datagram.
+    /// Number of receives of a single datagram since that batch.
     singles: usize,
     /// Number of failed receives since the last successful one.
     failures: u32,
@@ -161,9 +161,9 @@ impl Service {
 
 impl Socket {
     /// Returns the number of datagrams to request. Requesting one is cheaper if only one is queued.
-    /// So the service requests a batch only while several datagrams arrive together. It also
-    /// requests one batch after [`MAX_SINGLE_RECEIVES`] single receives, to find out whether they
-    /// do.
+    /// So the service requests a batch only while several datagrams arrive together. After
+    /// [`MAX_SINGLE_RECEIVES`] single receives, it also requests one batch, to find out whether
+    /// several datagrams are queued.
     fn wanted(&self) -> usize {
         // A receive of a single datagram does not report its destination address.
         let needs_destination = self.local.ip().is_unspecified();
@@ -306,7 +306,7 @@ impl Answerer {
         self.guard.admit_length(datagram.octets, reply.len())?;
         // The limiter comes after the cheap rules, so that ignored datagrams take no token. It
         // comes before the check of the content, which may cost several times as much as a reply.
-        // Otherwise a flood could make use of that.
+        // So the limits also bound the cost of these checks in a flood.
         self.limiter.take(datagram.peer, now).map_err(|scope| match scope {
             Scope::Source => Event::UdpSourceLimit,
             Scope::Total => Event::UdpTotalLimit,

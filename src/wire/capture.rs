@@ -31,7 +31,7 @@ pub(crate) struct Capture {
 pub(crate) enum CaptureError {
     #[error("no permission to capture packets")]
     NotPermitted(#[source] io::Error),
-    /// The interface does not exist. The list names the existing interfaces.
+    /// The interface does not exist. `existing` lists the interfaces that do.
     #[error("no interface named {}", Printable(.name.as_bytes()))]
     NoInterface { name: String, existing: Vec<String> },
     #[error("interface {} is down", Printable(.0.as_bytes()))]
@@ -46,7 +46,8 @@ impl Capture {
     /// Starts a capture of packets that may belong to these ports, on `interface` or on all
     /// interfaces.
     pub(crate) fn open(interface: Option<&str>, ports: &[u16]) -> Result<Self, CaptureError> {
-        // Opened first, so that it reports every change of the interface after the check.
+        // This socket must be open before the interface is checked. Otherwise a change just after
+        // the check would be missed.
         let changes = sys::open_link_changes()?;
         let only = interface.map(find).transpose()?;
         let index = only.as_ref().map(|(_, index)| *index);

@@ -298,7 +298,7 @@ mod tests {
             assign(&mut conversations, &tcp(SERVER, CLIENT, flags, sequence, payload))
                 .is_retransmission
         };
-        let begin = u32::MAX - 2; // near the maximum, so that the sequence numbers wrap around
+        let begin = u32::MAX - 2; // from here, the sequence numbers soon wrap around
         assert!(!repeats(Flags::SYN | Flags::ACK, begin, b""));
         assert!(repeats(Flags::SYN | Flags::ACK, begin, b""));
         assert!(!repeats(Flags::FIN | Flags::ACK, begin.wrapping_add(1), b"noon"));

@@ -220,7 +220,7 @@ mod tests {
         let block = &file[[begin(), interface(Some(b"client"))].concat().len()..];
         let expected: &[u8] = &[
             &[6, 0, 0, 0, 68, 0, 0, 0, 0, 0, 0, 0][..],
-            &[0, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 2, 0, 0, 0, 2, 0, 0, 0], // the time, 1 000 000 ns
+            &[0, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 2, 0, 0, 0, 2, 0, 0, 0], // the time is 1 000 000 ns
             &[0x45, 0, 0, 0, 1, 0, 22, 0],
             b"lost: the link was cut\0\0",
             &[0, 0, 0, 0, 68, 0, 0, 0],

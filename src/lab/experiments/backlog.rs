@@ -115,7 +115,7 @@ struct Queue {
     backlog: u16,
     listener: RecordedSocket,
     clients: Vec<RecordedSocket>,
-    /// Client that did not get in, and the time of its connect.
+    /// Client that did not get into the queue, and the time of its connect.
     left_out: Option<(RecordedSocket, Instant)>,
 }
 

@@ -96,7 +96,7 @@ fn careless(transport: Transport, results: &mut Results) -> Result<(), Obstacle>
     Ok(())
 }
 
-/// Asks the service of this crate. The trace has only the client's calls; the service does not record.
+/// Asks the service of this crate. The trace has only the client's calls, because the service does not record its own.
 fn ask_service(transport: Transport, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let service = start_service(transport, ANY_ADDRESS)?;

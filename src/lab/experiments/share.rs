@@ -27,8 +27,8 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
 const CLIENTS: u32 = 200;
 /// Maximum number of clients: each needs a port of its own, and a host has a limited number (Linux: 28 232).
 const MAX_CLIENTS: u32 = 10_000;
-/// Minimum number of clients for the prediction that both servers get clients. With 64 clients, one server gets none in
-/// one of 2^63 runs.
+/// Number of clients from which the lab predicts that each server gets at least one. With 64 clients, one server gets
+/// none in one of 2^63 runs.
 const CLIENTS_FOR_BOTH: u32 = 64;
 
 const SECOND_BIND: &str = "REUSEADDR: 2nd bind()";

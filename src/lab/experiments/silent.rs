@@ -65,7 +65,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 
 /// Predicts the ratio of two waits: 2, or less if the one-minute limit of a wait is reached.
 fn growth_expected(setting: &Setting) -> Expected {
-    // The waits double until the deadline, so the last one is shorter than half of the time to it.
+    // The waits double until the deadline, so the last wait is shorter than half of the time until the deadline.
     if deadline(setting) / 2 < Duration::from_mins(1) {
         Expected::is(Value::share(2.0))
     } else {

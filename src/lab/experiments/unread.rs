@@ -111,8 +111,8 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     Ok((recorder.short_trace(), seen))
 }
 
-/// Runs an exchange with the service of this suite. The trace has only the client's calls; the service does not
-/// record.
+/// Runs an exchange with the service of this suite. The trace has only the client's calls, because the service does not
+/// record its own.
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = RecordedSocket::open(&recorder, CLIENT, transport)?;

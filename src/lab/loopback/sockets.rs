@@ -39,8 +39,8 @@ pub(crate) fn wait_until_ready(
     }
 }
 
-/// Returns an obstacle if the loopback interface is down, as in a new network namespace. Sending a datagram is not a
-/// test: an interface that was up before drops it without an error, and only a wait would show that.
+/// Returns an obstacle if the loopback interface is down, as in a new network namespace. The lab does not test this
+/// with a datagram: an interface that was up before drops it without an error.
 pub(crate) fn require_loopback() -> Result<(), Obstacle> {
     let up = InterfaceFlags::IFF_LOOPBACK | InterfaceFlags::IFF_UP;
     // If the system refuses the list of interfaces, the first call of the lab that fails reports the problem.

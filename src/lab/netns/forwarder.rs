@@ -23,8 +23,8 @@ const MAX_FRAME_OCTETS: usize = 4096;
 const ALARM: Token = Token(2);
 const WAKER: Token = Token(3);
 
-/// A thread that forwards packets until this value is dropped. The thread runs in the namespace that has its ends
-/// of the cables, and keeps this namespace alive.
+/// A thread that forwards packets until this value is dropped. The thread runs in the namespace that holds the
+/// forwarder's ends of the two cables. That namespace exists as long as the thread runs.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     waker: Waker,
@@ -45,7 +45,7 @@ struct Forged {
 struct Loop {
     poll: Poll,
     alarm: Alarm,
-    /// The forwarder's ends of the cables; the index is the number of the host at the other end.
+    /// The forwarder's ends of the two cables. Each index is the number of the host at the other end of the cable.
     ends: [FrameSocket; 2],
     forged: Receiver<Forged>,
     probes: Sender<HostId>,

@@ -53,7 +53,7 @@ mod tests {
         let datagram = empty_datagram(from, to);
         assert_eq!(datagram.len(), 28);
         let mut frame = wrap(HostId(0), HostId(1), &datagram);
-        frame.resize(60, 0); // the minimum length of an Ethernet frame without its checksum
+        frame.resize(60, 0); // Ethernet pads a frame to at least 60 octets before its checksum
         assert_eq!(packet(&mut frame), Some(&mut datagram.clone()[..]));
     }
 
@@ -61,7 +61,7 @@ mod tests {
     fn a_frame_without_ipv4_has_no_packet() {
         let (from, to) = addresses();
         let mut frame = wrap(HostId(0), HostId(1), &empty_datagram(from, to));
-        frame[12..14].copy_from_slice(&[0x08, 0x06]); // the protocol number of ARP
+        frame[12..14].copy_from_slice(&[0x08, 0x06]); // 0x0806 means ARP
         assert_eq!(packet(&mut frame), None);
         assert_eq!(packet(&mut [0; 13]), None);
         for cut in 0..42 {

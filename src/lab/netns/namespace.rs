@@ -14,7 +14,7 @@ const MAX_JOB_TIME: Duration = Duration::from_mins(5);
 type Job = Box<dyn FnOnce() + Send>;
 
 /// A socket belongs to the namespace of the thread that opens it. So jobs run in the namespace's own thread, or in
-/// threads that it starts. The kernel ends a namespace with its last thread and socket.
+/// threads that it starts. The kernel removes a namespace when no thread and no socket uses it any more.
 #[derive(Debug)]
 pub(super) struct Namespace {
     jobs: Sender<Job>,

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// Time between two tests whether a cable is ready. The kernel needs some milliseconds at most.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The name of a host's end of its cable.
+/// Name of the interface that is the host's end of its cable.
 const CABLE: &str = "cable";
 
 /// Names of the hosts by number, which are also the names of the forwarder's ends of the cables.
@@ -57,14 +57,15 @@ impl Network {
         let forwarder = middle
             .run(move || Forwarder::start(HOST_NAMES, link, shared))
             .map_err(failed("forward between the namespaces"))?;
-        // The forwarder's ends come up last and work at once; probes show when the hosts' ends work, too.
+        // The forwarder's ends of the cables come up last, and work at once. Then `wait_for_cables` sends probes until
+        // the hosts' ends work too.
         set_up(&middle, |setup| HOST_NAMES.into_iter().try_for_each(|end| setup.set_up(end)))?;
         let network = Self { hosts, recorder, forwarder, delay };
         network.wait_for_cables()?;
         Ok(network)
     }
 
-    /// Waits until both cables work: before that, packets of a host may be lost.
+    /// Waits until both cables work, because a packet that a host sends before that may be lost.
     fn wait_for_cables(&self) -> Result<(), Obstacle> {
         let deadline = Instant::now() + PATIENCE;
         for host in [CLIENT, SERVER] {

@@ -14,8 +14,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Returns the procedure of a lab on this engine. The delay is limited to a second: with a longer one the kernel
-/// sends each packet again before the first copy has arrived.
+/// Makes the procedure of a lab that runs on `netns`. The delay is limited to one second. With a longer delay, the
+/// kernel would send each packet again before the first copy has arrived.
 pub(in crate::lab) const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
     run: fn(&Setting, &mut Results) -> Result<(), Obstacle>,

@@ -135,7 +135,7 @@ impl Application for Service {
 #[derive(Debug, Default)]
 pub(crate) struct Asker {
     retries: u32,
-    /// Maximum time of each query.
+    /// Time from the first question of a query until the client gives up.
     timeout: Duration,
     /// Number of queries that have not begun.
     queries: u32,

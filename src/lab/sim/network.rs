@@ -46,13 +46,14 @@ pub(crate) struct HostAccess<'a> {
     pub now: Duration,
     pub sockets: &'a mut SocketSet<'static>,
     pub context: &'a mut Context,
-    /// Client's port of the connection whose calls follow; it selects the recorder if there are several connections.
+    /// Client's port of the connection whose calls follow. The port selects the recorder if there are several
+    /// connections.
     pub port: Option<u16>,
     host: HostId,
     recorders: &'a Recorders,
 }
 
-/// Minimum step of virtual time. Without it, virtual time would stop if a stack always has an event that is due.
+/// Minimum step of virtual time. Without this step, virtual time would stop if a stack always had an event that is due.
 const MIN_STEP: Duration = Duration::from_micros(1);
 
 /// Returns [`Conditions::of`] with a delay in whole microseconds, at least one, because `smoltcp` counts in

@@ -154,7 +154,8 @@ fn failures(page: &mut Page, bench: &Bench) {
 /// A note: the condition under which it applies, and its text.
 type Note = (fn(&Load) -> bool, &'static str);
 
-/// Share of a processor above which the client used the whole processor, except for noise.
+/// If the client used more than this share of a processor, the page says that it used a whole one. The rest may be
+/// noise.
 const WHOLE_PROCESSOR: f64 = 0.9;
 
 fn client(page: &mut Page, bench: &Bench) {

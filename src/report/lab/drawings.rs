@@ -1,4 +1,4 @@
-//! The drawings of a run, all with one unit of time.
+//! The drawings of a run. All of them use the same unit of time, so that their times can be compared.
 
 use super::observed;
 use crate::duration::Unit;

@@ -167,6 +167,6 @@ fn event(TraceEvent { at, host, action, .. }: TraceEvent) -> Json {
 }
 
 fn nanoseconds(duration: Duration) -> Json {
-    // u64::MAX nanoseconds are 584 years.
+    // u64::MAX nanoseconds are 584 years, so no run lasts longer.
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).into()
 }

@@ -56,7 +56,8 @@ pub(super) fn verdict(finding: &Finding, unit: Unit) -> String {
     why.map_or_else(|| verdict.to_string(), |why| format!("{verdict}: {why}"))
 }
 
-/// Returns how far an observation is outside the predicted range: `2 too many`. Texts have no distance.
+/// Returns how far an observation is outside the predicted range: `2 too many`. Returns `None` for texts, because no
+/// number says how far two texts differ.
 fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     let beyond = |more: &Value, less: &Value| match (more, less) {
         (Value::Count { count, .. }, Value::Count { count: less, .. }) => {
@@ -160,7 +161,7 @@ mod tests {
         assert_eq!(verdict(times, Some((43 * MS).into())), "differs: 3 ms too long");
         assert_eq!(verdict(Expected::is("a"), Some("b".into())), "differs");
         assert_eq!(verdict(Expected::is(reads(2)), None), "differs: not reached");
-        // Values of different kinds have no distance.
+        // No number says how far values of different kinds differ, so the verdict has none.
         assert_eq!(verdict(Expected::is(reads(2)), Some((5, "packet").into())), "differs");
     }
 

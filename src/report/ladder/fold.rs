@@ -20,7 +20,8 @@ const MAX_SAMPLED_GROUPS: usize = 64;
 const MIN_HIDDEN_ROWS: usize = 4;
 /// Minimum interval between two groups that counts as a wait, and not as the time that calls take.
 const MIN_WAIT: Duration = Duration::from_millis(20);
-/// Maximum number of rows of each of two ladders that are compared: the time is the product of both numbers.
+/// Maximum number of rows that are compared from each of two ladders. The time for the comparison is proportional to
+/// the product of both numbers.
 const MAX_COMPARED_ROWS: usize = 400;
 
 /// Another ladder, with the name that a fold gives it.
@@ -85,15 +86,15 @@ fn has_growing_intervals(form: &GroupForm, rows: &[Row]) -> bool {
     !waits.is_empty() && waits.windows(2).all(grows)
 }
 
-/// Equal groups of rows that one fold replaces.
+/// A group of rows that repeats. The drawing shows it once, and a fold counts how often it occurs.
 #[derive(Debug)]
 struct GroupForm {
-    /// The rows of each group.
+    /// The rows of each occurrence.
     ranges: Vec<Range<usize>>,
 }
 
 impl GroupForm {
-    /// Adds the rows of the first group, and the fold of all groups.
+    /// Adds the rows of the first occurrence, and a fold for all occurrences.
     fn draw(&self, rows: &[Row], alternates: bool, folded: &mut Vec<Row>) {
         let Some(first) = self.ranges.first() else { return };
         folded.extend_from_slice(&rows[first.clone()]);

@@ -146,7 +146,8 @@ impl<'a> ShownRows<'a> {
     }
 }
 
-/// Returns the index of the first of the [`LAST_ROWS`], or of the group whose fold is among them.
+/// Returns the index of the first row to draw after the omitted rows. Usually the last [`LAST_ROWS`] are drawn. If they
+/// contain a fold, the group that it repeats is drawn too.
 fn last_rows(rows: &[Row]) -> usize {
     let begin = rows.len().saturating_sub(LAST_ROWS);
     let groups = rows.iter().enumerate().skip(begin).filter_map(|(at, row)| match &row.item {

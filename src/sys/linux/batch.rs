@@ -117,8 +117,8 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// Returns a datagram of the last `receive` by its number, counted from 0. Returns `None` if the datagram has no
-    /// source address.
+    /// Returns one datagram of the last `receive`; `number` counts its datagrams from 0. Returns `None` if the datagram
+    /// has no source address.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         let mmsghdr { msg_hdr, msg_len } = &self.incoming[..self.received][number];
         let peer = self.peers[number].get().read(msg_hdr.msg_namelen as usize)?;
@@ -132,7 +132,7 @@ impl Batch {
         Some(received)
     }
 
-    /// Returns the length of a datagram of the last `receive` in octets, by its number from 0.
+    /// Returns the length in octets of one datagram of the last `receive`; `number` counts its datagrams from 0.
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.incoming[..self.received][number].msg_len as usize
     }

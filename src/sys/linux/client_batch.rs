@@ -31,7 +31,7 @@ impl ClientBatch {
     /// sent, which is lower if the system accepts no more.
     pub(crate) fn send_empty(&mut self, socket: &impl AsRawFd, wanted: usize) -> io::Result<usize> {
         let empty: [IoSlice; 0] = [];
-        // no addresses, because the socket is connected
+        // The datagrams need no addresses, because the socket is connected.
         let nowhere: [Option<()>; MAX_BATCH_DATAGRAMS] = [None; MAX_BATCH_DATAGRAMS];
         let datagrams = std::iter::repeat_n(&empty, wanted);
         let flags = MsgFlags::empty();

@@ -97,7 +97,7 @@ impl NetworkSetup {
         let flags = u16::try_from(NLM_F_REQUEST | NLM_F_ACK | flags).unwrap_or(0);
         let mut message = length.to_ne_bytes().to_vec();
         message.extend([kind.to_ne_bytes(), flags.to_ne_bytes()].concat());
-        message.extend([0; 8]); // sequence number 0, and port 0, the address of the kernel
+        message.extend([0; 8]); // The sequence number is 0, and so is the port of the kernel.
         message.extend(body);
         send(self.0.as_raw_fd(), &message, MsgFlags::empty())?;
         let mut answer = [0; 4096];

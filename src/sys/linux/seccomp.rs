@@ -81,7 +81,7 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     (
         libc::SYS_sendto,
         &[
-            // the most frequent alternative, so it comes first
+            // This is the most frequent alternative, so it comes first.
             &[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)],
             &[Is(3, libc::MSG_MORE), Is(5, 0)], // flags of the reply, which the FIN follows
             &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)], // flags of the answers of the metrics endpoint

@@ -42,14 +42,14 @@ impl Batch {
         Ok(self.received.len())
     }
 
-    /// Returns a datagram of the last `receive` by its number, counted from 0. Returns `None` if
-    /// the datagram has no source address.
+    /// Returns one datagram of the last `receive`; `number` counts its datagrams from 0. Returns
+    /// `None` if the datagram has no source address.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         self.received.get(number).copied()
     }
 
-    /// Returns the length of a datagram of the last `receive` in octets, by its number from 0. The
-    /// result is at most [`MAX_CONTENT_OCTETS`].
+    /// Returns the length in octets of one datagram of the last `receive`; `number` counts its
+    /// datagrams from 0. The length is at most [`MAX_CONTENT_OCTETS`].
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.received[number].octets
     }

@@ -201,7 +201,7 @@ impl DescribedInterface {
     fn of_pcap(mut head: Fields, units: u64) -> Result<Self, ReadError> {
         let [_magic, _version, _zone, _accuracy, _kept, link_type] =
             head.next_u32s().ok_or(ReadError::NotACapture)?;
-        // The upper half holds the length of the checksum that follows each frame.
+        // The upper half of this field holds the length of the checksum that follows each frame.
         let link_type = link_type & 0xffff;
         if !link::is_read(link_type) {
             return Err(ReadError::LinkType(link_type));

@@ -255,7 +255,7 @@ fn a_file_of_another_format_is_refused() {
 #[test]
 fn the_error_for_a_cut_file_has_packet_and_position() {
     let whole = Order::BOTH[0].pcapng(101, &[], 0);
-    let last = whole.len() - 24; // the position of the block without a time
+    let last = whole.len() - 24; // the last block has 24 octets
     let error = all(&whole[..last + 9]).expect_err("cut");
     let expected = format!("the file ends within the block at octet {last}, after packet 1");
     assert_eq!(error.to_string(), expected);

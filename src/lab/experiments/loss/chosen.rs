@@ -180,8 +180,8 @@ fn run_tcp_exchange(setting: &Setting, lost: &Lost, results: &mut Results) {
     results.keep_trace(Tcp, lost.part, trace);
 }
 
-/// Returns the time after which the client gives up. Timeouts double up to a minute, so each lost packet costs at
-/// most that.
+/// Returns the time after which the client gives up. Timeouts double up to a minute, so each lost packet costs at most
+/// one minute.
 fn patience(conditions: &Conditions) -> Duration {
     let lost = u32::try_from(conditions.drop.len()).unwrap_or(u32::MAX).saturating_add(2);
     Duration::from_mins(2).saturating_mul(lost) + 100 * conditions.delay

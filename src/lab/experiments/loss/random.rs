@@ -31,11 +31,12 @@ const NO_REPLY: &str = "no reply";
 const MAX_STREAMS: u32 = 100;
 /// Time after which a client over TCP gives up: late enough for many retransmissions.
 const TCP_DEADLINE: Duration = Duration::from_hours(24);
-/// Maximum share of lost packets that TCP always repairs within [`TCP_DEADLINE`]. Its retransmissions are at most a
-/// minute apart. So even with the longest delay, only one seed in a million has an exchange that fails.
+/// Maximum share of lost packets for which the lab predicts that TCP repairs every loss within [`TCP_DEADLINE`]. Even
+/// with the longest delay, retransmissions are at most a minute apart. So the prediction fails for only one seed in a
+/// million.
 const MAX_REPAIRED_LOSS: f64 = 0.5;
 
-/// A result that is less probable than this is not expected in any run.
+/// Probability below which the lab predicts that a result never occurs.
 const MAX_CHANCE: f64 = 1e-9;
 
 pub(super) fn count(setting: &Setting) -> u32 {
@@ -56,8 +57,8 @@ pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// Predicts the exchanges over TCP if TCP repairs all losses, or if nothing passes. Between the two no formula gives
-/// the number of clients that give up.
+/// Predicts the exchanges over TCP if TCP repairs all losses, or if the link loses every packet. For a loss in between,
+/// no formula gives the number of clients that give up, so the lab only observes this number.
 fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     let (share, all) = (conditions(setting).loss, u64::from(streams(setting)));
     let count = |count, of| Expected::is((count, of));

@@ -113,7 +113,7 @@ fn answer_from_anywhere(server: &RecordedSocket, reply: &Reply) -> Result<(), Ca
     Ok(())
 }
 
-/// Asks the service of this crate, which records no calls.
+/// Asks the service of this crate. The drawing shows none of its calls, because the service does not record them.
 fn ask_service(
     setting: &Setting,
     transport: Transport,
