@@ -22,9 +22,9 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Limits {
-        /// Maximum rate of answered datagrams for one source.
+        /// Maximum rate at which the server answers datagrams from one source.
         pub udp_per_source: Rate,
-        /// Maximum rate of answered datagrams for all sources together.
+        /// Maximum rate at which the server answers datagrams from all sources together.
         pub udp_total: Rate,
         /// Maximum number of connections that one source keeps open. A connection above the limit
         /// gets its reply and is closed at once.
@@ -42,8 +42,8 @@ options! {
 }
 
 impl Default for Limits {
-    /// Returns the default. It suffices for a classroom behind one address. All replies together
-    /// need at most about 4 Mbit/s.
+    /// Returns the default limits, which suffice for a classroom whose hosts share one address.
+    /// With these limits, all UDP replies together need at most about 4 Mbit/s.
     fn default() -> Self {
         Self {
             udp_per_source: Rate { per_second: 20, burst: 100 },
@@ -95,8 +95,8 @@ impl Limits {
                 let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
                 Ipv4Addr::from_bits(v4.to_bits() & mask).to_ipv6_mapped().to_bits()
             }
-            // All hosts on all links share this prefix (RFC 4291, 2.5.6). So the whole address
-            // together with its link is the source.
+            // All hosts on all links share the link-local prefix (RFC 4291, 2.5.6). So the whole
+            // address together with its link is the source.
             IpAddr::V6(v6) if v6.is_unicast_link_local() => on_link(v6, peer).to_bits(),
             IpAddr::V6(v6) => {
                 let host_bits = 128_u32.saturating_sub(self.prefix_v6.into());

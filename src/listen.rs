@@ -29,15 +29,15 @@ options! {
     pub struct Listen {
         /// `SO_REUSEADDR` on TCP: bind while connections of the last run are in TIME-WAIT. Never
         /// set on UDP. UDP has no TIME-WAIT, and on Linux a second server could then take the
-        /// datagrams.
+        /// datagrams of the first.
         pub reuse_address: bool,
         /// `SO_REUSEPORT`: each of several workers has its own sockets on the same port, and the
         /// kernel distributes the clients. With `false`, only a single worker is possible. A single
         /// worker never sets the option. In both cases, the server refuses a port that another
         /// process uses.
         pub reuse_port: bool,
-        /// Maximum number of finished handshakes that wait for `accept(2)`. Linux caps it at
-        /// `net.core.somaxconn`.
+        /// Maximum number of finished handshakes that wait for `accept(2)`. Linux caps this number
+        /// at `net.core.somaxconn`.
         pub backlog: u16,
         /// `IPV6_V6ONLY`: with `true`, an IPv6 wildcard accepts only IPv6. With `false`, it also
         /// accepts IPv4.
@@ -49,7 +49,7 @@ options! {
         /// the system's default.
         pub send_buffer: Option<u32>,
         /// `TCP_USER_TIMEOUT` on TCP, in whole milliseconds: the peer must acknowledge sent data
-        /// within this time. Otherwise the kernel gives up the connection (RFC 793, 3.8, "user
+        /// within this time. Otherwise the kernel gives up on the connection (RFC 793, 3.8, "user
         /// timeout"). The limit also applies after the server has closed the connection.
         pub write_deadline: Duration,
     }
@@ -269,7 +269,8 @@ impl Listen {
     ) -> io::Result<()> {
         if transport == Transport::Tcp {
             socket.set_reuse_address(self.reuse_address)?;
-            sys::set_user_timeout(socket, self.write_deadline)?; // accepted sockets inherit this
+            // Accepted sockets inherit this option.
+            sys::set_user_timeout(socket, self.write_deadline)?;
         }
         if is_wildcard_v6(address) {
             socket.set_only_v6(self.only_v6)?;
@@ -281,7 +282,8 @@ impl Listen {
             socket.set_send_buffer_size(octets as usize)?;
         }
         if transport == Transport::Udp {
-            sys::never_fragment(socket)?; // an IPv6 wildcard accepts IPv4, so it needs this too
+            // IPv6 sockets need this option too, because an IPv6 wildcard accepts IPv4.
+            sys::never_fragment(socket)?;
             if address.ip().is_unspecified() {
                 sys::ask_for_destination(socket, address.ip())?;
             }
@@ -291,7 +293,7 @@ impl Listen {
 }
 
 /// Returns the options of a socket. `ours` holds the requested values. It is `None` for an
-/// inherited socket, for which nothing was requested.
+/// inherited socket, because this program requested no options for that socket.
 fn settings(
     ours: Option<&Listen>,
     socket: &Socket,
@@ -402,7 +404,8 @@ mod tests {
 
     #[test]
     fn an_address_of_another_host_is_refused() {
-        let foreign = "192.0.2.1:0".parse().expect("address"); // TEST-NET-1, RFC 5737
+        // No host has this address (TEST-NET-1, RFC 5737).
+        let foreign = "192.0.2.1:0".parse().expect("address");
         let opened = open(&[(Transport::Tcp, foreign)]);
         assert!(
             matches!(opened, Err(ListenError::Open { why: Unavailable::NotThisHost, .. })),
@@ -414,8 +417,8 @@ mod tests {
     fn a_multicast_or_broadcast_address_is_refused() {
         for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
             let opened = open(&[(Transport::Udp, many.parse().expect("address"))]);
-            // If the system does not report its backlog limit, it does not report its interfaces
-            // either. Then this host's broadcast addresses are unknown.
+            // A system that does not report its backlog limit does not list its interfaces either,
+            // so the broadcast address of loopback is unknown there.
             let known = sys::backlog_limit().is_some();
             let refused = matches!(opened, Err(ListenError::NotUnicast { .. }));
             assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");

@@ -35,8 +35,8 @@ pub struct Answer {
     /// Whether octets are missing. A datagram was longer than
     /// [`Options::limit`](crate::Options::limit), or the stream ended within its first line.
     pub truncated: bool,
-    /// Pause before the question because of [`Options::pace`](crate::Options::pace). The timeout
-    /// begins after the pause.
+    /// Time that the client paused before the question because of
+    /// [`Options::pace`](crate::Options::pace). The timeout begins after the pause.
     pub waited: Duration,
     /// TCP: time from the start until the connection was established.
     pub connected_after: Option<Duration>,
@@ -89,7 +89,7 @@ impl Answer {
         self.offset_of(&self.recognise().ok()?)
     }
 
-    /// Returns the same difference as [`Answer::offset`], for a reply that is already read.
+    /// Returns the same difference as [`Answer::offset`]. The caller has already parsed the reply.
     pub(crate) fn offset_of(&self, read: &Recognised) -> Option<Offset> {
         if self.truncated { None } else { read.offset(self.arrived?, self.round_trip) }
     }

@@ -55,7 +55,8 @@ impl Attempt {
         Self { transport, peer, failure }
     }
 
-    /// Whether the address might still answer, because the timeout ended before its answer.
+    /// Whether the timeout ended before the address answered or refused, so a longer timeout may
+    /// bring an answer.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.failure, AttemptFailure::Silent { .. } | AttemptFailure::Untried)
     }

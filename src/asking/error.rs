@@ -137,7 +137,8 @@ impl AskError {
         }
     }
 
-    /// Whether every address refused. The host is then up, and no service listens.
+    /// Whether every address refused the question. A refusal means that the host is up and no
+    /// service listens.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         let refused = |attempt: &Attempt| matches!(attempt.failure, AttemptFailure::Refused);

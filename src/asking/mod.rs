@@ -17,7 +17,7 @@ pub(crate) use question::{Poller, Question};
 
 use std::net::SocketAddr;
 
-/// The addresses of a name to use, by address family.
+/// The address families whose addresses the client asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Addresses of both families.

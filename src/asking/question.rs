@@ -26,11 +26,11 @@ impl Poller {
 pub(crate) struct Question<'a> {
     /// Moment when the question ends without an answer.
     pub deadline: Instant,
-    /// The timeout of the question, for messages.
+    /// The timeout of the question, which error messages name.
     pub timeout: Duration,
-    /// Pause before the question because of the pace.
+    /// Time that the client paused before the question because of its pace.
     pub waited: Duration,
-    /// Maximum octets of the reply.
+    /// Maximum length of the reply in octets.
     pub limit: usize,
     pub poller: &'a mut Poller,
     pub calls: Calls,

@@ -66,7 +66,7 @@ pub enum BenchError {
 ///
 /// If a host has several addresses, first asks one question and loads the address that answers. Calls `progress` about
 /// 50 times per second with the elapsed time and the total time. If `progress` returns `Break`, ends the load and
-/// returns the results until then.
+/// returns the results so far.
 ///
 /// # Errors
 /// [`BenchError`]. A server that does not answer gives a [`Bench`] without answers. If a server refuses every attempt

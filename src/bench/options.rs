@@ -29,12 +29,13 @@ options! {
         /// UDP: maximum number of unanswered questions per socket, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
         ///
         /// An answer does not name its question, so it is assigned to the oldest unanswered question. With a window of
-        /// 1, latencies are exact. With a larger window, latencies seem too long after a loss, until the socket has
-        /// received no answer for the timeout.
+        /// 1, latencies are exact. With a larger window, one lost datagram makes the later latencies of its socket too
+        /// long. They are exact again once all questions of the socket have timed out, because the load then opens a
+        /// new socket.
         pub window: NonZeroU32,
         /// Length of the measurement over each transport.
         pub duration: Duration,
-        /// Time of load over each transport before the measurement begins.
+        /// Duration of the load over each transport before the measurement begins.
         pub warm_up: Duration,
         /// Exchanges per second, scheduled at fixed times (open loop). With `None`, an exchange begins when another
         /// one ends (closed loop).

@@ -21,8 +21,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Whether every transport had answers and no exchange failed. A lost datagram is not a failure, because UDP may
-    /// lose datagrams.
+    /// Whether the server answered over every transport and no exchange failed. A lost datagram is not a failure,
+    /// because UDP may lose datagrams.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let good = |load: &Load| load.answered > 0 && load.failures.count() == 0;
@@ -113,17 +113,17 @@ impl Load {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failures {
-    /// The host refused, because no server listens: over TCP with a reset, over UDP with an ICMP message.
+    /// Exchanges that the host refused because no server listens: over TCP with a reset, over UDP with an ICMP message.
     pub refused: u64,
-    /// The server reset the connection.
+    /// Connections that the server reset.
     pub reset: u64,
-    /// TCP: the stream did not end within the timeout.
+    /// TCP: streams that did not end within the timeout.
     pub timed_out: u64,
-    /// The reply was empty or did not end with a line feed.
+    /// Replies that were empty or did not end with a line feed.
     pub cut_short: u64,
-    /// This host had no free port for the socket.
+    /// Exchanges for which this host had no free port.
     pub no_port: u64,
-    /// Any other cause, with the text of the system's error.
+    /// Failures with any other cause: the text of the system's error, and the number of failures with this text.
     pub other: Vec<(String, u64)>,
 }
 

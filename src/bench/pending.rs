@@ -38,7 +38,7 @@ impl Pending {
     }
 
     /// Removes and returns the oldest question, which the received datagram answers. Returns `None` if no question is
-    /// open, because the datagram is then late or extra.
+    /// unanswered; the datagram is then late or extra.
     pub(super) fn oldest(&mut self) -> Option<Question> {
         self.questions.pop_front()
     }

@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
         self.interrupted || self.schedule.is_over(now) && under_way() == 0
     }
 
-    /// Reports progress if a tick has passed. Returns whether it reported.
+    /// Reports progress if a tick has passed. Returns whether a tick has passed.
     pub(super) fn report_progress(&mut self, now: Duration) -> bool {
         if now < self.next_tick {
             return false;
@@ -232,7 +232,7 @@ impl Waiting {
         }
     }
 
-    /// Returns the number of each ready socket, and whether the peer has closed it without a reset.
+    /// Returns the number of each ready socket, and whether the peer has closed the connection without a reset.
     pub(super) fn ready(&self) -> impl Iterator<Item = (usize, bool)> {
         let sockets = self.events.iter().filter(|event| event.token() != Self::ALARM);
         sockets.map(|event| (event.token().0, event.is_read_closed() && !event.is_error()))

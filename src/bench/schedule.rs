@@ -4,11 +4,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Open loop: time after the end of the load, for exchanges that are already due. The client itself may be late, so
-/// such exchanges may still begin in this time.
+/// Open loop: time after the end of the load in which exchanges that are already due may still begin. Such exchanges
+/// exist if the client itself is late.
 const START_GRACE: Duration = Duration::from_millis(50);
 
-/// The schedule of a load.
+/// Decides when the exchanges of a load begin, and which exchanges are measured.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
     /// Start of the measurement: exchanges that are due from this time on are measured.
@@ -71,7 +71,7 @@ impl Schedule {
         self.rate.is_some()
     }
 
-    /// Ends the load at `now`, if its end is later.
+    /// Moves the end of the load to `now`, unless the end is earlier.
     pub(super) fn stop(&mut self, now: Duration) {
         self.until = self.until.min(now);
     }

@@ -129,7 +129,7 @@ impl QuestionSocket {
     }
 
     /// Records questions that have timed out, and ends the pause after a failure. Returns whether it opened a new
-    /// socket.
+    /// socket, which the caller must then register.
     pub(super) fn tick(&mut self, batch: &mut ClientBatch, run: &mut Run, now: Duration) -> bool {
         self.resting = false;
         count_late(self.retired.as_ref(), batch, run);
@@ -178,7 +178,7 @@ fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     {}
 }
 
-/// Whether the call would block, so that it must be repeated later.
+/// Whether the system call failed only because it would block. The caller then repeats the call later.
 fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }

@@ -14,7 +14,8 @@ pub(super) type Tried<T> = Result<T, String>;
 /// All observations of one server.
 #[derive(Debug)]
 pub(super) struct Observed {
-    /// The usual question over each transport and each version of IP.
+    /// The usual questions and their results: over each transport and each version of IP, the client once opens a TCP
+    /// connection or sends an empty datagram.
     pub usual: Vec<UsualExchange>,
     pub line_end_first: Tried<Conversation>,
     pub long_input_first: Tried<Conversation>,
@@ -95,7 +96,7 @@ impl Observed {
         replied(&self.usual, transport)
     }
 
-    /// Returns each reply to a usual question.
+    /// Returns the replies to the usual questions over all transports and versions of IP, each with its exchange.
     pub(super) fn replies(&self) -> impl Iterator<Item = (&UsualExchange, &[u8])> {
         self.usual.iter().filter_map(|usual| Some((usual, usual.reply()?.1)))
     }
@@ -135,7 +136,7 @@ pub(super) struct Datagrams {
     pub source_port: u16,
     /// Number of questions sent: 2 if the first one got no reply.
     pub questions: usize,
-    /// The first result on the socket.
+    /// The first reaction to the question.
     pub reply: Reply,
     /// Number of datagrams received after the reply.
     pub further: usize,
@@ -143,7 +144,7 @@ pub(super) struct Datagrams {
     pub listened: Duration,
 }
 
-/// The first result on a socket after a question.
+/// The first reaction to a question: a datagram, a refusal, or silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Octets(Vec<u8>),

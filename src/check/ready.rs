@@ -6,8 +6,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// Time to wait after a reply for a second datagram or a reset. A good server sends neither. A faulty server sends it
-/// with the reply or when the question arrives, so only the network delays it.
+/// Time to wait after a reply for a second datagram or a reset. A good server sends neither. A faulty server sends the
+/// datagram or reset together with the reply or when the question arrives, so only the network delays it.
 pub(super) const FOLLOW_UP_TIME: Duration = Duration::from_millis(250);
 
 /// Waits until the socket is ready for `wanted`, or reports an error or a hang-up. Returns false if neither happens by

@@ -131,7 +131,8 @@ impl Session<'_> {
         sent(self.politely(peer, || ask(peer, self.options.timeout))??)
     }
 
-    /// Waits until the peer may be asked again, runs `ask`, and records the time.
+    /// Waits until the peer may be asked again, then runs `ask`. Records the end of `ask`, from which the next pause
+    /// counts.
     fn politely<T>(&self, peer: SocketAddr, ask: impl FnOnce() -> T) -> Tried<T> {
         await_turn(&[peer], self.options.pace).map_err(|error| error.to_string())?;
         let asked = ask();

@@ -1,5 +1,5 @@
-//! The characters that a terminal can show: all, or ASCII. Drawings and texts use Unicode; this module replaces it when
-//! they are printed.
+//! The characters that a terminal can show: all, or ASCII. Drawings and texts use Unicode; this module replaces the
+//! other characters on output to an ASCII terminal.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -23,8 +23,8 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether the locale names another charset than UTF-8. `LC_ALL` overrides `LC_CTYPE`, and that overrides `LANG`; empty
-/// variables do not count (POSIX.1-2024, Base Definitions, section 8.2). Without any of them the result is false:
-/// containers set none, and their terminals show UTF-8.
+/// variables do not count (POSIX.1-2024, Base Definitions, section 8.2). If none of these variables is set, the result
+/// is false: containers set no locale, and their terminals show UTF-8.
 fn is_locale_without_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     let names = ["LC_ALL", "LC_CTYPE", "LANG"];
     let locale = names.into_iter().find_map(|name| variable(name).filter(|it| !it.is_empty()));
@@ -47,7 +47,7 @@ impl Cell {
         self.text == " "
     }
 
-    /// Whether this is part of the vertical line of a host.
+    /// Whether this cell is part of the vertical line of a host.
     fn is_axis(&self) -> bool {
         self.text == "|" || self.text == ":"
     }
@@ -103,7 +103,7 @@ fn has_columns_after(cells: &[Cell], at: usize) -> Option<usize> {
     cells[at + 1..].windows(2).any(is_pair).then_some(cells.len())
 }
 
-/// Removes a cell; its colours go to the next one.
+/// Removes a cell and moves its colours to the next cell.
 fn remove(cells: &mut Vec<Cell>, at: usize) {
     let removed = cells.remove(at);
     match cells.get_mut(at) {

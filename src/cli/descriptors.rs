@@ -19,13 +19,13 @@ pub(super) fn raise_descriptor_limit() {
     }
 }
 
-/// Closes every descriptor from `first` on. Call this before the process opens anything.
+/// Closes every descriptor from `first` on. Call this before the process opens any descriptor.
 pub(super) fn close_from(first: RawFd) -> io::Result<()> {
     let list = fs::read_dir(DESCRIPTORS)?;
     let names: Vec<_> = list.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
     let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
     for number in numbers.filter(|number| *number >= first) {
-        let _ = close::<RawFd>(number); // the descriptor of the list itself is closed already
+        let _ = close::<RawFd>(number); // ignores an error: the descriptor that read the list is already closed
     }
     Ok(())
 }
@@ -33,7 +33,7 @@ pub(super) fn close_from(first: RawFd) -> io::Result<()> {
 /// Returns the number of open descriptors of this process, or `None` if the system does not list them.
 pub(super) fn open_descriptors() -> Option<u64> {
     let list = fs::read_dir(DESCRIPTORS).ok()?;
-    Some(list.count() as u64 - 1) // the list includes its own descriptor
+    Some(list.count() as u64 - 1) // subtracts the descriptor that reads the list
 }
 
 /// Checks that the process may open `wanted` more descriptors, by opening and closing them. A server without a

@@ -16,7 +16,7 @@ pub(super) enum Failure {
     /// The reader closed standard output, as `head` does. The command ends without a message.
     #[error("standard output is closed")]
     OutputClosed,
-    /// The arguments contradict each other, or the files and sockets at hand.
+    /// The arguments contradict each other, or the files and sockets that the process has.
     #[error("{0}")]
     Usage(String),
     /// An operation failed. The text has the operation, the cause and a hint.
@@ -96,7 +96,7 @@ impl Failure {
         }
     }
 
-    /// Prints the failure on standard error, after `daytime: `.
+    /// Prints the failure on standard error, with the prefix `daytime: `.
     pub(super) fn print(&self) {
         if !matches!(self, Self::OutputClosed) {
             complain(&format!("daytime: {self}"));

@@ -105,7 +105,7 @@ pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'stati
     if privileged { format!("{start}, `daytime query {host}` asks it") } else { start }.into()
 }
 
-/// Whether the user may have meant the end of an IPv6 address as a port. `::1:9999` is an address, too.
+/// Whether the user may have meant the end of an IPv6 address as a port. For example, `::1:9999` is a valid address.
 fn ends_like_a_port(address: &SocketAddr) -> bool {
     let SocketAddr::V6(v6) = address else { return false };
     let last = format!("{:x}", v6.ip().segments()[7]);

@@ -56,7 +56,7 @@ impl InheritedSockets {
 pub(super) fn close_leaked(arguments: &Serve) -> io::Result<()> {
     match arguments.inetd {
         Some(_) => close_from(Inherited::END_OF_STANDARD),
-        // An invalid number in the environment is reported when the sockets are taken.
+        // Ignores an invalid number in the environment here, because `take` reports it.
         None => Inherited::end_of_environment().map_or(Ok(()), close_from),
     }
 }

@@ -92,8 +92,8 @@ fn run_planned(
     Ok(status(arguments, &done))
 }
 
-/// Enters a user namespace if this process needs one to make network namespaces. Call it while the process has one
-/// thread. If the system refuses, the labs report the reason.
+/// Enters a user namespace if this process needs one to make network namespaces. Call this function while the process
+/// has only one thread. If the system refuses, the labs report the reason.
 ///
 /// In a user namespace, root cannot write to directories of other users. If capture files go to such a directory, root
 /// without the capabilities does not enter a user namespace.

@@ -25,8 +25,8 @@ struct Stderr {
 }
 
 pub(super) fn start(arguments: &Arguments) {
-    // A server logs its sockets. A client prints its result on standard output. But on a terminal it also logs the
-    // pause of 4 s, which would look like a fault. A script does not need this line.
+    // A server logs its sockets. A client prints its result on standard output. But on a terminal a client also logs
+    // its pause of 4 s, which would otherwise look like a fault. A script does not need this line.
     let usual = match arguments.command {
         Command::Serve(_) => "info",
         Command::Query(_) if io::stderr().is_terminal() => "warn,daytime::client::polite=info",
@@ -58,7 +58,8 @@ pub(super) fn start(arguments: &Arguments) {
 }
 
 /// Whether standard error is the stream of the journal. `JOURNAL_STREAM` has device and inode of that stream
-/// (systemd.exec(5)). A child with redirected standard error inherits the variable too, so the function compares both.
+/// (systemd.exec(5)). A child with redirected standard error inherits the variable too, so the function compares device
+/// and inode.
 pub(super) fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     let stderr = inherited::metadata(&io::stderr());

@@ -37,7 +37,8 @@ pub fn run_command_line() -> ExitCode {
         Err(error) => return print_usage(error),
     };
     let closed = match &arguments.command {
-        // This call must come before the process opens any descriptor.
+        // This call must come before the process opens any descriptor, because it closes the descriptors that it does
+        // not know.
         Command::Serve(serve) => inherited::close_leaked(serve),
         _ => Ok(()),
     };

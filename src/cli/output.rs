@@ -1,4 +1,4 @@
-//! What commands print: one result, or one reply after another.
+//! Prints the results of commands: one result, or one reply after another.
 
 use super::failure::Failure;
 #[cfg(feature = "lab")]
@@ -10,8 +10,8 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::process::ExitCode;
 
-/// Prints a result as text or JSON. A failure is JSON too, if the result would be. The exit status does not depend on
-/// whether standard output has a reader.
+/// Prints a result as text or JSON. Prints a failure as JSON too, if the result would be JSON. The exit status does not
+/// depend on whether standard output has a reader.
 pub(super) fn print_result<T, E: Into<Failure>>(
     result: Result<T, E>,
     is_json: bool,
@@ -83,8 +83,9 @@ pub(super) fn print_all(
     Ok(status)
 }
 
-/// Text that is printed piece by piece. The text of a single piece of work is held back until the end if a pager may show
-/// it. With several, each finished one is printed at once, so that Ctrl-C loses none.
+/// Text that is printed piece by piece. The text of a single piece of work is held back until the end if a pager may
+/// show it. With several pieces of work, the text of each finished piece is printed at once, so that Ctrl-C loses no
+/// finished piece.
 #[cfg(feature = "lab")]
 pub(super) struct LongText(Option<RefCell<String>>);
 

@@ -56,7 +56,7 @@ pub(super) fn show(text: &str) -> bool {
     shown
 }
 
-/// Returns the command of the pager; `None` if it is empty or `cat`.
+/// Returns the command of the pager; `None` if the command is empty or `cat`.
 fn command() -> Option<String> {
     let named = env::var("DAYTIME_PAGER").or_else(|_| env::var("PAGER"));
     let named = named.unwrap_or_else(|_| "less".to_owned()).trim().to_owned();
@@ -83,7 +83,7 @@ fn page(command: &str, text: &str) -> io::Result<bool> {
             ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),
             _ => Cow::Borrowed(text),
         };
-        // The user may quit the pager before it has read everything, so this error is ignored.
+        // The user may quit the pager before the pager has read the whole text, so this error is ignored.
         let _ = input.write_all(text.as_bytes());
     }
     let status = pager.wait()?;

@@ -35,7 +35,7 @@ pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
     printed
 }
 
-/// Opens a file with replies, or standard input. Returns its name too, for errors.
+/// Opens a file with replies, or standard input. Also returns the name of the input, for error messages.
 fn open(path: Option<&Path>) -> Result<(String, Box<dyn BufRead>), Failure> {
     let Some(path) = path.filter(|path| *path != Path::new("-")) else {
         if io::stdin().is_terminal() {
@@ -77,7 +77,7 @@ fn lines(mut input: impl BufRead) -> impl Iterator<Item = io::Result<(Option<u64
     lines.filter(move |line| !matches!(line, Ok((_, line)) if is_blank(line)))
 }
 
-/// Reads the next line with its end; it is empty at the end of the input.
+/// Reads the next line with its line end. At the end of the input, returns an empty line.
 fn read_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     limited(input).read_until(b'\n', &mut line)?;

@@ -122,7 +122,8 @@ impl Drop for Progress {
     }
 }
 
-/// Draws the bar after [`HIDDEN_LAB_TIME`], unless it has finished. A lab blocks its thread, so another thread waits.
+/// Draws the bar after [`HIDDEN_LAB_TIME`], unless the labs have finished by then. The labs block the calling thread,
+/// so this function starts a thread that waits for that time.
 #[cfg(feature = "lab")]
 fn appear_later(bar: ProgressBar, screen: Arc<Mutex<()>>) {
     let appear = move || {
@@ -147,7 +148,7 @@ fn lock(screen: &Mutex<()>) -> MutexGuard<'_, ()> {
 fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
         if sys::ignores_signal(SIGINT) {
-            return; // as a background job of a shell without job control
+            return; // a background job of a shell without job control ignores SIGINT
         }
         // The signals are registered in this thread: if no thread starts, they keep their default effect.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };

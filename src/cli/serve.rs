@@ -23,7 +23,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
-    // The process has no other socket yet, so it takes the handed-over sockets first.
+    // Takes the handed-over sockets before the process opens other descriptors, because it takes these sockets by
+    // number.
     let handed_over = InheritedSockets::take(arguments)?;
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
     refuse_contradiction(arguments, &syntax, &handed_over)?;
@@ -36,11 +37,12 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     let gauges = Arc::new(gauges::Source::new(server.metrics(), arguments.limits.limits()));
     let for_metrics = endpoint.as_ref().map(|_| Endpoint::DESCRIPTORS);
     require_descriptors(for_metrics.unwrap_or(server.accepts().into()))?;
-    // From here on, the process opens no files or sockets. It has started no other thread yet.
+    // From here on, the process opens no files or sockets. It has started no other thread yet, so the restrictions
+    // apply to all its threads.
     let confining = confinement.begin()?;
     let confining = if arguments.zone.is_local { confining.reading_links() } else { confining };
-    // These values are taken before the addresses are printed, because a reader of the addresses may send a signal at
-    // once.
+    // Starts the signal thread before the addresses are printed, because a program that reads the addresses may send a
+    // signal at once.
     let (shutdown, shared_zone, zone_option) = (server.shutdown(), server.zone(), arguments.zone);
     let controls =
         Controls { shutdown, gauges: Arc::clone(&gauges), zone: shared_zone, zone_option };
@@ -180,7 +182,7 @@ fn print_at_once(stdout: &NonBlocking<io::Stdout>, addresses: &str) -> Result<()
             log::warn!("cannot print all addresses: standard output is full");
             Ok(())
         }
-        // The reader closed standard output.
+        // The reader closed standard output. The server runs without a reader.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map(drop).map_err(|error| Failure::output(&error)),
     }

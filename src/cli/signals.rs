@@ -27,8 +27,8 @@ impl StopFlag {
     pub(super) fn register() -> io::Result<Self> {
         let (is_set, mut shutdowns) = (Arc::new(AtomicBool::new(false)), Vec::new());
         for signal in [SIGINT, SIGTERM] {
-            // This registration must come first. It lets the first signal pass because the flag is not set yet, and
-            // ends the process at the second.
+            // This registration must come before the next one, which sets the flag. The first signal then finds the
+            // flag unset and does not end the process. The second signal ends the process.
             shutdowns.push(flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_set))?);
             flag::register(signal, Arc::clone(&is_set))?;
         }
@@ -59,7 +59,7 @@ pub(super) struct SignalThread {
 }
 
 impl SignalThread {
-    /// Waits until the thread has handled the current signal, so that the log has its line.
+    /// Waits until the thread has handled the current signal, so that the log has the line about this signal.
     pub(super) fn end(self) {
         self.handle.close();
         let _ = self.thread.join();

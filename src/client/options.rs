@@ -15,7 +15,7 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Options {
-        /// The addresses of a name to use.
+        /// The address families whose addresses the client asks.
         pub family: Family,
         /// The port to use if the target has none.
         pub port: u16,
@@ -27,7 +27,8 @@ options! {
         /// as the previous one, and the waits together fill the timeout. [`Options::pace`] limits
         /// retries to public addresses. Any reply ends the retries, even an empty one.
         pub retries: u32,
-        /// Maximum octets of a reply. A longer stream is an error; a longer datagram is cut.
+        /// Maximum length of a reply in octets. A longer stream is an error; a longer datagram is
+        /// cut.
         pub limit: usize,
         /// The action when a public address was asked less than 4 seconds ago.
         pub pace: Pace,
@@ -79,7 +80,7 @@ pub enum Pace {
     /// Return [`AskError::TooSoon`](super::AskError::TooSoon), which says when the address may be
     /// asked again.
     Refuse,
-    /// Ask at once. Use this only for your own servers. `compare` and `bench` need it for a public
-    /// address.
+    /// Ask at once. Use this only for your own servers. `compare` and `bench` need this pace for a
+    /// public address.
     Off,
 }

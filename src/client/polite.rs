@@ -1,5 +1,5 @@
-//! Keeps two questions to a public server 4 seconds apart. The decision uses no sockets, and the wait follows the
-//! decision.
+//! Keeps two questions to a public server 4 seconds apart. The functions that decide about a pause use no sockets and
+//! do not sleep.
 
 use super::{AskError, Options, Pace};
 use crate::udp::client::Retries;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// <https://tf.nist.gov/tf-cgi/servers.cgi>).
 const MIN_INTERVAL: Duration = Duration::from_secs(4);
 
-/// Whether the server may belong to other people. Every address counts as public except loopback,
+/// Whether a server at this address may belong to other people. Every address counts as public except loopback,
 /// link-local and private addresses (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
 ///
 /// In doubt an address is public, because an unnecessary pause does no harm. 100.64.0.0/10 (RFC
@@ -32,8 +32,8 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Returns a public address that these options must not ask in a tight loop, if there is one. All addresses are
-/// checked, because any of them may answer.
+/// Returns the first public address, unless the pace is `Off`. A client must not ask that address in a tight loop. This
+/// function checks all addresses, because the client may ask any of them.
 pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
     let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
     public.next().filter(|_| options.pace != Pace::Off)
@@ -136,7 +136,7 @@ impl Asked {
     }
 }
 
-/// Records that this address was asked at the time `ago` before now.
+/// Records a past question to this address. `ago` is the time since that question.
 #[cfg(test)]
 pub(super) fn note_asked_before(peer: SocketAddr, ago: Duration) {
     asked().note(&[peer], Instant::now().checked_sub(ago).expect("the host is up for longer"));

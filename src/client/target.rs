@@ -62,8 +62,8 @@ impl Target {
     }
 
     /// Returns the addresses of the host, from the system's resolver (getaddrinfo(3)). Each address
-    /// appears once, even if the resolver returns both an IPv4 address and an IPv6 address that
-    /// means the same.
+    /// appears once, even if the resolver returns both an IPv4 address and the IPv6 address that
+    /// contains it.
     pub(crate) fn resolve(
         &self,
         options: &Options,
@@ -94,7 +94,8 @@ impl Target {
         let host = self.host.clone();
         let resolving = thread::Builder::new().name("resolver".into()).spawn(move || {
             let resolved = (host.as_str(), port).to_socket_addrs();
-            // After the deadline the receiver is gone, so sending fails.
+            // Sending fails if the caller has stopped waiting at the deadline. No caller then needs
+            // the result.
             let _ = sender.send(resolved.map(Vec::from_iter));
         });
         let resolved = resolving.and_then(|_| {
@@ -111,7 +112,8 @@ impl Target {
 impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Self {
         let host = match address {
-            // A link-local address is valid only together with its interface.
+            // A link-local address is valid only together with its interface, so the host includes
+            // the interface.
             SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
             _ => address.ip().to_string(),
         };
@@ -160,8 +162,9 @@ fn is_same_address(one: SocketAddr, other: SocketAddr) -> bool {
             && canonical_ip(one.ip()) == canonical_ip(other.ip())
 }
 
-/// Whether only inet_aton(3) reads the host as an address. All parts of such a host are numbers,
-/// but the host does not have the form of four decimal parts.
+/// Whether the host is a number that the resolver would read as an IPv4 address (inet_aton(3)),
+/// such as `9999` or `127.1`. All parts of such a host are numbers. The usual form of four decimal
+/// numbers is a valid address, so the result is false for it.
 fn is_number(host: &str) -> bool {
     let decimal = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
     let hexadecimal = |part: &str| {

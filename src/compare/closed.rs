@@ -45,8 +45,8 @@ pub enum NoListener {
     },
 }
 
-/// Asks a closed port and records its reaction. The port is on the loopback address in the family of `like`, and is
-/// closed on both transports.
+/// Asks a closed port and records its reaction. The port is on the IPv4 loopback address if `like` is an IPv4 address,
+/// otherwise on the IPv6 one. No socket listens on this port over TCP or UDP.
 pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Result<ClosedPort> {
     let loopback: IpAddr = match like.ip().to_canonical() {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

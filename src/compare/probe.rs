@@ -71,7 +71,7 @@ named! {
         /// No state on this host. The server is on another host, which keeps the connection in TIME-WAIT if it closed
         /// first.
         NotHere = "nothing on this host",
-        /// Unknown: this system does not list its connections, or the list has no such connection.
+        /// Unknown: this system does not list its connections, or its list lacks the connection of the exchange.
         Unknown = "unknown",
     }
 }
@@ -110,8 +110,8 @@ pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> 
     (measure(&connecting, &counted, derive(answer)), leftover)
 }
 
-/// Counts the packets of connecting to the peer's address. Over TCP it connects to a local listener that never accepts.
-/// The peer itself might answer before the counters are read.
+/// Counts the packets of connecting to the peer's address. Over TCP, connects to a local listener that never accepts,
+/// because the peer itself might send its reply before the counters are read.
 fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
     let mut address = peer;
     address.set_port(0);
@@ -181,7 +181,7 @@ fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phas
     }
 }
 
-/// Returns the smallest count, if at least [`MIN_AGREEING`] probes have it.
+/// Returns the smallest count if at least [`MIN_AGREEING`] exchanges have this count, otherwise `None`.
 fn agreed_count(counts: impl Iterator<Item = Traffic> + Clone) -> Option<Traffic> {
     let least = counts.clone().min_by_key(|count| (count.packets, count.octets))?;
     (counts.filter(|count| *count == least).count() >= MIN_AGREEING).then_some(least)
@@ -247,7 +247,7 @@ fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     }
 }
 
-/// Whether the address belongs to this host. If it does, a socket can be bound to it.
+/// Whether the address belongs to this host. Only such an address lets this function bind a socket.
 fn is_this_host(peer: SocketAddr) -> bool {
     let mut address = peer;
     address.set_port(0);

@@ -16,7 +16,8 @@ pub enum ListenError {
         transport: Transport,
         /// Requested address.
         address: SocketAddr,
-        /// Kind of the failure. The caller can choose its reaction by this kind.
+        /// Kind of the failure, so that the caller can react to it. For example, the caller can
+        /// choose another port after [`Unavailable::InUse`].
         why: Unavailable,
         /// Error of the system.
         source: io::Error,

@@ -80,7 +80,7 @@ mod tests {
             assert_eq!(opened[1][0].bound.address, address);
             let mut clients = Vec::new();
             let mut came = [false; 2];
-            // The loop ends when both workers have had a client. It fails by chance with a
+            // The loop ends when both workers have had a client. The test fails by chance with a
             // probability of 2^-63.
             while clients.len() < 64 && came != [true; 2] {
                 clients.push(client(transport, address));

@@ -24,8 +24,8 @@ struct Period {
 }
 
 impl ClientLog {
-    /// Whether lines about clients are logged (`-v`). One call of this function suffices for a
-    /// batch of clients, so it costs almost nothing.
+    /// Whether lines about clients are logged (`-v`). The caller calls this function once for a
+    /// batch of clients, so the check costs almost nothing.
     pub(crate) fn is_on() -> bool {
         log_enabled!(Level::Debug)
     }
@@ -92,8 +92,8 @@ fn report(left_out: u64) {
     }
 }
 
-/// Returns the log level of an event. The start and the clean end of a connection have the level of
-/// details.
+/// Returns the log level of an event. The start and the clean end of a connection appear only at
+/// `-vv`.
 fn level(event: Event) -> Level {
     match event {
         Event::TcpAccepted | Event::TcpClosedByPeer => Level::Trace,

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Counters {
     events: [[AtomicU64; 2]; Event::ALL.len()],
     open: [AtomicU64; 2],
-    /// Number of counted events that may need a notice. Comparing this number shows cheaply whether
-    /// new ones have happened.
+    /// Number of events that may need a notice. The worker compares this number with the number of
+    /// its previous round. This is cheaper than comparing the counter of every event.
     troubles: AtomicU64,
     /// For each event, the first example since the last notice about that event.
     examples: [ExampleSlot; Event::ALL.len()],

@@ -66,18 +66,18 @@ events! {
     TcpAnswered: Tcp Exchange;
     /// A connection ended cleanly: the client closed its side after the reply.
     TcpClosedByPeer: Tcp Ended "peer";
-    /// The server gave up a connection: the client did not close by the drain deadline.
+    /// The server gave up on a connection: the client did not close by the drain deadline.
     TcpDrainDeadline: Tcp Ended "drain-deadline", "closed: the client did not close in time";
-    /// The server gave up a connection: the client did not acknowledge the reply by the write
+    /// The server gave up on a connection: the client did not acknowledge the reply by the write
     /// deadline.
     TcpWriteDeadline: Tcp Ended "write-deadline",
         "given up: the client did not take the reply in time";
-    /// The server gave up a connection: the client sent more octets than the limit.
+    /// The server gave up on a connection: the client sent more octets than the limit.
     TcpOctetLimit: Tcp Ended "octet-limit", "closed: the client sent too many octets (--drain-octets)";
-    /// The server gave up a connection to free a descriptor for a new connection.
+    /// The server gave up on a connection to free a descriptor for a new connection.
     TcpMadeRoom: Tcp Ended "made-room", "closed to make room: no descriptor left (ulimit -n)";
-    /// The server answered a connection and closed it at once: its source has reached the limit of
-    /// open connections.
+    /// The server answered a connection and closed it at once: the client's source has reached the
+    /// limit of open connections.
     TcpSourceLimit: Tcp Ended "source-limit",
         "answered and closed at once: too many connections from one source";
     /// The server answered a connection and closed it at once: all sources together have reached
@@ -158,7 +158,7 @@ pub(crate) enum Kind {
     Exchange,
     /// The client gets no reply. The event names the reason.
     Ignored,
-    /// A connection ended. The event names how.
+    /// A connection ended. The event names the reason.
     Ended,
     /// A system call failed.
     Error,

@@ -49,9 +49,9 @@ options! {
         pub limits: Limits,
         /// Options of the guard, which decides whether a datagram is answered.
         pub guard: GuardOptions,
-        /// Whether to answer only while the kernel reports a synchronised clock. Otherwise the
-        /// server closes TCP connections without a reply and ignores datagrams. RFC 868 asks for
-        /// the same behaviour of a server that does not know the time.
+        /// Whether to answer only while the kernel reports a synchronised clock. While the clock is
+        /// not synchronised, the server then closes TCP connections without a reply and ignores
+        /// datagrams. RFC 868 asks for the same behaviour of a server that does not know the time.
         pub require_sync: bool,
         /// Condition for the server to end without a request to stop.
         pub until: Until,

@@ -186,16 +186,16 @@ impl Identity {
                 return way_back(format!("the process can join group {group} again"));
             }
         }
-        // Check the credentials last. This check also notices if one of the attempts above has
-        // changed the identity.
+        // Check the credentials last. This check also notices if one of the attempts to get an id
+        // back has changed the ids.
         match self.left_of(&sys::credentials().map_err(failed("getresuid"))?) {
             Some(what) => way_back(what),
             None => Ok(already),
         }
     }
 
-    /// Describes the first part of `now` that differs from this identity; `None` if no part
-    /// differs.
+    /// Compares the credentials `now` of the process with this identity. Returns a description of
+    /// the first ids that do not belong to this identity; `None` if all ids belong to it.
     fn left_of(self, now: &Credentials) -> Option<String> {
         if now.users != [self.user; 3] {
             return Some(format!("its user ids are {:?}", now.users));
@@ -277,15 +277,16 @@ pub struct PartlyConfined {
 }
 
 impl PartlyConfined {
-    /// Returns what the process has given up so far.
+    /// Returns the identity and the layers that the process has taken on so far.
     #[must_use]
     pub fn so_far(&self) -> &Confined {
         &self.confined
     }
 
-    /// Allows the process to keep reading symbolic links (`readlink(2)`). It needs this because
-    /// `/etc/localtime` is a link whose target names the zone of this host. Code in the process can
-    /// then find out which paths exist and where links lead, but it cannot read files.
+    /// Allows the process to keep reading symbolic links (`readlink(2)`). A server with the zone of
+    /// this host needs this, because `/etc/localtime` is a link whose target names that zone. Code
+    /// in the process can then find out which paths exist and where links lead, but it cannot read
+    /// files.
     ///
     /// ```
     /// use daytime::server::{Confinement, Sandbox};

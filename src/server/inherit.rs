@@ -15,8 +15,8 @@ const FIRST_DESCRIPTOR: RawFd = 3;
 const MAX_SOCKETS: usize = 1024;
 
 /// Families and types to try in turn until one matches the descriptor. The list includes sockets
-/// that are neither TCP nor UDP, so that an error message can describe them. The crate listenfd
-/// treats IPv6 as `AF_INET`.
+/// that are neither TCP nor UDP, so that an error message can describe them. The list needs no
+/// `AF_INET6`, because the crate listenfd treats IPv6 as `AF_INET`.
 const KINDS: [(i32, i32); 6] = [
     (AF_INET, SOCK_STREAM),
     (AF_INET, SOCK_DGRAM),

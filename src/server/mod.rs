@@ -297,7 +297,8 @@ fn udp_descriptors(services: &[Vec<Opened>]) -> Option<RangeInclusive<RawFd>> {
 
 /// Runs an event loop and turns a panic into an error. Otherwise a server could appear to run but answer no client.
 fn run_loop(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
-    // After a panic, no value that the loop has used is used again, so the unwind is safe.
+    // `AssertUnwindSafe` is sound here. After a panic the server ends without another round of this loop, and the other
+    // workers can still use the shared atomics and locks.
     let ended = panic::catch_unwind(AssertUnwindSafe(run));
     ended.map_or_else(|reason| Err(ServeError::died(&*reason)), |it| it.map_err(ServeError::Loop))
 }

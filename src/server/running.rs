@@ -100,9 +100,9 @@ impl Running {
         &self.bound
     }
 
-    /// Returns an address of this transport for clients on this host: that of the first socket.
-    /// Returns `None` if the transport is not served. A wildcard address becomes the loopback
-    /// address of its family.
+    /// Returns an address of this transport for clients on this host: the address of the first
+    /// socket. Returns `None` if the transport is not served. A wildcard address becomes the
+    /// loopback address of its family.
     #[must_use]
     pub fn address(&self, transport: Transport) -> Option<SocketAddr> {
         let bound = self.bound.iter().find(|bound| bound.transport == transport)?;

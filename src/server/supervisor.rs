@@ -109,8 +109,8 @@ impl Supervisor {
     }
 }
 
-/// Returns half of the time that the watchdog allows; `None` if it does not watch the process with
-/// the id `this`.
+/// Returns half of the time that the watchdog allows; `None` if the watchdog does not watch the
+/// process with the id `this`.
 fn beat(usec: Option<&str>, pid: Option<&str>, this: u32) -> Option<Duration> {
     let watches = pid.is_none_or(|pid| pid.parse() == Ok(this));
     let allowed = usec?.parse().ok().filter(|usec| watches && *usec > 0);

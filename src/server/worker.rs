@@ -101,7 +101,7 @@ impl Worker {
 
     /// Answers an inherited connection, which another process has accepted.
     pub(super) fn answer_accepted(&mut self, stream: TcpStream) {
-        // Without a peer, the connection has already ended.
+        // A connection without a peer address has already ended.
         let Ok(peer) = stream.peer_addr() else { return };
         let (registry, now) = (self.poll.registry(), Instant::now());
         self.tcp.answer(stream, peer, &mut Round { responder: &mut self.responder, registry, now });
@@ -215,7 +215,8 @@ impl Worker {
     }
 
     /// Logs notices about events, at most once per [`MIN_NOTICE_INTERVAL`]. Logging takes a lock
-    /// that all workers share, and a client could otherwise cause this in every round.
+    /// that all workers share. Without this limit, a client could make the worker take the lock in
+    /// every round.
     fn log_notices(&mut self, now: Instant) {
         let troubles = self.counters.troubles();
         if troubles != mem::replace(&mut self.troubles, troubles) {

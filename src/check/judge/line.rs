@@ -71,7 +71,7 @@ fn after_line<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
     &reply[(frame.start + frame.line.len()).min(reply.len())..]
 }
 
-/// Judges the octets up to the first line end. Other probes judge the octets after it.
+/// Judges the octets up to the first line end. Other probes judge the octets after the line end.
 pub(super) fn printable(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let is_end = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
@@ -88,7 +88,7 @@ pub(super) fn printable(seen: &Observed) -> Judgement {
     })
 }
 
-/// Judges the length of each reply. RFC 867 sets no limit, so the limit is that of this suite's own replies.
+/// Judges the length of each reply. RFC 867 sets no limit, so this probe uses the limit of this suite's own replies.
 pub(super) fn length(seen: &Observed) -> Judgement {
     let too_long = seen.usual.iter().find_map(|usual| match usual.answered.as_ref().ok()? {
         Err(AskError::Incomplete { cause: Interruption::Limit { limit }, .. }) => {

@@ -45,7 +45,8 @@ impl<'a> Captures<'a> {
     }
 }
 
-/// Returns the name of a file, such as `exchange-sim-tcp-client`. A part with a name has that name before the host.
+/// Returns the name of a file, such as `exchange-sim-tcp-client`. If the part has a name, the part's name comes before
+/// the host's name.
 fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
     let (lab, engine) = (report.lab.name, report.procedure.engine.name());
     let transport = part.transport.to_string();

@@ -5,7 +5,8 @@ use crate::wire::Captured;
 use crate::wire::conversation::FragmentedPacket;
 use std::collections::VecDeque;
 
-/// Maximum number of held fragments. Beyond it, the pair of hosts with the most fragments loses its oldest one.
+/// Maximum number of held fragments. Beyond this number, the pair of hosts with the most fragments loses its oldest
+/// one.
 const MAX_HELD: usize = 64;
 
 /// Maximum number of remembered packets of other ports. A new packet replaces the oldest.
@@ -66,7 +67,7 @@ impl EarlyFragments {
         self.others.push_back(whole);
     }
 
-    /// Takes the held fragments of a packet, oldest first. Call it when the first fragment of the packet has wanted
+    /// Takes the held fragments of a packet, oldest first. Call this when the first fragment of the packet has wanted
     /// ports.
     pub(super) fn take(&mut self, whole: FragmentedPacket) -> Vec<(Captured, Fate)> {
         self.others.retain(|other| *other != whole);
@@ -76,7 +77,7 @@ impl EarlyFragments {
         taken.into_iter().map(|it| (it.captured, it.fate)).collect()
     }
 
-    /// Returns the number of held fragments. The capture has no first fragment of their packets.
+    /// Returns the number of held fragments. The first fragments of their packets have not been captured.
     pub(super) fn count(&self) -> u64 {
         self.fragments.len() as u64
     }

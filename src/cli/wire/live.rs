@@ -51,7 +51,7 @@ fn watch(
             Err(error) => break Err(error),
         }
     };
-    // Reads the packets that arrived before the end.
+    // Reads the packets that arrived before the capture ended.
     capture.end()?;
     while !screen.is_done()
         && let Some(captured) = capture.waiting()?
@@ -61,8 +61,8 @@ fn watch(
     Ok(ended?)
 }
 
-/// Reports packets that the kernel dropped. The kernel counts packets that may concern the ports, and all ICMP errors
-/// and fragments.
+/// Reports packets that the kernel dropped. Their number includes packets that may have the wanted ports, and all ICMP
+/// errors and fragments.
 fn report_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
     let lost = capture.lost()?;
     if lost == 0 {

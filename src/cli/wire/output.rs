@@ -41,7 +41,7 @@ impl Output {
             );
             return Err(Failure::Usage(message));
         }
-        // Standard output was opened by another process, which may have written to it.
+        // Another process opened standard output and may have written to it, so the file is not truncated.
         let whole = if is_standard { Ok(None) } else { empty(&file) };
         let whole = whole.map_err(|error| cannot_write(&name, &error))?;
         Ok(Self { file, name, whole, is_standard })

@@ -55,7 +55,7 @@ impl<'a> Screen<'a> {
         Ok(screen)
     }
 
-    /// Shows a packet if it has wanted ports, and then its fragments that were captured before.
+    /// Shows a packet if it has wanted ports, and then those of its fragments that were captured before it.
     pub(super) fn show(&mut self, captured: &Captured, fate: &Fate) -> Result<(), Failure> {
         let Some(packet) = decode(&captured.octets) else { return Ok(()) };
         let interface = captured.interface.as_ref().map(|it| it.id);

@@ -26,8 +26,8 @@ impl Stop {
             let (signalled, signal) = UnixStream::pair()?;
             let at_once = Arc::new(AtomicBool::new(false));
             for number in [SIGINT, SIGTERM] {
-                // This registration must come first. It lets the first signal pass because the flag is not set yet, and
-                // ends the process at the second.
+                // This registration must come before the next one, which sets the flag. The first signal then finds the
+                // flag unset and does not end the process. The second signal ends the process.
                 flag::register_conditional_shutdown(number, 1, Arc::clone(&at_once))?;
                 flag::register(number, Arc::clone(&at_once))?;
                 pipe::register(number, signal.try_clone()?)?;
@@ -43,7 +43,7 @@ impl Stop {
         act: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.at_once.swap(true, Ordering::Relaxed) {
-            // The first signal came before the call.
+            // A signal came before this call of `or_end_at_once`, so the command ends without calling `act`.
             return Err(Failure::Message(Stopped.to_string()));
         }
         let done = act();
@@ -56,7 +56,7 @@ impl Stop {
     }
 }
 
-/// A file whose reads end at its end or at the first signal.
+/// A file whose reads stop at the first signal.
 pub(super) struct Stoppable<'a> {
     pub file: File,
     pub stop: &'a Stop,

@@ -19,12 +19,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-/// Maximum octets in the head of a request. hyper answers 431 to a larger head.
+/// Maximum length in octets of the head of a request. hyper answers 431 to a larger head.
 const HEAD_OCTETS: usize = 8192;
 /// Maximum number of header fields in a request. hyper answers 431 to more.
 const HEAD_FIELDS: usize = 64;
-/// Maximum octets that are discarded after a request. If the server closed a socket with unread
-/// input, it would send a reset that could destroy the answer.
+/// Maximum number of octets that the server discards after a request. If the server closed a socket
+/// with unread input, it would send a reset that could destroy the answer.
 const DRAIN_OCTETS: usize = 1 << 16;
 
 /// One HTTP connection, from its request to its end. Dropping it closes the connection.
@@ -36,7 +36,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange. The exchange counts in `open` until it is dropped.
+    /// Begins an exchange. `open` counts the exchange until the exchange is dropped.
     pub(super) fn new(stream: TcpStream, page: RenderPage, open: Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
@@ -89,7 +89,7 @@ async fn serve(stream: TcpStream, page: RenderPage) {
     http.keep_alive(false).half_close(true).max_headers(HEAD_FIELDS).max_buf_size(HEAD_OCTETS);
     let connection = http.serve_connection(Socket(Arc::clone(&stream)), service_fn(answer));
     // hyper answers an invalid request as well as possible. The connection then ends like any
-    // other.
+    // other, so the error is ignored.
     let _ = connection.without_shutdown().await;
     if stream.shutdown(Shutdown::Write).is_ok() {
         let mut left = DRAIN_OCTETS;
