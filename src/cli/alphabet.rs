@@ -148,6 +148,9 @@ fn replacement(character: char) -> Option<&'static str> {
         '≤' => "<=",
         '≥' => ">=",
         '…' => "...",
+        '·' => "*",
+        '²' => "^2",
+        'ⁿ' => "^n",
         _ => return None,
     })
 }

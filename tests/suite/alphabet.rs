@@ -29,6 +29,16 @@ fn the_locale_c_and_the_option_draw_in_ascii_in_the_same_columns() {
 }
 
 #[test]
+fn theory_and_answers_are_ascii_too() {
+    for name in ["exchange", "loss", "silent", "stale", "loop"] {
+        let screen = good(&mut lab(&[name, "--explain", "--answers", "--ascii"]));
+        let other = screen.lines().find(|line| !line.is_ascii());
+        assert_eq!(other, None, "{name}");
+        assert!(screen.contains("\nTRY NEXT\n"), "{screen}");
+    }
+}
+
+#[test]
 fn tables_are_ascii_too() {
     for arguments in [&["compare", "--count", "2"][..], &["lab", "list"], &["lab", "run", "notes"]]
     {
