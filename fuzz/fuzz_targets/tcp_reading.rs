@@ -193,6 +193,7 @@ impl<'a> Plan<'a> {
                 attempts.iter().for_each(|attempt| self.check_attempt(attempt));
                 assert!(!(patient && attempts.is_empty()), "{self:?}: {error:?}");
             }
+            AskError::NoTime => assert!(self.timeout.is_zero(), "{self:?}"),
             other => panic!("{self:?}: {other:?}"),
         }
     }
