@@ -45,7 +45,7 @@ pub(super) fn show(text: &str) -> bool {
     };
     // Ctrl-C sends a signal to the pager and to this process. This process must not end before the pager.
     let is_over = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGQUIT] {
+    for signal in [SIGINT, SIGQUIT].into_iter().filter(|signal| !sys::ignores_signal(*signal)) {
         // If no handler can be registered, Ctrl-C ends this process before its pager. The pager still works.
         let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_over));
     }

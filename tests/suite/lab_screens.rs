@@ -36,10 +36,17 @@ fn a_brief_run_of_every_lab_fits_80_columns_and_24_lines() {
 }
 
 #[test]
-fn brief_excludes_every_longer_form() {
-    for longer in ["--explain", "--json", "--csv"] {
-        let message = bad(2, &mut lab(&["run", "exchange", "--brief", longer]));
-        assert!(message.contains("--brief") && message.contains(longer), "{message}");
+fn forms_that_exclude_each_other_are_refused_together() {
+    let refused = |one: &str, other: &str| {
+        let message = bad(2, &mut lab(&["run", "exchange", one, other]));
+        assert!(message.contains(one) && message.contains(other), "{message}");
+    };
+    for longer in ["--explain", "--answers", "--text", "--json", "--csv"] {
+        refused("--brief", longer);
+    }
+    for data in ["--json", "--csv"] {
+        refused("--answers", data);
+        refused("--text", data);
     }
 }
 

@@ -47,6 +47,11 @@ fn no_pager_runs_with_no_pager_with_cat_or_without_a_terminal() {
         &format!("{MARK} daytime lab run exchange --no-pager"),
         "DAYTIME_PAGER=cat PAGER='sed s/^/P:/' daytime lab list",
         "DAYTIME_PAGER= PAGER='sed s/^/P:/' daytime lab list",
+        "DAYTIME_PAGER=' ' PAGER='sed s/^/P:/' daytime lab list",
+        // Several labs print each result at once.
+        &format!("{MARK} daytime -q lab run exchange stale"),
+        // A job in the background must not wait for the terminal.
+        &format!("set -m; {MARK} daytime lab list & wait $!"),
         &format!("{MARK} daytime lab list | cat"),
     ] {
         let (paged, others) = marked(&or_skip!(on_rows(5, command)));
@@ -66,11 +71,13 @@ fn the_variable_of_daytime_overrides_that_of_all_programs() {
 #[test]
 fn the_pager_gets_the_options_of_git_unless_the_user_has_set_some() {
     let shown = |variables: &str| {
-        let pager = "DAYTIME_PAGER='echo \"$LESS $LV\" #'";
-        on_rows(5, &format!("env -u LESS -u LV {variables} {pager} daytime lab list"))
+        let pager = "DAYTIME_PAGER='echo \"$LESS $LESSCHARSET $LV\" #'";
+        let unset = "env -u LESS -u LESSCHARSET -u LV";
+        on_rows(5, &format!("{unset} {variables} {pager} daytime lab list"))
     };
-    assert_eq!(stdout(&or_skip!(shown(""))).trim(), "FRX -c");
-    assert_eq!(stdout(&or_skip!(shown("LESS=S LV=-x"))).trim(), "S -x");
+    assert_eq!(stdout(&or_skip!(shown(""))).trim(), "FRX utf-8 -c");
+    let given = "LESS=S LESSCHARSET=ascii LV=-x";
+    assert_eq!(stdout(&or_skip!(shown(given))).trim(), "S ascii -x");
 }
 
 #[test]
@@ -96,6 +103,20 @@ fn the_exit_status_is_that_of_the_run_even_if_the_pager_ends_early() {
             assert!(paged >= 1 && others == 0, "{pager}: {}", stdout(&output));
             assert_eq!(output.status.code(), Some(status), "{pager}: {}", stdout(&output));
         }
+    }
+}
+
+#[test]
+fn a_command_that_ignores_ctrl_c_ignores_it_while_a_lab_runs_and_after_the_pager() {
+    let pager = "sed s/^/P:/";
+    for lab in ["exchange", "backlog"] {
+        // Each second signal comes after the pager has ended.
+        let command = format!(
+            "trap '' INT; DAYTIME_PAGER='{pager}' daytime lab run {lab} & \
+             while sh -c \"kill -s INT $!\" 2>/dev/null; do :; done; wait $!"
+        );
+        let output = or_skip!(on_rows(5, &command));
+        assert_eq!(output.status.code(), Some(0), "{lab}: {}", stdout(&output));
     }
 }
 

@@ -66,10 +66,10 @@ pub(in crate::cli) struct Run {
     #[command(flatten)]
     detail: DetailArgs,
     /// Show what to try next, with the answer to each question
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["brief", "json", "csv"])]
     pub answers: bool,
     /// List packets and calls as numbered sentences, for a screen reader
-    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    #[arg(long, conflicts_with_all = ["brief", "json", "csv"])]
     pub text: bool,
     /// Print the results with their traces as JSON
     #[arg(long, conflicts_with = "csv")]

@@ -158,7 +158,8 @@ fn alternating(ids: &[usize]) -> Vec<GroupForm> {
 /// Returns the frequent groups that begin with the same row as `ids`, the longest group first.
 fn frequent_groups(ids: &[usize]) -> Vec<&[usize]> {
     let Some(first) = ids.first() else { return Vec::new() };
-    let starts = ids.iter().enumerate().filter(|(_, id)| *id == first).map(|(at, _)| at);
+    let sampled = ids.iter().take(MAX_SAMPLED_GROUPS * MAX_GROUP_ROWS);
+    let starts = sampled.enumerate().filter(|(_, id)| *id == first).map(|(at, _)| at);
     let starts: Vec<usize> = starts.take(MAX_SAMPLED_GROUPS).collect();
     let mut counts: BTreeMap<&[usize], usize> = BTreeMap::new();
     for pair in starts.windows(2).take_while(|pair| pair[1] - pair[0] <= MAX_GROUP_ROWS) {

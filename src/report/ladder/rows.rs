@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) struct Row {
     pub at: Duration,
     pub item: Item,
-    /// Number of events of the trace in this row.
+    /// Number of events of the trace in this row. Equal calls that are joined to one row count as one.
     pub events: u64,
 }
 
