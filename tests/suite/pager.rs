@@ -107,10 +107,9 @@ fn the_exit_status_is_that_of_the_run_even_if_the_pager_ends_early() {
 }
 
 #[test]
-fn a_command_that_ignores_ctrl_c_ignores_it_while_a_lab_runs_and_after_the_pager() {
+fn a_command_that_was_started_with_ctrl_c_ignored_outlives_it() {
     let pager = "sed s/^/P:/";
     for lab in ["exchange", "backlog"] {
-        // Each second signal comes after the pager has ended.
         let command = format!(
             "trap '' INT; DAYTIME_PAGER='{pager}' daytime lab run {lab} & \
              while sh -c \"kill -s INT $!\" 2>/dev/null; do :; done; wait $!"
