@@ -107,6 +107,8 @@ mod syntax;
 mod sys;
 #[cfg(any(feature = "client", feature = "server"))]
 mod tcp;
+#[cfg(feature = "teach")]
+mod teach;
 #[cfg(any(feature = "cli", feature = "lab"))]
 #[cfg_attr(
     not(feature = "lab"),

@@ -15,6 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["bench", "check", "compare", "wire"],
     &["lab"],
     &["report"],
+    &["teach"],
     &["cli", "internals"],
 ];
 
