@@ -26,8 +26,8 @@ Examples:
 serve first prints its addresses on standard output, and logs to standard error.
 SIGINT or SIGTERM stops serve: it accepts no more, gives open connections 1 s to
 end, and exits with status 0. A second signal ends serve at once. SIGUSR1 logs
-the counters. SIGHUP reads the zone again, with --zone local. The end of its
-terminal stops serve too, unless SIGHUP was ignored at the start.
+the counters. SIGHUP reads the zone again, with --zone local; it stops serve
+only if the terminal was closed and serve was not started under nohup.
 As root, add --user nobody: serve then keeps its sockets and no other right.
 
 If systemd hands over sockets (LISTEN_FDS), serve uses these and refuses options
