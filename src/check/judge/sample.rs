@@ -52,8 +52,9 @@ pub(super) fn datagrams(reply: Reply) -> Datagrams {
 /// Asserts the verdict of one probe and the facts in its reason.
 #[track_caller]
 pub(super) fn assert_judged(judged: (Verdict, String), verdict: Verdict, facts: &[&str]) {
-    assert_eq!(judged.0, verdict, "{}", judged.1);
-    mentions(&judged.1, facts);
+    let (found, reason) = judged;
+    assert_eq!(found, verdict, "{reason}");
+    mentions(&reason, facts);
 }
 
 /// Judges one probe. Returns the verdict and its reason.
