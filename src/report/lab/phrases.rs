@@ -155,14 +155,16 @@ mod tests {
             let finding = Finding { prediction, observed, verdict: Verdict::Differs };
             words(&finding, Unit::Milliseconds)
         };
-        assert_eq!(verdict(Expected::is(reads(2)), Some(reads(5))), "differs: 3 too many");
-        assert_eq!(verdict(Expected::at_least(reads(2)), Some(reads(1))), "differs: 1 too few");
+        let many = verdict(Expected::is(reads(2)), Some(reads(5)));
+        mentions(&many, &["differs", "3", "many"]);
+        let few = verdict(Expected::at_least(reads(2)), Some(reads(1)));
+        mentions(&few, &["differs", "1", "few"]);
         let times = Expected::between(20 * MS, 40 * MS);
         let short = verdict(times.clone(), Some((19 * MS).into()));
         mentions(&short, &["differs", "1 ms", "short"]);
         mentions(&verdict(times, Some((43 * MS).into())), &["differs", "3 ms", "long"]);
         assert_eq!(verdict(Expected::is("a"), Some("b".into())), "differs");
-        assert_eq!(verdict(Expected::is(reads(2)), None), "differs: not reached");
+        mentions(&verdict(Expected::is(reads(2)), None), &["differs", "not reached"]);
         // No number says how far values of different kinds differ, so the verdict has none.
         assert_eq!(verdict(Expected::is(reads(2)), Some((5, "packet").into())), "differs");
     }
