@@ -94,6 +94,8 @@ pub mod lab;
 mod limit;
 #[cfg(feature = "server")]
 mod listen;
+#[cfg(test)]
+mod mentions;
 mod metrics;
 #[cfg(feature = "server")]
 mod notice;

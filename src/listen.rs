@@ -352,6 +352,7 @@ fn is_wildcard_v6(address: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use std::net::Ipv6Addr;
 
     const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -457,8 +458,8 @@ mod tests {
     #[test]
     fn a_setting_reads_as_a_sentence() {
         let setting = Setting { name: "SO_RCVBUF", asked: Some(1000), effective: Some(2304) };
-        assert_eq!(setting.to_string(), "SO_RCVBUF asked 1000, is 2304");
+        mentions(&setting, &["SO_RCVBUF", "asked 1000", "is 2304"]);
         let setting = Setting { name: "SO_RCVBUF", asked: None, effective: None };
-        assert_eq!(setting.to_string(), "SO_RCVBUF asked nothing, is unknown");
+        mentions(&setting, &["SO_RCVBUF", "asked nothing", "unknown"]);
     }
 }

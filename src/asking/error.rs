@@ -197,6 +197,7 @@ pub(crate) fn octets(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::{each_mentions, mentions};
 
     fn no_answer(transport: Transport, failures: Vec<(&str, AttemptFailure)>) -> AskError {
         let attempt = |(peer, failure): (&str, _)| {
@@ -221,10 +222,14 @@ mod tests {
                 ("127.0.0.3:13", AttemptFailure::Untried),
             ],
         );
-        assert_eq!(
-            error.to_string(),
-            "connection refused by [::1]:13; cannot ask 127.0.0.1:13: network unreachable; \
-             no connection to 127.0.0.2:13 within 1 s; no time left to ask 127.0.0.3:13"
+        each_mentions(
+            error.to_string().split("; "),
+            &[
+                &["[::1]:13", "refused"],
+                &["127.0.0.1:13", "network unreachable"],
+                &["127.0.0.2:13", "no connection", "1 s"],
+                &["127.0.0.3:13", "no time"],
+            ],
         );
     }
 
@@ -233,7 +238,7 @@ mod tests {
         let waited = Duration::from_millis(5001);
         let silent = AttemptFailure::Silent { questions: 3, waited };
         let error = no_answer(Transport::Udp, vec![("127.0.0.1:13", silent)]);
-        assert_eq!(error.to_string(), "no reply from 127.0.0.1:13 to 3 datagrams within 5 s");
+        mentions(&error, &["no reply", "127.0.0.1:13", "3 datagrams", "5 s"]);
     }
 
     #[test]
@@ -267,7 +272,7 @@ mod tests {
         ] {
             let error = of(unknown);
             assert!(matches!(error, AskError::UnknownHost { .. }), "{unknown}");
-            assert_eq!(error.to_string(), "cannot resolve nosuch.example");
+            mentions(&error, &["resolve", "nosuch.example"]);
         }
         let temporary = of("Temporary failure in name resolution");
         assert!(matches!(temporary, AskError::Unresolved { .. }), "{temporary:?}");

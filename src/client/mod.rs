@@ -146,6 +146,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::mentions::mentions;
     use chrono::{DateTime, Utc};
     use std::io::{ErrorKind, Read, Write};
     use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -242,8 +243,8 @@ mod tests {
             client.ask_addresses(addresses, Transport::Tcp, &Options::default())
         };
         let (address, resetting) = resets();
-        let error = ask(&[address]).expect_err("a reset").to_string();
-        assert_eq!(error, format!("cannot ask {address}: Connection reset by peer (os error 104)"));
+        let error = ask(&[address]).expect_err("a reset");
+        mentions(&error, &[&address.to_string(), "Connection reset", "os error 104"]);
         resetting.join().expect("no panic");
         let (address, resetting) = resets();
         let good = TcpListener::bind("127.0.0.1:0").expect("loopback");
@@ -275,7 +276,7 @@ mod tests {
                 let target = target.parse().expect("a target");
                 let error = ask(&target, transport, &options).expect_err("no time");
                 assert!(matches!(error, AskError::NoTime) && error.is_timeout(), "{error:?}");
-                assert_eq!(error.to_string(), "the timeout is 0 s; use a longer one");
+                mentions(&error, &["timeout", "0 s", "longer"]);
             }
         }
     }
@@ -286,8 +287,7 @@ mod tests {
         let mut client = Client::new().expect("a client");
         for transport in Transport::BOTH {
             let asked = client.exchange(&[address], transport, &Options::default(), Instant::now());
-            let error = asked.expect_err("the time is over").to_string();
-            assert_eq!(error, "no time left to ask 127.0.0.1:13", "{transport}");
+            mentions(&asked.expect_err("too late"), &["no time", "127.0.0.1:13"]);
         }
     }
 

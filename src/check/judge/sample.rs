@@ -4,6 +4,7 @@ use crate::check::finding::Verdict;
 use crate::check::observed::{Conversation, Datagrams, Observed, Reply, StreamEnd, UsualExchange};
 use crate::check::probe::Probe;
 use crate::client::{Answer, AskError, Attempt, AttemptFailure};
+use crate::mentions::mentions;
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
@@ -46,6 +47,14 @@ pub(super) fn error(transport: Transport, failure: AttemptFailure) -> Result<Ans
 pub(super) fn datagrams(reply: Reply) -> Datagrams {
     let listened = Duration::from_secs(2);
     Datagrams { source_port: 1023, questions: 1, reply, further: 0, listened }
+}
+
+/// Asserts the verdict of one probe and the facts in its reason.
+#[track_caller]
+pub(super) fn assert_judged(judged: (Verdict, String), verdict: Verdict, facts: &[&str]) {
+    let (found, reason) = judged;
+    assert_eq!(found, verdict, "{reason}");
+    mentions(&reason, facts);
 }
 
 /// Judges one probe. Returns the verdict and its reason.

@@ -73,6 +73,7 @@ mod tests {
     use super::*;
     use crate::lab::LabOptions;
     use crate::lab::link::{CLIENT, Fault, SERVER};
+    use crate::mentions::mentions;
     use crate::trace::{Action, Event, Fate, Loss, Packet, Trace};
 
     const MS: Duration = Duration::from_millis(1);
@@ -255,7 +256,7 @@ mod tests {
         let part = |trace| [Part { transport, name: name.clone(), trace }];
         assert_eq!(remarks(&part(Trace::default())), [""; 0]);
         let remarks = remarks(&part(trace.clone()));
-        assert!(remarks[0].starts_with("TIME-WAIT lasts 10 s on this simulator"), "{remarks:?}");
+        mentions(&remarks[0], &["TIME-WAIT", &format!("{} s", TIME_WAIT.as_secs())]);
     }
 
     #[test]

@@ -232,6 +232,7 @@ impl Shapes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use crate::trace::HostId;
 
     /// Returns one row for each letter, a millisecond apart.
@@ -244,11 +245,13 @@ mod tests {
         (0..).zip(letters.chars()).map(row).collect()
     }
 
-    /// Returns the letters of the rows that are drawn, and the text of each fold.
+    /// Returns the letters of the rows that are drawn, and for each fold its number of rows, its kind and its span.
     fn folded(letters: &str, other: &str) -> String {
-        let span = |it: &Fold| format!("{} to {}", it.from.as_millis(), it.until.as_millis());
+        let short = |Fold { kind, rows, from, until }: Fold| {
+            format!(" [{rows} {kind:?} {}-{}] ", from.as_millis(), until.as_millis())
+        };
         let words = |row: Row| match row.item {
-            Item::Folded(fold) => format!(" [{}] ", fold.words(&span(&fold))),
+            Item::Folded(fold) => short(fold),
             Item::Call(_, letter) => letter,
             Item::State(..) | Item::Arrow(_) => String::new(),
         };
@@ -259,8 +262,21 @@ mod tests {
 
     #[test]
     fn a_group_of_rows_is_drawn_once_with_its_count_and_its_span() {
-        assert_eq!(folded("xabcabcabcy", ""), "xabc [these 3 rows × 3, 1 to 9] y");
-        assert_eq!(folded("aaaaaaay", ""), "a [this row × 7, 0 to 6] y");
+        assert_eq!(folded("xabcabcabcy", ""), "xabc [3 Repeated(3) 1-9] y");
+        assert_eq!(folded("aaaaaaay", ""), "a [1 Repeated(7) 0-6] y");
+    }
+
+    #[test]
+    fn the_line_of_a_fold_has_its_rows_its_count_and_its_span() {
+        let words = |kind, rows| {
+            Fold { kind, rows, from: Duration::ZERO, until: Duration::ZERO }.words("1 to 9 ms")
+        };
+        mentions(&words(FoldKind::Repeated(7), 1), &["this row", "× 7", "1 to 9 ms"]);
+        mentions(&words(FoldKind::Repeated(4), 3), &["3 rows", "× 4", "1 to 9 ms"]);
+        let mixed = words(FoldKind::Alternating(4), 3);
+        mentions(&mixed, &["3 rows", "× 4", "mixed order", "1 to 9 ms"]);
+        let same = words(FoldKind::SameAs("the first".to_owned()), 6);
+        mentions(&same, &["6 rows", "the first", "1 to 9 ms"]);
     }
 
     #[test]
@@ -285,23 +301,19 @@ mod tests {
     #[test]
     fn a_row_that_differs_ends_the_fold_and_is_drawn() {
         let drawn = folded("ababababacababab", "");
-        assert_eq!(drawn, "ab [these 2 rows × 4, 0 to 7] acababab");
+        assert_eq!(drawn, "ab [2 Repeated(4) 0-7] acababab");
     }
 
     #[test]
     fn groups_in_mixed_order_are_drawn_once_each() {
         let drawn = folded("xacabcacacabcabcacy", "");
-        assert_eq!(
-            drawn,
-            "xac [these 2 rows × 4 in mixed order, 1 to 17] \
-             abc [these 3 rows × 3 in mixed order, 3 to 15] y"
-        );
+        assert_eq!(drawn, "xac [2 Alternating(4) 1-17] abc [3 Alternating(3) 3-15] y");
     }
 
     #[test]
     fn rows_that_another_ladder_has_too_are_one_line() {
         let drawn = folded("sabcdeft", "abcdefu");
-        assert_eq!(drawn, "s [6 rows as in the first, 1 to 6] t");
+        assert_eq!(drawn, "s [6 SameAs(\"the first\") 1-6] t");
         assert_eq!(folded("sabcdt", "abcdu"), "sabcdt");
     }
 

@@ -223,6 +223,7 @@ impl Drop for EndpointThread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpStream as Client};
 
@@ -251,15 +252,15 @@ mod tests {
         let endpoint = Endpoint::adopt(inherited).expect("a listener");
         assert_eq!(endpoint.address, address);
 
-        let is =
-            |what| format!("descriptor 7 (metrics) is {what}; a listening TCP socket is needed");
-        assert_eq!(refusal(client), is("a TCP connection"));
+        let refused = |message: String, what| {
+            mentions(&message, &["descriptor 7", "metrics", what, "listening TCP socket"]);
+        };
+        refused(refusal(client), "TCP connection");
         drop(endpoint); // The endpoint kept the client connected until this drop.
         let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
-        assert_eq!(refusal(udp), is("a UDP socket"));
+        refused(refusal(udp), "UDP socket");
         let stream = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-        let silent = is("a TCP socket that is neither listening nor connected");
-        assert_eq!(refusal(stream.expect("a socket")), silent);
+        refused(refusal(stream.expect("a socket")), "neither listening nor connected");
     }
 
     /// Length of a page that does not fit into the socket buffers of both sides together.

@@ -148,7 +148,7 @@ mod tests {
         let message = enter_user_namespace().expect_err("several threads");
         // If user namespaces are forbidden, the message reports that error instead.
         let is_forbidden = message.contains("(Operation not permitted)");
-        assert!(message.contains("before the first thread") || is_forbidden, "{message}");
+        assert!(message.contains("first thread") || is_forbidden, "{message}");
         drop(stop);
         assert!(other.join().expect("ended").is_err());
     }
