@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, eventually};
-use crate::support::{Namespace, Running, bad, daytime, good, ipv6, run};
+use crate::support::{Namespace, Running, daytime, failed, good, ipv6, mentions, run};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -182,11 +182,8 @@ fn a_server_restarts_despite_time_wait_unless_no_reuse_address() {
     // The server closes first, so the connection is in TIME-WAIT on its side.
     good(inside.daytime().args(["query", "127.0.0.1"]));
     first.stopped();
-    let printed = bad(1, &mut serve(&["--no-reuse-address", "-q"]));
-    assert!(
-        printed.contains("cannot listen on tcp 127.0.0.1:13: Address already in use"),
-        "{printed}"
-    );
+    let message = failed(1, &mut serve(&["--no-reuse-address", "-q"]));
+    mentions(&message, &["cannot listen", "tcp 127.0.0.1:13: ", "in use"]);
     let again = Running::start(serve(&[]));
     good(inside.daytime().args(["query", "127.0.0.1"]));
     again.stopped();
@@ -244,10 +241,10 @@ fn assert_warns_of(log: &str, addresses: &[&str]) {
     let warnings: Vec<&str> = log
         .lines()
         .filter_map(|line| line.split_once(" WARN ] ").map(|(_, warning)| warning))
-        .filter(|warning| !warning.starts_with("the server runs as root; ")) // in a namespace, it does run as root
+        .filter(|warning| !warning.contains("runs as root")) // in a namespace, it does run as root
         .collect();
-    let why = "this host lacks the address family";
-    let expected: Vec<String> =
-        addresses.iter().map(|it| format!("not serving {it}: {why}")).collect();
-    assert_eq!(warnings, expected, "{log}");
+    assert_eq!(warnings.len(), addresses.len(), "{log}");
+    for (warning, address) in warnings.iter().zip(addresses) {
+        mentions(warning, &["not serving", &format!(" {address}: "), "address family"]);
+    }
 }

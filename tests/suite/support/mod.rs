@@ -16,7 +16,7 @@ mod wording;
 
 #[cfg(feature = "lab")]
 pub use ended::run_within;
-pub use ended::{bad, good, on_terminal, run};
+pub use ended::{bad, failed, good, on_terminal, run};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
 pub use wording::mentions;
