@@ -4,8 +4,8 @@ use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
 use crate::support::{
-    Namespace, PATIENCE, Running, daytime, failed, good, ipv6, mentions, program, run, stderr,
-    whole_sandbox,
+    Namespace, PATIENCE, Running, bad, complains, daytime, good, ipv6, mentions, program, run,
+    stderr, whole_sandbox,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -325,12 +325,12 @@ fn the_address_of_the_metrics_is_printed_last_and_only_on_request() {
 fn an_unavailable_metrics_address_stops_the_server_with_a_message() {
     let (_server, metrics) = serving();
     let refused =
-        |metrics: &str| failed(1, daytime().args(["serve", "--port", "0", "--metrics", metrics]));
+        |metrics: &str| bad(1, daytime().args(["serve", "--port", "0", "--metrics", metrics]));
     let message = refused(&metrics.to_string());
-    mentions(&message, &["cannot serve metrics: ", &format!("tcp {metrics}: "), "in use"]);
+    complains(&message, &["cannot serve metrics: ", &format!("tcp {metrics}: "), "in use"]);
     mentions(&message, &["`ss -lntp`", "another port", "--metrics"]);
     let message = refused("192.0.2.1:9867");
-    mentions(&message, &["cannot serve metrics: ", "tcp 192.0.2.1:9867: ", "no interface"]);
+    complains(&message, &["cannot serve metrics: ", "tcp 192.0.2.1:9867: ", "no interface"]);
     mentions(&message, &["`ip -4 address`", "FreeBind=yes", "systemd"]);
     let usage = run(daytime().args(["serve", "--metrics", "127.0.0.1"]));
     assert_eq!(usage.status.code(), Some(2));

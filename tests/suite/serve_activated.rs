@@ -4,7 +4,7 @@
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, metrics_page};
 use crate::support::{
-    Namespace, Running, daytime, failed, good, ipv6, mentions, program, run, stderr,
+    Namespace, Running, bad, complains, daytime, good, ipv6, mentions, program, run, stderr,
 };
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -137,13 +137,13 @@ fn a_descriptor_that_is_not_a_socket_is_refused_with_number_name_and_description
     or_skip!(program("bash"));
     let mut serve = handing_over("1", "exec 3</dev/null", "$$", &[]);
     serve.env("LISTEN_FDNAMES", "hole");
-    let message = failed(1, &mut serve);
-    mentions(&message, &["cannot serve", "descriptor 3 (hole): ", "/dev/null", "not a socket"]);
+    let message = bad(1, &mut serve);
+    complains(&message, &["cannot serve", "descriptor 3 (hole): ", "/dev/null", "not a socket"]);
     mentions(&message, &["TCP listener", "TCP connection", "bound UDP socket"]);
-    let message = failed(1, &mut handing_over("2", "exec 3</dev/null", "$$", &[]));
-    mentions(&message, &["cannot serve", "descriptor 3: ", "/dev/null"]);
-    let message = failed(1, &mut handing_over("many", ":", "$$", &[]));
-    mentions(&message, &["LISTEN_FDS=many", "not a number", "from 0 to 1024"]);
+    let message = bad(1, &mut handing_over("2", "exec 3</dev/null", "$$", &[]));
+    complains(&message, &["cannot serve", "descriptor 3: ", "/dev/null"]);
+    let message = bad(1, &mut handing_over("many", ":", "$$", &[]));
+    complains(&message, &["LISTEN_FDS=many", "not a number", "from 0 to 1024"]);
 }
 
 #[test]
@@ -188,16 +188,16 @@ fn a_metrics_socket_must_listen_and_excludes_the_metrics_option() {
     or_skip!(program("bash"));
     let udp = "exec 3<>/dev/udp/127.0.0.1/9";
     let mut serve = handing_over("1", udp, "$$", &["--port", "0"]);
-    let message = failed(1, serve.env("LISTEN_FDNAMES", "metrics"));
-    mentions(&message, &["cannot serve metrics: ", "descriptor 3 (metrics)", "UDP socket"]);
+    let message = bad(1, serve.env("LISTEN_FDNAMES", "metrics"));
+    complains(&message, &["cannot serve metrics: ", "descriptor 3 (metrics)", "UDP socket"]);
     mentions(&message, &["listening TCP socket"]);
     let mut serve = handing_over("1", udp, "$$", &["--port", "0", "--metrics", "0"]);
-    let message = failed(2, serve.env("LISTEN_FDNAMES", "metrics"));
-    mentions(&message, &["leave --metrics out"]);
+    let message = bad(2, serve.env("LISTEN_FDNAMES", "metrics"));
+    complains(&message, &["leave --metrics out"]);
     let two = format!("{udp}; exec 4<>/dev/udp/127.0.0.1/9");
     let mut serve = handing_over("2", &two, "$$", &["--port", "0"]);
-    let message = failed(1, serve.env("LISTEN_FDNAMES", "metrics:metrics"));
-    mentions(&message, &["2 sockets named metrics", "only one"]);
+    let message = bad(1, serve.env("LISTEN_FDNAMES", "metrics:metrics"));
+    complains(&message, &["2 sockets named metrics", "only one"]);
 }
 
 #[test]
@@ -217,11 +217,16 @@ fn options_that_open_sockets_are_refused_with_inherited_sockets() {
     let inside = or_skip!(Namespace::new());
     let activate = or_skip!(program("systemd-socket-activate"));
     let assert_refused = |message: &str, option: &str| {
-        mentions(message, &["sockets", "supervisor", "inetd", &format!("leave {option} out\n")]);
+        mentions(
+            message,
+            &["daytime: ", "sockets", "supervisor", "inetd", &format!("leave {option} out\n")],
+        );
     };
     for given in ["--listen=127.0.0.1", "--port=9", "--proto=tcp", "--backlog=1", "--only-v6"] {
         let option = given.split('=').next().expect("a name");
-        assert_refused(&failed(2, daytime().args(["serve", "--inetd", given])), option);
+        let message = bad(2, daytime().args(["serve", "--inetd", given]));
+        complains(&message, &["sockets"]);
+        assert_refused(&message, option);
     }
     let mut command = inside.command(activate);
     command.args(["-l127.0.0.1:13", env!("CARGO_BIN_EXE_daytime"), "serve", "--port", "99"]);

@@ -5,7 +5,7 @@ use crate::or_skip;
 use crate::support::traced::{Traced, strace};
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
 use crate::support::{
-    Namespace, Running, bad, daytime, failed, good, mentions, program, skip, whole_sandbox,
+    Namespace, Running, bad, complains, daytime, good, mentions, program, skip, whole_sandbox,
 };
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
@@ -151,8 +151,8 @@ fn a_server_that_is_already_that_user_logs_it() {
     // Another group is a change, which only root can make.
     let mut serve = or_skip!(copy.as_nobody());
     serve.args(["serve", "--port", "0", "--user", "65534", "--group", "4711"]);
-    let said = failed(1, &mut serve);
-    mentions(&said, &["user 65534", "group 4711", "setgroups: "]);
+    let said = bad(1, &mut serve);
+    complains(&said, &["user 65534", "group 4711", "setgroups: "]);
 }
 
 #[test]
@@ -185,8 +185,8 @@ fn an_unprivileged_server_is_confined_and_cannot_change_its_user() {
     let log = server.stopped();
     assert!(!log.contains(AS_ROOT), "{log}");
     let mut serve = or_skip!(copy.as_nobody());
-    let said = failed(1, serve.args(["serve", "--port", "0", "--user", "1", "--group", "1"]));
-    mentions(&said, &["user 1,", "group 1:", "setgroups: ", "not permitted"]);
+    let said = bad(1, serve.args(["serve", "--port", "0", "--user", "1", "--group", "1"]));
+    complains(&said, &["user 1,", "group 1:", "setgroups: ", "not permitted"]);
     mentions(&said, &["as root", "leave --user out"]);
 }
 
@@ -199,7 +199,7 @@ fn root_without_cap_setuid_is_not_advised_to_start_as_root() {
     if !said.starts_with("daytime: ") {
         return skip(&said);
     }
-    mentions(&said, &["user 65534", "group 65534", "setgroups: ", "CAP_SETUID"]);
+    complains(&said, &["user 65534", "group 65534", "setgroups: ", "CAP_SETUID"]);
     assert!(!said.contains("as root"), "{said}");
 }
 
@@ -269,7 +269,7 @@ fn an_invalid_identity_is_refused_with_advice() {
         (&["--user", "nobody", "--group", "root"], &is_root),
     ] {
         let mut serve = daytime();
-        mentions(&failed(1, serve.args(["serve", "--port", "0"]).args(arguments)), parts);
+        complains(&bad(1, serve.args(["serve", "--port", "0"]).args(arguments)), parts);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::metrics::GET;
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually};
 use crate::support::{
-    Namespace, Running, bad, daytime, failed, good, ipv6, mentions, program, run, skip, stderr,
+    Namespace, Running, bad, complains, daytime, good, ipv6, mentions, program, run, skip, stderr,
 };
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
@@ -13,9 +13,9 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-/// Runs `daytime serve` with arguments that it cannot serve. Returns its message, which is one line on standard error.
+/// Runs `daytime serve` with arguments that it cannot serve. Returns standard error.
 fn refused(arguments: &[&str]) -> String {
-    failed(1, daytime().arg("serve").args(arguments))
+    bad(1, daytime().arg("serve").args(arguments))
 }
 
 /// Runs `daytime serve` with invalid arguments. Returns standard error.
@@ -30,7 +30,7 @@ fn a_taken_port_is_reported_on_both_transports() {
         let address = first.bound[0].1.to_string();
         let message = refused(&["--listen", &address, "--proto", transport]);
         let socket = format!("{transport} {address}: ");
-        mentions(&message, &["cannot listen", &socket, "in use", "`ss -lntup`", "--port"]);
+        complains(&message, &["cannot listen", &socket, "in use", "`ss -lntup`", "--port"]);
     }
 }
 
@@ -39,7 +39,7 @@ fn a_port_taken_on_one_transport_only_is_not_served_on_the_other() {
     let first = Running::serve(&["--listen", "127.0.0.1", "--proto", "udp"]);
     let address = first.udp().to_string();
     let message = refused(&["--listen", &address]);
-    mentions(&message, &["cannot listen", &format!("udp {address}: "), "in use"]);
+    complains(&message, &["cannot listen", &format!("udp {address}: "), "in use"]);
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn both_wildcards_on_one_port_are_refused_with_the_reason() {
     let inside = or_skip!(Namespace::new());
     let mut serve = inside.daytime();
     serve.args(["serve", "--listen", "0.0.0.0", "--listen", "::"]);
-    let message = failed(1, &mut serve);
-    mentions(&message, &["cannot listen", "tcp [::]:13: ", "in use", "--port"]);
+    let message = bad(1, &mut serve);
+    complains(&message, &["cannot listen", "tcp [::]:13: ", "in use", "--port"]);
     mentions(&message, &["IPv4", "0.0.0.0", "--only-v6"]);
 }
 
@@ -67,8 +67,8 @@ fn a_port_that_needs_a_privilege_is_reported_with_a_hint() {
         }
         daytime()
     };
-    let message = failed(1, serve.arg("serve"));
-    mentions(&message, &["cannot listen", "tcp 127.0.0.1:13: ", "ermission denied", "1024"]);
+    let message = bad(1, serve.arg("serve"));
+    complains(&message, &["cannot listen", "tcp 127.0.0.1:13: ", "ermission denied", "1024"]);
     mentions(&message, &["--port 9999", "root", "`setcap cap_net_bind_service=+ep`"]);
 }
 
@@ -92,20 +92,20 @@ fn an_address_of_another_host_is_reported_with_a_hint() {
     or_skip!(ipv6());
     // An address of TEST-NET-1 (RFC 5737).
     let message = refused(&["--listen", "192.0.2.1:0"]);
-    mentions(&message, &["cannot listen", "tcp 192.0.2.1:0: ", "no interface", "`ip -4 address`"]);
+    complains(&message, &["cannot listen", "tcp 192.0.2.1:0: ", "no interface", "`ip -4 address`"]);
     mentions(&message, &["FreeBind=yes", "systemd"]);
     let message = refused(&["--listen", "[2001:db8::7]:0", "--proto", "udp"]);
-    mentions(&message, &["cannot listen", "udp [2001:db8::7]:0: ", "`ip -6 address`"]);
+    complains(&message, &["cannot listen", "udp [2001:db8::7]:0: ", "`ip -6 address`"]);
     assert!(!message.contains("[::1]:9999"), "{message}");
     // Without brackets, the port would be a part of the address.
     let message = refused(&["--listen", "2001:db8::7:9999", "--proto", "udp"]);
-    mentions(&message, &["IPv6", "brackets", "[::1]:9999"]);
+    complains(&message, &["IPv6", "brackets", "[::1]:9999"]);
 }
 
 #[test]
 fn one_bad_address_stops_the_whole_server() {
     let message = refused(&["--port", "0", "--listen", "127.0.0.1", "--listen", "192.0.2.1"]);
-    mentions(&message, &["cannot listen", "tcp 192.0.2.1:"]);
+    complains(&message, &["cannot listen", "tcp 192.0.2.1:"]);
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn without_its_only_family_the_server_does_not_start() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     good(inside.command("ip").args(["-6", "addr", "del", "::1/128", "dev", "lo"]));
-    let message = failed(1, inside.daytime().args(["serve", "--listen", "::1"]));
-    mentions(&message, &["cannot listen", "tcp [::1]:13: ", "address family", "--listen"]);
+    let message = bad(1, inside.daytime().args(["serve", "--listen", "::1"]));
+    complains(&message, &["cannot listen", "tcp [::1]:13: ", "address family", "--listen"]);
 }
 
 /// Asserts a usage error whose first line mentions these parts, and whose last line names `--help`.
@@ -193,8 +193,8 @@ fn a_bad_syntax_is_refused_with_the_valid_ones() {
 #[test]
 fn a_zone_for_nist_is_refused() {
     let mut serve = daytime();
-    let message = failed(2, serve.args(["serve", "--syntax", "nist", "--zone", "Europe/Rome"]));
-    mentions(&message, &["--syntax nist", "UTC", "leave --zone out"]);
+    let message = bad(2, serve.args(["serve", "--syntax", "nist", "--zone", "Europe/Rome"]));
+    complains(&message, &["--syntax nist", "UTC", "leave --zone out"]);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn the_server_starts_only_with_a_descriptor_left_for_a_client() {
             let output = server.wait_with_output().expect("waited for");
             said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{options:?}, {limit}: {said}");
-            mentions(&said, &["open files", "`ulimit -n`", "LimitNOFILE=", "systemd"]);
+            complains(&said, &["open files", "`ulimit -n`", "LimitNOFILE=", "systemd"]);
             false
         };
         let bound = (4..100).find(starts).expect("100 are enough");

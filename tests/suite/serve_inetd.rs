@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, connect, datagrams_with, read_to_end};
-use crate::support::{daytime, failed, ipv6, mentions, program, run, stderr, stdout};
+use crate::support::{bad, complains, daytime, ipv6, mentions, program, run, stderr, stdout};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -137,8 +137,8 @@ fn a_process_for_one_datagram_answers_it_and_ends() {
 #[test]
 fn a_descriptor_0_that_is_not_a_socket_is_refused() {
     let assert_refused = |command: &mut Command| {
-        let message = failed(1, command);
-        mentions(&message, &["cannot serve", "descriptor 0: ", "/dev/null", "not a socket"]);
+        let message = bad(1, command);
+        complains(&message, &["cannot serve", "descriptor 0: ", "/dev/null", "not a socket"]);
         mentions(&message, &["TCP listener", "TCP connection", "bound UDP socket"]);
         mentions(&message, &["--inetd", "inetd or xinetd"]);
     };

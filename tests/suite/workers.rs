@@ -1,7 +1,7 @@
 //! Tests `daytime serve --workers`: several event loops that behave as one server.
 
 use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, eventually, read_to_end};
-use crate::support::{Running, bad, count, daytime, failed, mentions};
+use crate::support::{Running, bad, complains, count, daytime, mentions};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -143,7 +143,7 @@ fn a_port_of_several_workers_is_refused_to_a_second_server() {
     for workers in ["1", "2"] {
         let mut second = daytime();
         second.args(["serve", "--workers", workers, "--listen", &first.tcp().to_string()]);
-        mentions(&failed(1, &mut second), &[&format!("tcp {}: ", first.tcp()), "in use"]);
+        complains(&bad(1, &mut second), &[&format!("tcp {}: ", first.tcp()), "in use"]);
     }
 }
 

@@ -44,15 +44,6 @@ pub fn bad(status: i32, command: &mut Command) -> String {
     said
 }
 
-/// Runs a command that must fail with this status and one line on standard error, which begins with `daytime: `. Returns
-/// this line.
-pub fn failed(status: i32, command: &mut Command) -> String {
-    let line = bad(status, command);
-    assert!(line.starts_with("daytime: ") && line.ends_with('\n'), "{line}");
-    assert_eq!(line.lines().count(), 1, "{line}");
-    line
-}
-
 /// Returns a shell command that runs on its own terminal, through script(1) and without a pager. In it, `daytime` is the binary under test.
 ///
 /// # Errors
