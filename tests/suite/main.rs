@@ -18,6 +18,8 @@ mod docs;
 mod examples;
 mod faults;
 mod guard;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+mod help;
 mod interop;
 #[cfg(feature = "lab")]
 mod lab;
