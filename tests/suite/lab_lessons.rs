@@ -114,7 +114,7 @@ fn ground_holds(run: &Value, ground: &Value) -> bool {
 
 /// Condition under which an observation refutes a claim.
 #[derive(Clone, Copy, Debug)]
-enum Refuting {
+pub enum Refuting {
     /// A number above this one.
     Above(f64),
     /// A number below this one.
@@ -140,7 +140,7 @@ impl Refuting {
 }
 
 /// A row of a table by transport and name, with the observation that refutes a claim.
-type Row = (&'static str, &'static str, Refuting);
+pub type Row = (&'static str, &'static str, Refuting);
 
 const WHOLE: &str = "all of the reply";
 
@@ -188,7 +188,7 @@ const PARTS: [(&str, IsOfPart); 3] = [
 ];
 
 /// Phrases of sentences that claim something, with the rows that can refute the claim.
-const REFUTED_BY: [(&str, &[Row]); 20] = [
+pub const REFUTED_BY: [(&str, &[Row]); 20] = [
     ("costs time and nothing else", &[("tcp", "clients without a reply", Above(0.0))]),
     ("very reply arrived", &NO_REPLY),
     ("every first try", &NO_REPLY),
@@ -322,131 +322,6 @@ fn no_lesson_on_loopback_contradicts_its_table_and_times_have_one_unit() {
 #[test]
 fn no_lesson_between_namespaces_contradicts_its_table_and_times_have_one_unit() {
     sweep_all("netns");
-}
-
-const MORE_ANSWERS: &str = "udp answered with four tries: more than in udp answered with one try";
-
-/// Options of a run, a ground of a sentence that its lesson has, and a ground that no sentence of it has. The sentences
-/// themselves are in the snapshot of [`each_sentence_of_a_lesson_has_its_grounds`].
-const RESTS_ON: [(&str, &str, &str); 20] = [
-    (
-        "loss --loss 100 --count 10",
-        "tcp clients without a reply: more than 0",
-        "tcp clients without a reply: 0",
-    ),
-    ("loss --loss 100 --count 10", "udp answered with four tries: 0", MORE_ANSWERS),
-    ("loss --loss 0 --count 10", "udp answered with one try: 1", MORE_ANSWERS),
-    (
-        "loss --loss 0 --count 10",
-        "tcp packets lost at random: 0",
-        "tcp packets lost at random: more than 0",
-    ),
-    (
-        "loss --duplicate 100 --count 10",
-        "udp replies with retries: more than 1",
-        "udp replies with retries: 1",
-    ),
-    (
-        "loss --count 50",
-        "tcp clients without a reply: 0",
-        "tcp clients without a reply: more than 0",
-    ),
-    (
-        "boundaries --count 1",
-        "tcp writes made: 1",
-        "tcp writes made: more than in tcp reads after all writes",
-    ),
-    ("truncate --buffer 25", FLAG_TRUNC, FLAG_NONE),
-    ("truncate --buffer 26", FLAG_NONE, FLAG_TRUNC),
-    ("truncate --buffer 0", "tcp recvmsg(), small buffer: \"0 octets\"", FLAG_NONE),
-    ("flood --count 1", "udp dropped (SO_RXQ_OVFL): 0", "udp dropped (SO_RXQ_OVFL): more than 0"),
-    (
-        "share --count 0",
-        "tcp REUSEADDR: 2nd listen(): \"EADDRINUSE\"",
-        "udp servers met by 1 socket: 1",
-    ),
-    (
-        "share --count 100",
-        "udp servers met by 1 socket: 1",
-        "tcp REUSEADDR: 2nd listen(): \"listening\"",
-    ),
-    (
-        "stale --delay 3000",
-        "udp 2nd query gets reply to: \"nothing\"",
-        "udp 2nd query gets reply to: \"question 1\"",
-    ),
-    (
-        "stale --delay 1000",
-        "udp 2nd query gets reply to: \"question 1\"",
-        "udp 2nd query gets reply to: \"nothing\"",
-    ),
-    (
-        "hold --count 0",
-        "tcp the next client receives: \"26 octets\"",
-        "tcp the next client receives: \"EAGAIN\"",
-    ),
-    ("loop --delay 60000", "udp datagrams without guard: 1", UNGUARDED_LOOP),
-    ("loop --delay 501", "udp datagrams without guard: 2", UNGUARDED_LOOP),
-    ("loop", UNGUARDED_LOOP, "udp datagrams without guard: 2"),
-    (
-        "restart",
-        "tcp TIME-WAIT, client first: \"client\"",
-        "tcp TIME-WAIT, client first: \"server\"",
-    ),
-];
-
-const FLAG_TRUNC: &str = "udp flag, small buffer: \"MSG_TRUNC\"";
-const FLAG_NONE: &str = "udp flag, small buffer: \"none\"";
-const UNGUARDED_LOOP: &str = "udp datagrams without guard: more than 2";
-
-/// Returns the sentences of a lesson, each with its grounds: `tcp octets lost: 0`.
-fn lesson(command: &str) -> Vec<(String, Vec<String>)> {
-    let mut daytime = daytime();
-    let run = good(daytime.args(["lab", "run", "--json"]).args(command.split(' ')));
-    let all: Value = run.parse().expect("JSON");
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let ground = |it: &Value| {
-        format!("{} {}: {}", text(&it["transport"]), text(&it["what"]), text(&it["must"]))
-    };
-    let sentence = |it: &Value| {
-        let grounds = it["rests_on"].as_array().expect("grounds").iter();
-        (text(&it["says"]), grounds.map(ground).collect())
-    };
-    let lesson = all["runs"][0]["lesson"].as_array().expect("sentences");
-    lesson.iter().map(sentence).collect()
-}
-
-#[test]
-fn a_lesson_has_only_sentences_that_the_run_supports() {
-    for (command, ground, other) in RESTS_ON {
-        let lesson = lesson(command);
-        let rests_on =
-            |ground: &str| lesson.iter().any(|(_, all)| all.iter().any(|it| it == ground));
-        assert!(rests_on(ground), "{command}: no sentence for {ground}: {lesson:#?}");
-        assert!(!rests_on(other), "{command}: a sentence for {other}: {lesson:#?}");
-    }
-}
-
-/// In the snapshot, each sentence has its grounds below it, and the phrases for which [`check_claims`] compares it with
-/// other rows. When a better wording drops such a phrase, [`REFUTED_BY`] needs the new one.
-#[cfg(target_os = "linux")]
-#[test]
-fn each_sentence_of_a_lesson_has_its_grounds() {
-    let mut commands: Vec<&str> = RESTS_ON.iter().map(|(command, ..)| *command).collect();
-    commands.dedup();
-    let mut text = String::new();
-    for command in commands {
-        text += &format!("{command}\n");
-        for (says, grounds) in lesson(command) {
-            text += &format!("- {says}\n");
-            grounds.iter().for_each(|ground| text += &format!("    rests on {ground}\n"));
-            for (phrase, _) in REFUTED_BY.iter().filter(|(phrase, _)| says.contains(phrase)) {
-                text += &format!("    claims \"{phrase}\"\n");
-            }
-        }
-        text += "\n";
-    }
-    crate::support::assert_screen("lab_lessons", &text, &[]);
 }
 
 /// Runs a simulated lab with this seed. Returns the seed in its JSON, and the JSON without the seed.

@@ -26,6 +26,8 @@ mod lab;
 #[cfg(feature = "lab")]
 mod lab_docs;
 #[cfg(feature = "lab")]
+mod lab_grounds;
+#[cfg(feature = "lab")]
 mod lab_json;
 #[cfg(feature = "lab")]
 mod lab_lessons;
