@@ -93,7 +93,7 @@ fn an_option_out_of_range_is_a_usage_error() {
 
 #[test]
 fn an_engine_or_option_that_a_lab_lacks_is_a_usage_error() {
-    let engines = ["exchange ", "not run on loopback", "sim and netns"];
+    let engines = ["exchange ", "not", "on loopback", "sim and netns"];
     let message = usage_error(&["exchange", "--engine", "loopback"], &engines);
     mentions(&message, &["Usage: daytime lab run"]);
     let others = ["exchange ", "no --backlog", "--delay", "--backlog is for backlog"];
