@@ -18,11 +18,15 @@ mod docs;
 mod examples;
 mod faults;
 mod guard;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+mod help;
 mod interop;
 #[cfg(feature = "lab")]
 mod lab;
 #[cfg(feature = "lab")]
 mod lab_docs;
+#[cfg(feature = "lab")]
+mod lab_grounds;
 #[cfg(feature = "lab")]
 mod lab_json;
 #[cfg(feature = "lab")]
