@@ -12,12 +12,14 @@ pub mod systemd;
 #[cfg(target_os = "linux")]
 pub mod traced;
 pub mod wire;
+mod wording;
 
 #[cfg(feature = "lab")]
 pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
+pub use wording::mentions;
 
 use std::env;
 use std::time::Duration;
