@@ -2,10 +2,12 @@
 
 #[cfg(target_os = "linux")]
 pub mod capturing;
+mod complaint;
 mod ended;
 pub mod forge;
 mod namespace;
 mod running;
+mod screen;
 pub mod scripted;
 #[cfg(target_os = "linux")]
 pub mod systemd;
@@ -14,11 +16,13 @@ pub mod traced;
 pub mod wire;
 mod wording;
 
+pub use complaint::complains;
 #[cfg(feature = "lab")]
 pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
+pub use screen::assert_screen;
 pub use wording::mentions;
 
 use std::env;
