@@ -4,7 +4,7 @@
 use crate::or_skip;
 use crate::support::wire::{closed_port, tcp_server, wait_in_vain};
 use crate::support::{
-    Namespace, PATIENCE, bad, complains, daytime, good, mentions, run, stderr, stdout,
+    Namespace, PATIENCE, bad, before, complains, daytime, good, mentions, run, stderr, stdout,
 };
 use std::io::Write;
 use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
@@ -80,12 +80,6 @@ fn a_silent_udp_server_is_reported_with_the_number_of_datagrams() {
     silent.set_nonblocking(true).expect("set");
     let questions = std::iter::from_fn(|| silent.recv(&mut [0; 64]).ok());
     assert_eq!(questions.collect::<Vec<_>>(), [0; 4], "empty datagrams, 1 and 3");
-}
-
-/// Returns the word before a unit.
-fn before<'a>(text: &'a str, unit: &str) -> Option<&'a str> {
-    let words: Vec<&str> = text.split([' ', ':', ';', ',']).collect();
-    words.windows(2).find(|pair| pair[1] == unit).map(|pair| pair[0])
 }
 
 #[test]
