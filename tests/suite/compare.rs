@@ -20,13 +20,14 @@ const SECTIONS: [&str; 6] =
     ["THE REPLY", "ON THE WIRE", "THE CLIENT", "LATENCY", "IF NO SERVER LISTENS", "STATE LEFT"];
 
 /// Filters for the rows that differ from run to run.
-const MEASURED: [(&str, &str); 7] = [
+const MEASURED: [(&str, &str); 8] = [
     (r"(?m)^  question, reply  .*\n( {19}.*\n)*", "  question, reply  PACKETS\n"),
     (r"(?m)^(  (close|total) +)\d+ packets?, \d+ octets +", "${1}PACKETS  "),
     (r"(?m)^  usual system .*\n  calls .*\n( {19}.*\n)*", "  usual system calls\n"),
     (r"(?m)^(  reads +)\S+ .* octets  +", "${1}READS  "),
     (r"(?m)^(  (minimum|median|p90|p99|maximum) +).*", "${1}TIME"),
-    (r" (after|for) [\d.]+ (µs|ms|s)(, by a +)?", " $1 TIME$3"),
+    (r" (after|for) [\d.]+ (ns|µs|ms|s)\b", " $1 TIME"),
+    (r", by a {2,}", ", by a    "),
     (r"tried on 127\.0\.0\.1:\d+", "tried on HOST"),
 ];
 
