@@ -1,10 +1,13 @@
-//! Assertions on messages. A test names the facts that a message must have, so its wording can change.
+//! Assertions on messages. A test names the facts that a message must have, so its wording can change. Unit tests and
+//! `tests/suite` share this file.
+
+#![allow(dead_code, unreachable_pub, reason = "each kind of test uses its own part")]
 
 use std::fmt::Display;
 
 /// Asserts that the text has each part as whole words: `2 s` is in `after 2 s`, but not in `after 12 s`.
 #[track_caller]
-pub(crate) fn mentions(text: &(impl Display + ?Sized), parts: &[&str]) {
+pub fn mentions(text: &(impl Display + ?Sized), parts: &[&str]) {
     let text = text.to_string();
     assert!(!parts.is_empty(), "no part to look for in {text:?}");
     for part in parts {
@@ -14,7 +17,7 @@ pub(crate) fn mentions(text: &(impl Display + ?Sized), parts: &[&str]) {
 
 /// Asserts that there are as many texts as lists of parts, and that each text has the parts of its list.
 #[track_caller]
-pub(crate) fn each_mentions<T: Display>(texts: impl IntoIterator<Item = T>, parts: &[&[&str]]) {
+pub fn each_mentions<T: Display>(texts: impl IntoIterator<Item = T>, parts: &[&[&str]]) {
     let texts: Vec<String> = texts.into_iter().map(|text| text.to_string()).collect();
     assert_eq!(texts.len(), parts.len(), "{texts:#?}");
     for (text, parts) in texts.iter().zip(parts) {

@@ -2,9 +2,11 @@
 
 #[cfg(target_os = "linux")]
 pub mod capturing;
-mod complaint;
 mod ended;
 pub mod forge;
+#[path = "../../../src/mentions.rs"]
+mod mentions;
+mod message;
 mod namespace;
 mod running;
 mod screen;
@@ -14,16 +16,15 @@ pub mod systemd;
 #[cfg(target_os = "linux")]
 pub mod traced;
 pub mod wire;
-mod wording;
 
-pub use complaint::complains;
 #[cfg(feature = "lab")]
 pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
+pub use message::{before, complains};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
 pub use screen::assert_screen;
-pub use wording::mentions;
+pub use mentions::mentions;
 
 use std::env;
 use std::time::Duration;
