@@ -246,6 +246,7 @@ fn a_file_that_is_not_a_capture_or_is_cut_off_is_reported() {
     let said = stderr(&output);
     let expected = "has 1 packet, none about port 37: try --port 13\n";
     assert!(said.ends_with(expected), "{said}");
+    assert_eq!(output.status.code(), Some(1), "{said}");
 }
 
 #[test]
