@@ -19,6 +19,7 @@ mod examples;
 mod faults;
 mod guard;
 mod interop;
+mod json;
 #[cfg(feature = "lab")]
 mod lab;
 #[cfg(feature = "lab")]
