@@ -83,7 +83,7 @@ mod tests {
         let (verdict, reason) = judged(TCP4, &seen(b"noon\r\n", b"noon\r\n"));
         assert_eq!((verdict, reason.as_str()), (Verdict::Pass, "192.0.2.1:13: 6 octets in 1.0 ms"));
         let (verdict, reason) = judged(TCP6, &seen(b"noon\r\n", b"noon\r\n"));
-        assert_eq!((verdict, reason.as_str()), (Verdict::NotTried, "the host has no IPv6 address"));
+        assert_eq!((verdict, reason.as_str()), (Verdict::NotTried, "192.0.2.1 is an IPv4 address"));
     }
 
     #[test]
