@@ -208,5 +208,8 @@ fn log_totals(metrics: &Metrics) {
         plural(metrics.count(Event::TcpAnswered), "connection"),
         plural(metrics.count(Event::UdpAnswered), "datagram")
     );
-    log::debug!("{metrics:?}");
+    let count = |event: &Event| (*event, metrics.count(*event));
+    let counts = Event::ALL.iter().map(count).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(event, count)| format!("{event} {count}")).collect();
+    log::debug!("counters that are not 0: {}", counts.join(", "));
 }
