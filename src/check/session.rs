@@ -158,3 +158,22 @@ impl Session<'_> {
 fn sent(asked: io::Result<Datagrams>) -> Tried<Datagrams> {
     asked.map_err(|error| format!("cannot ask: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_family_is_explained_for_a_name_and_for_an_address() {
+        let options = Options::default();
+        let without = |host, version| {
+            let (client, progress) = (Client::new().expect("a client"), &mut |_, _| {});
+            let (addresses, options) = (Vec::new(), &options);
+            Session { client, host, addresses, options, progress, done: 0 }.without(version)
+        };
+        assert_eq!(without("127.0.0.1", IpVersion::V6), "127.0.0.1 is an IPv4 address");
+        assert_eq!(without("::1", IpVersion::V4), "::1 is an IPv6 address");
+        let name = without("old.example", IpVersion::V6);
+        assert!(name.contains("IPv6") && name.contains("old.example"), "{name}");
+    }
+}

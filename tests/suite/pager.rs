@@ -157,9 +157,9 @@ fn a_signal_ends_the_command_only_after_its_pager() {
                  echo P:ended $?"
             );
             let output = or_skip!(on_rows(5, &command));
-            let (paged, others) = marked(&output);
+            let (through, others) = marked(&output);
             // A shell may print its own line about a command that a signal has ended.
-            assert!(paged >= 20 && others <= 1, "{}", stdout(&output));
+            assert!(through >= 20 && others <= 1, "{}", stdout(&output));
             let last = stdout(&output).lines().last().unwrap_or_default().to_owned();
             assert_eq!(last.trim(), format!("P:ended {status}"), "{}", stdout(&output));
         }

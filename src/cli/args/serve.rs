@@ -152,9 +152,10 @@ impl Serve {
         };
         let service = self.addresses().into_iter().find(is_same)?;
         let named = self.listen.iter().any(|on| on.with_port(0) == service);
-        let option = match named {
-            true => format!("--listen {service}"),
-            false => format!("--port {}", service.port()),
+        let option = if named {
+            format!("--listen {service}")
+        } else {
+            format!("--port {}", service.port())
         };
         Some(format!(
             "--metrics {metrics} and {option} name the same TCP port: choose another port for one of the two"
