@@ -47,7 +47,7 @@ pub enum AskError {
         cause: io::Error,
     },
     /// The host has addresses, but none of the requested family.
-    #[error("{host} has no {} address", if *family == Family::V4 { "IPv4" } else { "IPv6" })]
+    #[error("{host} has no {family} address")]
     NoAddress {
         /// The name or address of the host.
         host: String,
@@ -83,11 +83,7 @@ pub enum AskError {
         attempts: Vec<Attempt>,
     },
     /// TCP: the connection was established, but the stream stopped before its end.
-    #[error(
-        "the reply of {} is incomplete: {} received",
-        partial.peer,
-        octets(partial.octets.len())
-    )]
+    #[error("{}", incomplete(partial))]
     Incomplete {
         /// Answer received before the stream stopped, with its timing. It may have no octets.
         partial: Box<Answer>,
@@ -173,6 +169,14 @@ impl AskError {
         } else {
             Self::Unresolved { host, cause }
         }
+    }
+}
+
+/// Describes an answer whose stream stopped before its end.
+fn incomplete(Answer { peer, octets: received, .. }: &Answer) -> String {
+    match received.len() {
+        0 => format!("{peer} accepted the connection but sent no reply"),
+        count => format!("the reply of {peer} is incomplete: {} received", octets(count)),
     }
 }
 

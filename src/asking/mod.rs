@@ -15,6 +15,7 @@ pub use error::{AskError, Interruption};
 pub use question::Calls;
 pub(crate) use question::{Poller, Question};
 
+use std::fmt;
 use std::net::SocketAddr;
 
 /// The address families whose addresses the client asks.
@@ -27,6 +28,17 @@ pub enum Family {
     V4,
     /// IPv6 addresses only.
     V6,
+}
+
+/// Writes `IPv4`, `IPv6`, or `IPv4 or IPv6`.
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Any => "IPv4 or IPv6",
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
 }
 
 impl Family {

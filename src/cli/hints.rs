@@ -114,6 +114,10 @@ fn ends_like_a_port(address: &SocketAddr) -> bool {
 
 fn incomplete_hint(partial: &Answer, cause: &Interruption) -> Hint {
     match cause {
+        Interruption::Timeout { .. } if partial.octets.is_empty() => hint(
+            "the port may serve another protocol, whose client speaks first, or the server is \
+             slow; try a longer --timeout",
+        ),
         Interruption::Timeout { .. } if !partial.truncated => {
             hint("the reply is whole, but by RFC 867 the server must close the connection after it")
         }

@@ -132,7 +132,7 @@ fn planned(
             None => lab.engines().take(if is_all { usize::MAX } else { 1 }).collect(),
         };
         for engine in engines {
-            runs.push((lab, lab.procedure(engine, setting)?));
+            runs.push((lab, lab.procedure(engine, setting, |name| format!("--{name}"))?));
         }
     }
     Ok(runs)

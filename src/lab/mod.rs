@@ -148,7 +148,7 @@ impl Lab {
     /// # Ok::<(), lab::LabError>(())
     /// ```
     pub fn run(&'static self, engine: Engine, setting: &Setting) -> Result<Report, LabError> {
-        let procedure = self.procedure(engine, setting)?;
+        let procedure = self.procedure(engine, setting, str::to_owned)?;
         let report = run_and_compare(self, procedure, setting);
         match report.outcome {
             Ok(_) => Ok(report),

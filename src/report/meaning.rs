@@ -3,7 +3,7 @@
 use super::page::{Columns, PLAIN, Page};
 use super::plural;
 use crate::reply::Printable;
-use crate::syntax::{Flag, Form, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
+use crate::syntax::{Flag, Form, Marker, Reason, Recognised, ReplyTime, TimeCode, Unrecognised};
 use chrono::NaiveDateTime;
 use std::iter;
 use std::slice;
@@ -24,7 +24,7 @@ pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
 
 /// Returns the lines below a reply that has no known form.
 pub(crate) fn unknown(error: &Unrecognised) -> String {
-    let meaning = format!("not a time in a known form: {error}");
+    let meaning = format!("not a time in a known form: {}", reason(error));
     let notes = hints(error).map(|note| ("note", note.to_owned()));
     entries(iter::once(("means", meaning)).chain(notes))
 }
@@ -239,15 +239,27 @@ fn note(flag: Flag) -> Option<&'static str> {
         Flag::TrailingGarbage => "octets that are not part of the time follow it",
         Flag::SecondLine => "another line follows",
         Flag::Truncated => "it ends in the middle",
-        Flag::LooksLikeRefusal => "words instead of a time: perhaps a refusal",
-        Flag::Binary => "it is binary data, not text",
         _ => return None,
     })
 }
 
-/// Describes the flags of a reply that is not a time.
+/// Returns the only reason why a reply is not a time. For words and for binary data, the octet where reading stopped says
+/// less.
+pub(crate) fn reason(error: &Unrecognised) -> String {
+    let has = |flag| error.flags.contains(flag);
+    match error.reason {
+        Reason::Unexpected { .. } if has(Flag::Binary) => "binary data instead of text".to_owned(),
+        Reason::Unexpected { .. } if has(Flag::LooksLikeRefusal) => {
+            "words instead of a time, perhaps a refusal".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Describes the flags of a reply that is not a time, without those that the reason covers.
 pub(crate) fn hints(error: &Unrecognised) -> impl Iterator<Item = &'static str> {
-    error.flags.iter().filter_map(note)
+    let is_reason = |flag| matches!(flag, Flag::Binary | Flag::LooksLikeRefusal | Flag::Truncated);
+    error.flags.iter().filter(move |flag| !is_reason(*flag)).filter_map(note)
 }
 
 #[cfg(test)]

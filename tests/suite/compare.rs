@@ -78,7 +78,7 @@ fn colour_comes_when_it_is_forced_and_never_with_no_color() {
 fn json_has_every_result() {
     let inside = or_skip!(Namespace::new());
     let all = json(inside.daytime().args(["compare", "--count", "25"]));
-    assert_eq!((&all["own_server"], &all["count"]), (&true.into(), &25.into()));
+    assert_eq!((&all["local_server"], &all["count"]), (&true.into(), &25.into()));
     for transport in ["tcp", "udp"] {
         let side = &all[transport];
         assert_eq!(side["answer"]["transport"], transport);
@@ -97,8 +97,8 @@ fn json_has_every_result() {
         assert_eq!(side["latency_us"]["p90"], samples[22]);
         assert_eq!(side["latency_us"]["p99"], samples[24]);
     }
-    assert_eq!(all["tcp"]["left_behind"], "time-wait at server");
-    assert_eq!(all["udp"]["left_behind"], "nothing");
+    assert_eq!(all["tcp"]["remaining_state"], "time-wait at server");
+    assert_eq!(all["udp"]["remaining_state"], "nothing");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn the_system_calls_are_those_of_a_handwritten_client() {
 #[test]
 fn the_section_about_a_port_without_a_server_tries_a_closed_port() {
     let all = json(&mut compare(&["--count", "1"]));
-    let closed = &all["nobody_listens"];
+    let closed = &all["closed_port"];
     assert!(closed["tried"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")), "{closed}");
     let after = |reaction: &Value, key: &str| reaction[key].as_f64().expect("microseconds");
     assert!(after(&closed["tcp"], "refused_after_us") > 0.0);
@@ -177,7 +177,7 @@ fn with_a_host_compare_asks_that_host() {
     let server = Running::serve(&["--syntax", "ctime"]);
     let host = server.tcp().to_string();
     let all = json(&mut compare(&["--count", "3", &host]));
-    assert_eq!((&all["own_server"], &all["host"]), (&false.into(), &host.as_str().into()));
+    assert_eq!((&all["local_server"], &all["host"]), (&false.into(), &host.as_str().into()));
     for transport in ["tcp", "udp"] {
         assert_eq!(all[transport]["answer"]["peer"], *host);
         assert_eq!(reply_octets(&all[transport]), 26, "ctime");

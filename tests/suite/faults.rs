@@ -225,7 +225,7 @@ fn the_log_has_few_lines_for_a_flood_and_they_count_every_event() {
     let made_room: Vec<u64> = made_room.collect();
     // One line at once, one after a second, and one at the end.
     assert!((1..=3).contains(&made_room.len()), "{log}");
-    let counted = format!("TcpMadeRoom: {}", made_room.iter().sum::<u64>());
+    let counted = format!("TcpMadeRoom {}", made_room.iter().sum::<u64>());
     assert!(log.contains(&counted), "{counted}: {log}");
     drop(held);
 }

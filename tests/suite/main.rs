@@ -21,6 +21,7 @@ mod guard;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod help;
 mod interop;
+mod json;
 #[cfg(feature = "lab")]
 mod lab;
 #[cfg(feature = "lab")]

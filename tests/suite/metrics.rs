@@ -7,7 +7,7 @@ use crate::support::{
     Namespace, PATIENCE, Running, bad, complains, daytime, good, ipv6, mentions, program, run,
     stderr, whole_sandbox,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -335,4 +335,34 @@ fn an_unavailable_metrics_address_stops_the_server_with_a_message() {
     let usage = run(daytime().args(["serve", "--metrics", "127.0.0.1"]));
     assert_eq!(usage.status.code(), Some(2));
     mentions(&stderr(&usage), &["'127.0.0.1'", "'--metrics <[ADDR:]PORT>'", "not a port"]);
+}
+
+#[test]
+fn the_page_about_operating_has_every_value_of_a_label_with_its_transports() {
+    const LABELS: [&str; 3] = ["reason=", "how=", "kind="];
+    // Returns the labels of a sample: {transport="tcp",family="ipv4",how="peer"}.
+    let labels = |line: &str| Some(line.split_once('{')?.1.split_once('}')?.0.to_owned());
+    let mut printed = BTreeMap::<String, BTreeSet<String>>::new();
+    let page = daytime::Metrics::default().prometheus();
+    for labels in page.lines().filter_map(labels) {
+        let all: Vec<&str> = labels.split(',').collect();
+        let transport = all[0].trim_start_matches("transport=").trim_matches('"');
+        for label in all.iter().filter(|it| LABELS.iter().any(|name| it.starts_with(name))) {
+            printed.entry((*label).to_owned()).or_default().insert(transport.to_owned());
+        }
+    }
+    let page = fs::read_to_string("docs/operating.md").expect("UTF-8");
+    let row = |line: &str| {
+        let [_, label, transports, meaning, _] = line.split('|').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let label = label.trim().trim_matches('`');
+        assert!(!meaning.trim().is_empty(), "{line}");
+        let is_label = LABELS.iter().any(|name| label.starts_with(name));
+        let transports = transports.split(',').map(|it| it.trim().to_owned()).collect();
+        is_label.then(|| (label.to_owned(), transports))
+    };
+    let described: BTreeMap<String, BTreeSet<String>> = page.lines().filter_map(row).collect();
+    assert!(printed.len() > 20, "{printed:?}");
+    assert_eq!(printed, described);
 }

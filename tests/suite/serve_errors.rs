@@ -158,13 +158,12 @@ fn a_bad_zone_is_refused_with_the_valid_ones() {
 }
 
 #[test]
-fn a_local_zone_without_an_iana_name_is_reported() {
-    let mut serve = daytime();
-    serve.env("TZ", "CET-1CEST").args(["serve", "--zone", "local"]);
-    mentions(
-        &bad(2, &mut serve),
-        &["local zone", r#""CET-1CEST""#, "no IANA name", "instead of local"],
-    );
+fn a_tz_without_an_iana_name_is_reported() {
+    for value in ["CET-1CEST", "Europe/Berlinn"] {
+        let mut serve = daytime();
+        serve.env("TZ", value).args(["serve", "--zone", "local"]);
+        mentions(&bad(2, &mut serve), &[&format!("TZ={value}"), "Europe/Rome", "correct TZ"]);
+    }
 }
 
 #[test]
@@ -287,4 +286,36 @@ fn has_metrics(address: SocketAddr) -> bool {
     let mut page = String::new();
     let read = stream.write_all(GET.as_bytes()).and_then(|()| stream.read_to_string(&mut page));
     read.is_ok() && page.contains("daytime_arrivals_total")
+}
+
+#[test]
+fn metrics_and_a_tcp_service_on_one_port_are_refused_with_both_options() {
+    // Port 1 needs a privilege, so a server that does not see the conflict fails with another status and message.
+    for (options, named) in [
+        ("--port 1", "--port 1"),
+        ("--listen 127.0.0.1:1 --port 2", "--listen 127.0.0.1:1"),
+        ("--listen 0.0.0.0 --port 1", "--port 1"),
+        ("--listen [::] --port 1", "--port 1"),
+    ] {
+        let arguments = format!("{options} --metrics 1");
+        let said = usage_error(&arguments.split(' ').collect::<Vec<_>>());
+        for part in ["--metrics 127.0.0.1:1", named, "choose another port"] {
+            assert!(said.contains(part), "{options}: {part} in {said}");
+        }
+    }
+}
+
+#[test]
+fn metrics_share_a_port_with_services_on_other_addresses_or_over_udp() {
+    for options in [
+        "--proto udp --port 1",
+        "--listen 127.0.0.2 --port 1",
+        "--listen [::] --only-v6 --port 1",
+        "--port 0",
+    ] {
+        // The user is unknown, so a server that sees no conflict fails with this message before it opens a port.
+        let arguments = format!("{options} --metrics 1 --user no-such-user");
+        let said = refused(&arguments.split(' ').collect::<Vec<_>>());
+        assert!(said.contains("no-such-user"), "{options}: {said}");
+    }
 }

@@ -273,3 +273,19 @@ fn assert_warns_of(log: &str, addresses: &[&str]) {
         mentions(warning, &["not serving", &format!(" {address}: "), "address family"]);
     }
 }
+
+#[test]
+fn require_sync_warns_at_the_start_if_the_clock_is_not_synchronised() {
+    let reply = ask_tcp(Running::serve(&["--syntax", "nist"]).tcp());
+    let reply = String::from_utf8(reply).expect("ASCII");
+    let is_synchronised = reply.split_whitespace().nth(5) == Some("0"); // digit H
+    for (option, warns) in [("--require-sync", !is_synchronised), ("--only-v6", false)] {
+        let log = Running::serve(&[option]).stopped();
+        let warnings: Vec<&str> =
+            log.lines().filter(|line| line.contains(" WARN ] the clock")).collect();
+        assert_eq!(warnings.len(), usize::from(warns), "{log}");
+        for part in ["not synchronised", "--require-sync", "empty reply"] {
+            assert!(warnings.iter().all(|line| line.contains(part)), "{part}: {log}");
+        }
+    }
+}

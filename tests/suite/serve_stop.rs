@@ -145,3 +145,13 @@ fn state(server: &Running) -> String {
     let (_, fields) = stat.rsplit_once(") ").expect("a name");
     fields.split(' ').next().expect("field 3").to_owned()
 }
+
+#[test]
+fn at_the_end_verbose_names_each_counter_above_0_in_a_sentence() {
+    let server = Running::serve(&["-v"]);
+    ask_udp(server.udp(), b"");
+    let log = server.stopped();
+    let line = log.lines().find(|line| line.contains("UdpReceived")).expect("the counters");
+    assert!(line.ends_with(": UdpReceived 1, UdpAnswered 1"), "{line}");
+    assert!(line.contains(" counters ") && !line.contains('{'), "{line}");
+}

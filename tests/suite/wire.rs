@@ -236,6 +236,7 @@ fn a_file_that_is_not_a_capture_or_is_cut_off_is_reported() {
     fs::write(&file, pcap()).expect("written");
     let output = run(read().args(["--port", "37"]));
     complains(&stderr(&output), &[name, "1 packet", "port 37", "--port 13"]);
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

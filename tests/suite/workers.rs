@@ -50,7 +50,7 @@ fn every_worker_serves_and_each_exchange_is_counted_once() {
     assert!(before.iter().all(|(number, sleeps)| after[number] > *sleeps), "{before:?} {after:?}");
     let log = server.stopped();
     assert_answered(&log, &[" 200 connections", " 200 datagrams"]);
-    let counters = ["TcpAccepted: 200", "TcpAnswered: 200", "UdpReceived: 200", "UdpAnswered: 200"];
+    let counters = ["TcpAccepted 200", "TcpAnswered 200", "UdpReceived 200", "UdpAnswered 200"];
     assert!(counters.iter().all(|counter| log.contains(counter)), "{log}");
     assert_eq!(log.matches(": stopping").count(), 1, "{log}");
 }

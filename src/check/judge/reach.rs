@@ -83,7 +83,7 @@ mod tests {
         let seen = seen(b"noon\r\n", b"noon\r\n");
         let answered = ["192.0.2.1:13", "6 octets", "1.0 ms"];
         assert_judged(judged(TCP4, &seen), Verdict::Pass, &answered);
-        assert_judged(judged(TCP6, &seen), Verdict::NotTried, &["no IPv6 address"]);
+        assert_judged(judged(TCP6, &seen), Verdict::NotTried, &["192.0.2.1", "IPv4"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Returns the observations of a good server with one IPv4 address and these replies.
 pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
-    let none = || Err("the host has no IPv6 address".to_owned());
+    let none = || Err("192.0.2.1 is an IPv4 address".to_owned());
     let no_ipv6 = |transport| UsualExchange::new(transport, IpVersion::V6, none());
     let conversation = || Ok(Conversation { octets: tcp.to_vec(), end: StreamEnd::Clean });
     Observed {

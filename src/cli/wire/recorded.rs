@@ -37,7 +37,8 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     };
     let mut screen = stop.or_end_at_once(|| Screen::open(arguments, Some(&metadata)))?;
     let shown = show_all(&mut reading, &mut screen, &name);
-    if screen.packets == 0 && matches!(shown, Ok(ReadEnd::Whole)) {
+    let is_nothing_found = screen.packets == 0 && matches!(shown, Ok(ReadEnd::Whole));
+    if is_nothing_found {
         let others = screen.other_ports.busiest(MAX_NAMED);
         complain(&nothing_found(arguments, &name, reading.packets, &others));
     }
@@ -47,7 +48,8 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     // Shows the packets read so far, even after an error.
     let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
-    shown.and(finished)
+    let ended = shown.and(finished)?;
+    Ok(if is_nothing_found { ExitCode::FAILURE } else { ended })
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -30,7 +30,17 @@ impl fmt::Display for Value {
 /// Returns a prediction as text: `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`. Without a prediction it is
 /// `observe`.
 pub(super) fn expected(expected: &Expected, unit: Unit) -> String {
-    let value = |of| value(of, unit);
+    range(expected, |of| value(of, unit))
+}
+
+/// Writes an expectation with each time in the unit that suits it: `at least 2 reads`, or `observe` without a value.
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&range(self, Value::to_string))
+    }
+}
+
+fn range(expected: &Expected, value: impl Fn(&Value) -> String) -> String {
     let Some(low) = expected.lowest() else { return "observe".to_owned() };
     match (low, expected.highest()) {
         (low, Some(high)) if value(low) == value(high) => value(low),

@@ -20,11 +20,11 @@ pub mod wire;
 #[cfg(feature = "lab")]
 pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
+pub use mentions::mentions;
 pub use message::{before, complains};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
 pub use screen::assert_screen;
-pub use mentions::mentions;
 
 use std::env;
 use std::time::Duration;
