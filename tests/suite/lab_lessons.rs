@@ -330,7 +330,7 @@ const SAYS: [(&str, &str, &str); 20] = [
     ("loss --loss 100 --count 10", "four tries over UDP received as little as one", "asked again:"),
     (
         "loss --loss 0 --count 10",
-        "for random loss, every first try over UDP",
+        "with random loss, every first try over UDP",
         "UDP repairs nothing",
     ),
     ("loss --loss 0 --count 10", "TCP lost no packet", "what the network loses"),
