@@ -1,6 +1,6 @@
 //! The screens of `daytime lab`: what a run prints first, how much of it, and what a terminal adds.
 
-use crate::lab::{lab, labs, name, on};
+use crate::lab::{lab, labs, name, on, words};
 use crate::or_skip;
 use crate::support::{assert_fits_80_columns, bad, daytime, good, on_terminal, run, skip, stdout};
 use std::io::Read;
@@ -33,6 +33,35 @@ fn a_brief_run_of_every_lab_fits_80_columns_and_24_lines() {
         );
     }
     assert!(shown > 10, "{shown}");
+}
+
+/// Maximum number of lines of a run at 80 columns.
+const RUN_LINES: usize = 70;
+
+/// Runs that are longer: `loss` has two drawings for each transport, and `multihome` on `netns` two for UDP.
+const LONGER_RUNS: [(&str, &str); 2] = [("loss", "sim"), ("multihome", "netns")];
+
+#[test]
+fn a_run_of_a_lab_has_at_most_70_lines_at_80_columns() {
+    let mut counted = 0;
+    for lab in labs() {
+        for engine in words(&lab["engines"]) {
+            let name = name(&lab);
+            if LONGER_RUNS.contains(&(name, engine)) {
+                continue;
+            }
+            let screen = stdout(&run(daytime().args(["lab", "run", name, "--engine", engine])));
+            if screen.contains("\nNOT RUN\n") {
+                skip(&screen);
+                continue;
+            }
+            counted += 1;
+            assert_fits_80_columns(&screen);
+            let count = screen.lines().count();
+            assert!(count <= RUN_LINES, "{name} on {engine} has {count} lines: {screen}");
+        }
+    }
+    assert!(counted > 10, "{counted}");
 }
 
 #[test]
