@@ -38,7 +38,7 @@ fn a_brief_run_of_every_lab_fits_80_columns_and_24_lines() {
 /// Maximum number of lines of a run at 80 columns.
 const RUN_LINES: usize = 70;
 
-/// Runs that are longer: `loss` has two drawings for each transport, and `multihome` on `netns` two for UDP.
+/// Runs that are longer: `loss` has 15 findings, and `multihome` on `netns` shows packets and calls of two servers.
 const LONGER_RUNS: [(&str, &str); 2] = [("loss", "sim"), ("multihome", "netns")];
 
 #[test]

@@ -99,18 +99,8 @@ fn streams(setting: &Setting, results: &mut Results) {
     results.observe(Tcp, SECOND, reply_owner(&second, &service));
     let names = ["the first connection", "the second connection"];
     for (name, trace) in names.into_iter().zip(network.into_traces()) {
-        results.keep_trace(Tcp, name, without_details(trace));
+        results.keep_trace(Tcp, name, sim::without_details(trace));
     }
-}
-
-/// Removes the TCP states and the shutdown, which this lab does not need: the FIN shows the shutdown.
-fn without_details(mut trace: Trace) -> Trace {
-    trace.events.retain(|event| match &event.action {
-        Action::State(..) => false,
-        Action::Call { call, .. } => !call.starts_with("shutdown"),
-        Action::Packet(_) => true,
-    });
-    trace
 }
 
 /// Describes the reply that a client has read: the reply sent to its own port, another reply, or none.
