@@ -249,7 +249,7 @@ fn wireshark_reads_the_capture_files_with_the_fate_of_each_packet_and_right_chec
             lost += u32::from(fate.starts_with("lost"));
         }
     }
-    assert!(packets >= 40 && answers >= 8 && lost >= 4, "{packets} {answers} {lost}");
+    assert!(packets >= 40 && answers >= 8 && lost >= 3, "{packets} {answers} {lost}");
 }
 
 #[test]

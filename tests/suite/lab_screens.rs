@@ -1,6 +1,6 @@
 //! The screens of `daytime lab`: what a run prints first, how much of it, and what a terminal adds.
 
-use crate::lab::{lab, labs, name, on};
+use crate::lab::{lab, labs, name, on, words};
 use crate::or_skip;
 use crate::support::{
     assert_fits_80_columns, assert_screen, bad, daytime, good, on_terminal, run, skip, stdout,
@@ -64,6 +64,35 @@ fn the_list_of_labs_is_this_screen() {
     let screen = good(lab(&["list"]).env("LC_ALL", "C.UTF-8"));
     assert_fits_80_columns(&screen);
     assert_screen("lab_list", &screen, &[]);
+}
+
+/// Maximum number of lines of a run at 80 columns.
+const RUN_LINES: usize = 70;
+
+/// Runs that are longer: `loss` has 15 findings, and `multihome` on `netns` shows packets and calls of two servers.
+const LONGER_RUNS: [(&str, &str); 2] = [("loss", "sim"), ("multihome", "netns")];
+
+#[test]
+fn a_run_of_a_lab_has_at_most_70_lines_at_80_columns() {
+    let mut counted = 0;
+    for lab in labs() {
+        for engine in words(&lab["engines"]) {
+            let name = name(&lab);
+            if LONGER_RUNS.contains(&(name, engine)) {
+                continue;
+            }
+            let screen = stdout(&run(daytime().args(["lab", "run", name, "--engine", engine])));
+            if screen.contains("\nNOT RUN\n") {
+                skip(&screen);
+                continue;
+            }
+            counted += 1;
+            assert_fits_80_columns(&screen);
+            let count = screen.lines().count();
+            assert!(count <= RUN_LINES, "{name} on {engine} has {count} lines: {screen}");
+        }
+    }
+    assert!(counted > 10, "{counted}");
 }
 
 #[test]

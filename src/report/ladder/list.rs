@@ -107,6 +107,9 @@ impl List<'_> {
             FoldKind::Alternating(times) => {
                 format!("{steps}: {times} times in mixed order, from {span}")
             }
+            FoldKind::Mirrored { times, other, other_times } => {
+                format!("{steps}: {times} times, with the {other} {other_times} times, from {span}")
+            }
             FoldKind::SameAs(name) => format!("{} steps as in {name}, from {span}", fold.rows),
         }
     }
