@@ -34,7 +34,7 @@ impl Capturing {
     pub fn start(command: Command) -> Self {
         let mut capturing = Self::spawn(command);
         capturing.errors.read_line(&mut capturing.announced).expect("readable");
-        complains(&capturing.announced, &["capturing", "port"]);
+        complains(&capturing.announced, &["capturing"]);
         capturing
     }
 
