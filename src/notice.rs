@@ -87,11 +87,14 @@ fn pause(since_last: Option<Duration>) -> Duration {
 }
 
 fn log_all(lines: Vec<(Event, String)>) {
+    // An operator can mend the causes of these events. Clients cause the others.
+    let is_of_host =
+        |event| matches!(event, Event::TcpMadeRoom | Event::TcpNoTime | Event::UdpNoTime);
     for (event, line) in lines {
-        match event.kind() {
-            Kind::Error => log::warn!("{line}"),
-            _ if event == Event::TcpMadeRoom => log::warn!("{line}"),
-            _ => log::info!("{line}"),
+        if event.kind() == Kind::Error || is_of_host(event) {
+            log::warn!("{line}");
+        } else {
+            log::info!("{line}");
         }
     }
 }

@@ -211,5 +211,6 @@ fn log_totals(metrics: &Metrics) {
     let count = |event: &Event| (*event, metrics.count(*event));
     let counts = Event::ALL.iter().map(count).filter(|(_, count)| *count > 0);
     let counts: Vec<String> = counts.map(|(event, count)| format!("{event} {count}")).collect();
-    log::debug!("counters that are not 0: {}", counts.join(", "));
+    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+    log::debug!("counters that are not 0: {counts}");
 }
