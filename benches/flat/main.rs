@@ -127,7 +127,7 @@ fn idle(program: &Path, rounds: usize, most: usize) -> usize {
             settle();
             streams.push(server.cost(STREAMS, || {
                 lost += exchange_streams(server.address(), STREAMS);
-                settle(); // The server checks new connections in this pause, so the check counts here and not for the datagrams.
+                settle(); // The server checks new connections in this pause, so this row includes the check.
             }));
             let udp = DATAGRAMS / 2;
             datagram.push(server.cost(udp, || lost += datagrams.exchange(udp, 1)));
