@@ -1,11 +1,11 @@
-//! Assertions on messages. A test names the facts that a message must have, so its wording can change. Unit tests and
-//! `tests/suite` share this file.
+//! Assertions about messages. A test lists the facts that a message must state, so the message's wording can change.
+//! Unit tests and `tests/suite` share this file.
 
 #![allow(dead_code, unreachable_pub, reason = "each kind of test uses its own part")]
 
 use std::fmt::Display;
 
-/// Asserts that the text has each part as whole words: `2 s` is in `after 2 s`, but not in `after 12 s`.
+/// Asserts that the text contains each part as whole words: `2 s` is in `after 2 s`, but not in `after 12 s`.
 #[track_caller]
 pub fn mentions(text: &(impl Display + ?Sized), parts: &[&str]) {
     let text = text.to_string();
@@ -15,7 +15,7 @@ pub fn mentions(text: &(impl Display + ?Sized), parts: &[&str]) {
     }
 }
 
-/// Asserts that there are as many texts as lists of parts, and that each text has the parts of its list.
+/// Asserts that there is one list of parts for each text, and that each text contains the parts in its list.
 #[track_caller]
 pub fn each_mentions<T: Display>(texts: impl IntoIterator<Item = T>, parts: &[&[&str]]) {
     let texts: Vec<String> = texts.into_iter().map(|text| text.to_string()).collect();
@@ -34,7 +34,7 @@ fn has(text: &str, part: &str) -> bool {
     })
 }
 
-/// Whether the edge of a part continues in the text next to it, as a word or as a decimal number.
+/// Whether the first or last character of a part (`edge`) and the text next to it form one word or decimal number.
 fn is_joined(edge: Option<char>, mut next: impl Iterator<Item = char>) -> bool {
     let is_digit = |char: Option<char>| char.is_some_and(|char| char.is_ascii_digit());
     match next.next() {

@@ -1,17 +1,17 @@
 //! Notices: log lines about events that an operator should see. The number of lines per event is
-//! limited, and each line holds the number of events since the previous one. So no client can fill
+//! limited, and each line holds the number of events since the previous line. So no client can fill
 //! the log.
 
 use crate::metrics::{Event, Kind, Metrics};
 use std::time::{Duration, Instant};
 
-/// Minimum time between the first two notices about an event. It is short, so an operator soon sees
-/// the rate of the event.
+/// Minimum time between the first two notices about an event. It is short, so that an operator soon
+/// sees how often the event happens.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Minimum time between any two later notices about an event.
 const LATER_PAUSE: Duration = Duration::from_mins(1);
 
-/// Writes the notices for all workers together.
+/// Writes the notices on behalf of all workers.
 #[derive(Debug)]
 pub(crate) struct Notices {
     last: [Option<LastNotice>; Event::ALL.len()],
@@ -80,8 +80,8 @@ fn number(new: u64, since: Option<Duration>) -> String {
     format!("{new}{}", seconds.unwrap_or_default())
 }
 
-/// Returns the minimum time between this notice and the next. After a quiet time, the pauses start
-/// again with the shortest.
+/// Returns the minimum time between this notice and the next. After a quiet time, the next pause is
+/// the short one again.
 fn pause(since_last: Option<Duration>) -> Duration {
     if since_last.is_some_and(|since| since < 2 * LATER_PAUSE) { LATER_PAUSE } else { FIRST_PAUSE }
 }

@@ -18,7 +18,7 @@ pub(crate) use question::{Poller, Question};
 use std::fmt;
 use std::net::SocketAddr;
 
-/// The address families whose addresses the client asks.
+/// Address families that the client uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Addresses of both families.

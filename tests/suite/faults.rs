@@ -209,6 +209,9 @@ fn with_require_sync_the_server_replies_only_if_the_kernel_reports_synchronisati
     let counters = server.counters();
     assert_eq!(counters.contains("TcpNoTime: 1, "), !synchronised, "{counters}");
     assert_eq!(counters.contains("UdpNoTime: 1"), !synchronised, "{counters}");
+    let log = server.stopped();
+    let is_warning = |line: &&str| line.contains(" WARN ] ") && line.contains("no valid time");
+    assert_eq!(log.lines().filter(is_warning).count(), 2 * usize::from(!synchronised), "{log}");
 }
 
 #[test]

@@ -7,13 +7,13 @@ use landlock::{
 use nix::sys::prctl;
 use std::io;
 
-/// Ensures that started programs get no more rights than this process, even if their files grant
-/// more. This applies to this thread and to threads that it starts later.
+/// Ensures that programs started by this process get no more rights than it has, even if their
+/// files grant more. This applies to this thread and to threads that it starts later.
 pub(crate) fn no_new_privileges() -> io::Result<()> {
     Ok(prctl::set_no_new_privs()?)
 }
 
-/// Newest Landlock version that this code was tested with. [`restrict_files`] explains why it does
+/// Newest Landlock version with which this code was tested. [`restrict_files`] explains why it does
 /// not use later versions.
 const NEWEST_ABI: ABI = ABI::V7;
 
