@@ -16,7 +16,7 @@ pub(in crate::syntax) struct Time {
     pub at: usize,
 }
 
-const SECONDS: &str = "the seconds after the mark used before the minute";
+const SECONDS: &str = "the seconds after the same separator as before the minute";
 
 /// A fraction of a second.
 #[derive(Clone, Copy, Debug)]
