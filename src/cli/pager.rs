@@ -13,10 +13,11 @@ use std::sync::{Arc, OnceLock};
 
 /// Whether the user has switched the pager off.
 static IS_OFF: OnceLock<bool> = OnceLock::new();
-/// Whether a pager is running, which then handles Ctrl-C.
+/// Whether a pager is running, so that Ctrl-C is left to the pager.
 static IS_RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Exit statuses of a shell that cannot run a command (POSIX.1-2024, Shell Command Language, section 2.8.2).
+/// Exit statuses with which a shell reports that it cannot run a command (POSIX.1-2024, Shell Command Language, section
+/// 2.8.2).
 const NOT_RUN: [i32; 2] = [126, 127];
 
 /// Switches the pager off for this process if `is_off` is true.
@@ -37,16 +38,16 @@ pub(super) fn is_running() -> bool {
     IS_RUNNING.load(Ordering::Relaxed)
 }
 
-/// Shows a text in the pager, if the text is longer than the screen. Returns false if the text was not shown, because it
+/// Shows a text in the pager if the text is longer than the screen. Returns false if the text was not shown, because it
 /// is short or no pager can be run.
 pub(super) fn show(text: &str) -> bool {
     let Some(command) = command().filter(|_| is_possible() && is_longer_than_screen(text)) else {
         return false;
     };
-    // Ctrl-C sends a signal to the pager and to this process. This process must not end before the pager.
+    // Ctrl-C sends SIGINT to both the pager and this process, but this process must not end before the pager.
     let is_over = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGQUIT].into_iter().filter(|signal| !sys::ignores_signal(*signal)) {
-        // If no handler can be registered, Ctrl-C ends this process before its pager. The pager still works.
+        // If no handler can be registered, Ctrl-C ends this process before the pager, which still works.
         let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_over));
     }
     IS_RUNNING.store(true, Ordering::Relaxed);
@@ -56,14 +57,14 @@ pub(super) fn show(text: &str) -> bool {
     shown
 }
 
-/// Returns the command of the pager; `None` if the command is empty or `cat`.
+/// Returns the pager's command, or `None` if it is empty or `cat`.
 fn command() -> Option<String> {
     let named = env::var("DAYTIME_PAGER").or_else(|_| env::var("PAGER"));
     let named = named.unwrap_or_else(|_| "less".to_owned()).trim().to_owned();
     Some(named).filter(|it| !it.is_empty() && it != "cat")
 }
 
-/// Whether the text, with a prompt below it, has more lines than the terminal has rows.
+/// Whether the text, followed by a prompt, has more lines than the terminal has rows.
 fn is_longer_than_screen(text: &str) -> bool {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.is_some_and(|(_, terminal_size::Height(rows))| text.lines().count() >= rows.into())
@@ -78,21 +79,21 @@ fn page(command: &str, text: &str) -> io::Result<bool> {
         started => started?,
     };
     if let Some(mut input) = pager.stdin.take() {
-        // The pager gets colours if the terminal would get them.
+        // The pager gets colours if the terminal itself would get them.
         let text = match AutoStream::choice(&io::stdout()) {
             ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),
             _ => Cow::Borrowed(text),
         };
-        // The user may quit the pager before the pager has read the whole text, so this error is ignored.
+        // A write error is ignored, because the user may quit the pager before it has read the whole text.
         let _ = input.write_all(text.as_bytes());
     }
     let status = pager.wait()?;
     Ok(!status.code().is_some_and(|code| NOT_RUN.contains(&code)))
 }
 
-/// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit at once if the text fits,
-/// show colours, and leave the text on the screen. `LESSCHARSET` lets less show the lines of drawings also where no
-/// locale is set.
+/// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit immediately if the text fits,
+/// show colours, and leave the text on the screen. `LESSCHARSET` makes less show the line-drawing characters in ladders
+/// even if no locale is set.
 fn start(command: &str) -> io::Result<Child> {
     let needs_shell =
         command.contains(|it: char| !it.is_ascii_alphanumeric() && !"/._-+".contains(it));
