@@ -35,7 +35,7 @@ struct Streams {
     domain: Domain,
     waiting: Waiting,
     slots: Vec<Connection>,
-    /// Slots without a connection.
+    /// Slots that have no connection and may open one.
     idle: Vec<usize>,
     /// Slots whose last connection was refused or failed immediately. They reconnect after the next tick.
     resting: Vec<usize>,

@@ -256,7 +256,7 @@ mod tests {
     fn full_stops_in_date_and_time_are_refused_as_ambiguous() {
         let error = read("16.05.11 12.30.00\n");
         mentions(&error, &["different marks", "\"16.05.11 12.30.00\"", "octet 1"]);
-        // Fuzzing found this case: the result must be the same with and without a line end.
+        // Fuzzing found this case: the result must be the same whether or not a line end follows.
         let error = read("1.1.11 1.1.19\n");
         mentions(&error, &["different marks", "\"1.1.11 1.1.19\"", "octet 1"]);
         assert_eq!(read("1.1.11 1.1.19"), error);

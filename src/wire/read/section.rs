@@ -128,8 +128,8 @@ impl Section {
         }
         let [kind, length] = fields.next_u32s()?;
         let (body, end) = fields.rest.split_last_chunk::<4>()?;
-        // A section block may have a wrong second length, because its end is found without that
-        // length.
+        // In a section block, a wrong second length is tolerated, because the block's end is found
+        // without it.
         if self.fields(end).next_u32()? != length && kind != block_type::SECTION {
             return None;
         }
