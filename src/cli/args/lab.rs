@@ -77,6 +77,14 @@ pub(in crate::cli) struct Run {
     /// Print the results as CSV, one line for each finding
     #[arg(long)]
     pub csv: bool,
+    /// Ask for your predictions first and your observations after the run, then print the verdict
+    #[cfg(feature = "teach")]
+    #[arg(long)]
+    ask: bool,
+    /// Take the answers for --ask from a TOML file instead of the terminal
+    #[cfg(feature = "teach")]
+    #[arg(long, value_name = "FILE")]
+    pub ask_from: Option<PathBuf>,
     /// Write the packets of each host to a file in this directory
     #[arg(long, value_name = "DIR")]
     pub pcapng: Option<PathBuf>,
@@ -131,6 +139,14 @@ impl Run {
     /// Whether the user asked for every lab.
     pub(in crate::cli) fn is_all(&self) -> bool {
         self.names.iter().any(|name| name == ALL)
+    }
+
+    /// Whether the student answers questions.
+    pub(in crate::cli) fn asks(&self) -> bool {
+        #[cfg(feature = "teach")]
+        return self.ask || self.ask_from.is_some();
+        #[cfg(not(feature = "teach"))]
+        return false;
     }
 
     pub(in crate::cli) fn detail(&self) -> Detail {

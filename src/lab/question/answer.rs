@@ -2,6 +2,9 @@
 
 use super::{AnswerForm, NumberAnswer, Question, unit_of_time};
 
+/// Upper bound of a number, larger than any that a lab counts or measures, so that its digits fit a line.
+const MAX_NUMBER: f64 = 1e12;
+
 /// A student's answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Answer {
@@ -24,7 +27,9 @@ impl Question {
                 let by_text = choices.iter().position(|it| it.text.eq_ignore_ascii_case(text));
                 let by_number = text.parse().ok().filter(|it| (1..=count).contains(it));
                 let index = by_number.map(|it: usize| it - 1).or(by_text);
-                index.map(Answer::Choice).ok_or_else(|| format!("enter a number from 1 to {count}"))
+                index.map(Answer::Choice).ok_or_else(|| {
+                    format!("enter a number from 1 to {count}, or the text of a choice")
+                })
             }
             AnswerForm::Number(number) => number.read(text).map(Answer::Number),
         }
@@ -38,7 +43,7 @@ impl NumberAnswer {
         let factor = self.factor(unit.trim());
         let number: Option<f64> = number.replace(',', ".").parse().ok();
         let read = number.zip(factor).map(|(number, factor)| number * factor);
-        let good = read.filter(|it| it.is_finite() && *it >= 0.0);
+        let good = read.filter(|it| (0.0..MAX_NUMBER).contains(it));
         good.ok_or_else(|| {
             format!("enter a number of {}, such as 12 or 12 {}", self.unit, self.unit)
         })

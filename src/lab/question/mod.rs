@@ -129,6 +129,18 @@ impl Question {
     }
 }
 
+impl NumberAnswer {
+    /// Returns a number as text, with at most three decimals and the unit: `80 ms`.
+    pub(crate) fn in_words(&self, number: f64) -> String {
+        let text = format!("{number:.3}");
+        let unit = match self.unit.strip_suffix('s') {
+            Some(noun) if unit_of_time(self.unit).is_none() && text == "1.000" => noun,
+            _ => self.unit,
+        };
+        format!("{} {unit}", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
 /// Returns the finding of a run that observes the lowest value which theory expects.
 fn as_expected(prediction: &Prediction) -> Finding {
     let observed = prediction.expected.lowest().cloned();

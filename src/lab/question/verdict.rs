@@ -1,8 +1,19 @@
 //! Compares a student's prediction and observation with what the run shows.
 
 use super::answer::Answer;
-use super::{Amount, AnswerForm, Choice, Holds, NumberAnswer, Question, Tolerance};
+use super::{Amount, AnswerForm, Choice, Condition, Holds, NumberAnswer, Question, Tolerance};
 use crate::lab::finding::{Finding, find};
+use crate::transport::Transport;
+
+/// A question with the answers of a student.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnsweredQuestion {
+    pub question: &'static Question,
+    /// The answer before the run; `None` if the student gave none.
+    pub prediction: Option<Answer>,
+    /// The answer after the run; `None` if the student gave none.
+    pub observation: Option<Answer>,
+}
 
 /// What the run shows for a question.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,13 +24,24 @@ pub(crate) enum Shown {
     Number(f64),
 }
 
-/// Whether an answer is what the run shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
-    Right,
-    Wrong,
-    /// The student gave no answer.
-    None,
+named! {
+    /// Whether an answer is what the run shows.
+    pub(crate) enum Mark {
+        Right = "right",
+        Wrong = "wrong",
+        /// The student gave no answer.
+        None = "no answer",
+    }
+}
+
+impl From<Shown> for Answer {
+    /// Returns the answer that is right.
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Choice(index) => Self::Choice(index),
+            Shown::Number(number) => Self::Number(number),
+        }
+    }
 }
 
 impl Question {
@@ -72,6 +94,22 @@ impl Question {
         }
     }
 
+    /// Returns the findings that the run's answer rests on.
+    pub(crate) fn deciding_findings<'a>(
+        &self,
+        shown: Shown,
+        findings: &'a [Finding],
+    ) -> Vec<&'a Finding> {
+        let names = match (&self.form, shown) {
+            (AnswerForm::Choice(choices), Shown::Choice(right)) => {
+                choices.get(right).map(Choice::findings).unwrap_or_default()
+            }
+            (AnswerForm::Number(number), _) => vec![(number.transport, number.what)],
+            _ => Vec::new(),
+        };
+        names.into_iter().filter_map(|(transport, what)| find(findings, transport, what)).collect()
+    }
+
     fn agrees(&self, given: f64, right: f64) -> bool {
         matches!(&self.form, AnswerForm::Number(number) if number.within.allows(given, right))
     }
@@ -87,6 +125,21 @@ fn supported(choices: &[Choice], findings: &[Finding]) -> Vec<usize> {
         return choices.iter().position(otherwise).into_iter().collect();
     }
     supported
+}
+
+impl Choice {
+    /// Returns the names of the findings in the condition, each once.
+    fn findings(&self) -> Vec<(Transport, &'static str)> {
+        let Holds::If(Condition(alternatives)) = &self.holds else { return Vec::new() };
+        let mut names = Vec::new();
+        for ground in alternatives.iter().flatten() {
+            let name = (ground.transport, ground.what);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
 }
 
 impl NumberAnswer {
