@@ -96,6 +96,7 @@ fn run_planned(
         let printed = output.print_text(|| {
             report::after_run(&report, arguments.detail(), output.form)
                 + &report::next(&report, next_steps(arguments))
+                + &hint(arguments, [&report].into_iter().filter(|_| count == 1))
         });
         done.push(FinishedRun { report, took: began.elapsed(), captures: written, answers: None });
         let printed = printed.and_then(|()| output.print_text(|| report::captures(&done[number])));
@@ -200,23 +201,22 @@ impl Output<'_> {
                 print_exactly(&format!("{:#}\n", report::json::runs(done)))
             }
             LabRun { csv: true, .. } => print_exactly(&report::csv(done)),
-            _ if done.len() > 1 => self.text.print(&(report::summary(done) + &self.hint(done))),
-            _ => self.text.print(&self.hint(done)),
+            _ if done.len() > 1 => {
+                let hint = hint(self.arguments, done.iter().map(|it| &it.report));
+                self.text.print(&(report::summary(done) + &hint))
+            }
+            _ => Ok(()),
         }
     }
+}
 
-    /// Returns a line about `--ask`, if a lab of this run has questions. The brief form has no room for it.
-    fn hint(&self, done: &[FinishedRun]) -> String {
-        let has_questions = |it: &&FinishedRun| !it.report.lab.text.questions.is_empty();
-        match done.iter().find(has_questions) {
-            Some(FinishedRun { report, .. })
-                if cfg!(feature = "teach") && self.arguments.detail() != Detail::Brief =>
-            {
-                let name = if done.len() == 1 { report.lab.name } else { "NAME" };
-                report::ask::hint(name)
-            }
-            _ => String::new(),
-        }
+/// Returns a line about `--ask`, if one of these labs has questions. The brief form has no room for it.
+fn hint<'a>(arguments: &LabRun, mut reports: impl Iterator<Item = &'a Report>) -> String {
+    let is_shown = cfg!(feature = "teach") && arguments.detail() != Detail::Brief;
+    let has_questions = |it: &&Report| !it.lab.text.questions.is_empty();
+    match reports.find(has_questions).filter(|_| is_shown) {
+        Some(report) => report::ask::hint(report.lab.name),
+        None => String::new(),
     }
 }
 

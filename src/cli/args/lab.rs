@@ -27,7 +27,12 @@ Without --engine a lab runs on its first engine, and `all` runs every lab on
 each of its engines. If an engine cannot run here, the lab says why, and `all`
 goes on. Exit status: 0 if every finding is as predicted, or varies as known on
 this system; 1 if a finding differs, or if a lab that you named cannot run; 2 on
-a usage error.";
+a usage error.
+
+With --ask you predict, the lab runs, you enter what you observe, and read why
+each answer is right or wrong. Without a terminal, standard input is a file of
+answers as for --ask-from. A wrong answer does not change the exit status. It is
+1 if the input ends early, or if the file cannot be used.";
 
 /// Name that selects all labs on the command line.
 const ALL: &str = "all";

@@ -133,11 +133,18 @@ impl NumberAnswer {
     /// Returns a number as text, with at most three decimals and the unit: `80 ms`.
     pub(crate) fn in_words(&self, number: f64) -> String {
         let text = format!("{number:.3}");
-        let unit = match self.unit.strip_suffix('s') {
-            Some(noun) if unit_of_time(self.unit).is_none() && text == "1.000" => noun,
-            _ => self.unit,
-        };
+        let singular = self.singular().filter(|_| text == "1.000");
+        let unit = singular.as_deref().unwrap_or(self.unit);
         format!("{} {unit}", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+
+    /// Returns the singular of a noun; `None` if the unit is not a noun.
+    fn singular(&self) -> Option<String> {
+        if unit_of_time(self.unit).is_some() {
+            return None;
+        }
+        let of_y = self.unit.strip_suffix("ies").map(|stem| format!("{stem}y"));
+        of_y.or_else(|| self.unit.strip_suffix('s').map(str::to_owned))
     }
 }
 

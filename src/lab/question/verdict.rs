@@ -174,3 +174,47 @@ impl Tolerance {
         (given - right).abs() <= tolerance + right.abs() * ROUNDING
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{Engine, Report, Setting, find};
+
+    /// Returns a question of `exchange`, and a run with this delay in milliseconds.
+    fn asked(id: &str, delay: u64) -> (&'static Question, Report) {
+        let lab = find("exchange").expect("a lab");
+        let question = lab.text.questions.iter().find(|it| it.id == id).expect("a question");
+        let setting = Setting::default().delay(std::time::Duration::from_millis(delay));
+        (question, lab.run(Engine::Sim, &setting).expect("it ran"))
+    }
+
+    #[test]
+    fn the_right_choice_follows_from_the_run() {
+        let (question, report) = asked("tcp-packets", 20);
+        assert_eq!(question.shown(report.findings()), Some(Shown::Choice(2)));
+        let (question, report) = asked("tcp-packets", 1000);
+        assert_eq!(question.shown(report.findings()), Some(Shown::Choice(3)), "a retransmission");
+        assert_eq!(question.shown(&[]), None, "no finding, no verdict");
+    }
+
+    #[test]
+    fn a_number_is_right_within_its_tolerance_and_a_known_mistake_has_its_own_explanation() {
+        let (question, report) = asked("tcp-time", 200);
+        let shown = question.shown(report.findings()).expect("a time");
+        assert_eq!(shown, Shown::Number(800.0));
+        for (given, expected, beginning) in [
+            (800.0, Mark::Right, "Four packets follow"),
+            (839.9, Mark::Right, "Four packets follow"),
+            (841.0, Mark::Wrong, "Count the packets"),
+            (400.0, Mark::Wrong, "One round trip is enough"),
+            (1200.0, Mark::Wrong, "The third round trip"),
+        ] {
+            let answer = Answer::Number(given);
+            assert_eq!(question.mark(Some(answer), shown), expected, "{given}");
+            let why = question.why(answer, shown, report.findings());
+            assert!(why.starts_with(beginning), "{given}: {why}");
+        }
+        assert_eq!(question.mark(None, shown), Mark::None);
+        assert_eq!(question.mark(Some(Answer::Choice(0)), shown), Mark::Wrong);
+    }
+}

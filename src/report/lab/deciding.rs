@@ -97,3 +97,54 @@ pub(crate) fn rows(report: &Report, question: &Question, shown: Shown) -> Vec<St
     let findings = question.deciding_findings(shown, report.findings());
     findings.into_iter().filter_map(row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{LABS, Setting, run_and_compare};
+
+    #[test]
+    fn every_event_that_a_page_names_is_in_the_usual_run_on_each_engine() {
+        let (setting, mut count) = (Setting::default(), 0);
+        for lab in LABS.iter().filter(|lab| !lab.text.questions.is_empty()) {
+            for procedure in lab.procedures {
+                let report = run_and_compare(lab, procedure, &setting);
+                if report.outcome.is_err() {
+                    continue; // another test reports engines that this system lacks
+                }
+                for question in lab.questions(procedure, &setting) {
+                    let decision = decision(&report, question);
+                    let is_named = question.decided_by.is_empty() || decision.is_some();
+                    let engine = procedure.engine;
+                    assert!(is_named, "{} on {engine}: nothing decides {}", lab.name, question.id);
+                    count += usize::from(decision.is_some());
+                }
+            }
+        }
+        assert!(count > 3, "{count}");
+    }
+
+    #[test]
+    fn the_last_event_and_the_part_can_be_named() {
+        let loss = crate::lab::find("loss").expect("a lab");
+        let report = run_and_compare(loss, &loss.procedures[0], &Setting::default());
+        let decide = |part, is_last| {
+            let transport = crate::transport::Transport::Tcp;
+            let (kind, text) = (EventKind::Packet, "octets");
+            let wanted = [DecidingEvent { transport, part, kind, is_last, text }];
+            let found = wanted.iter().find_map(|wanted| {
+                let is_part = |it: &&Part| part.is_none_or(|name| it.name == name);
+                report.parts().iter().filter(is_part).find_map(|part| find(part, wanted))
+            });
+            found.map(|it| it.in_words(Unit::Milliseconds))
+        };
+        let lost = decide(Some("reply lost"), false).expect("a packet");
+        assert_eq!(
+            lost,
+            "Packet 4 of \"TCP, reply lost\" decides (60.0 ms, server): 40 octets, FIN, lost on purpose: the reply"
+        );
+        let again = decide(Some("reply lost"), true).expect("a packet");
+        assert!(again.starts_with("Packet 5 of") && again.contains("arrived"), "{again}");
+        assert_eq!(decide(Some("nothing lost"), false), None);
+    }
+}
