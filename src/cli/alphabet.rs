@@ -134,7 +134,7 @@ fn replacement(character: char) -> Option<&'static str> {
     Some(match character {
         '│' => "|",
         '┊' => ":",
-        '┼' => "+",
+        '┼' | '✓' => "+",
         '─' | '–' | '−' => "-",
         '╌' => ".",
         '▶' => ">",

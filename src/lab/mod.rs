@@ -33,10 +33,13 @@ pub(crate) mod lesson;
 mod link;
 #[cfg(all(feature = "client", feature = "server"))]
 mod loopback;
+mod markdown;
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 mod packet;
 mod plan;
+#[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
+pub(crate) mod question;
 mod recorder;
 mod report;
 mod setting;
@@ -56,9 +59,10 @@ pub use setting::{Engine, OptionRange, Setting};
 pub(crate) use error::Obstacle;
 pub(crate) use finding::Prediction;
 pub(crate) use lesson::{Comparand, Ground, Lesson, Requirement};
+pub(crate) use question::Question;
 pub(crate) use report::Outcome;
 pub(crate) use setting::{LabOption, LabOptions};
-pub(crate) use text::{LabText, Program, Values};
+pub(crate) use text::{LabText, Program, Values, fill};
 
 use crate::duration::Unit;
 use crate::transport::Transport;
@@ -159,6 +163,21 @@ impl Lab {
     /// Returns the procedure on this engine; `None` if the lab does not run there.
     pub(crate) fn procedure_on(&self, engine: Engine) -> Option<&'static Procedure> {
         self.procedures.iter().find(|procedure| procedure.engine == engine)
+    }
+
+    /// Returns the questions that make sense for a run with this procedure and setting.
+    #[cfg_attr(
+        not(feature = "teach"),
+        allow(dead_code, reason = "without `teach` no student answers")
+    )]
+    pub(crate) fn questions(
+        &'static self,
+        procedure: &Procedure,
+        setting: &Setting,
+    ) -> Vec<&'static Question> {
+        let predictions = (procedure.predict)(setting);
+        let all = self.text.questions.iter();
+        all.filter(|it| it.applies(procedure.engine, &predictions)).collect()
     }
 
     /// Describes the method, with the values of the options in this setting.
@@ -357,7 +376,8 @@ mod tests {
                 let Some(prediction) = find((ground.transport, ground.what)) else { return false };
                 match ground.must {
                     Requirement::Equal(Comparand::Finding(transport, what))
-                    | Requirement::Exceed(Comparand::Finding(transport, what)) => {
+                    | Requirement::Exceed(Comparand::Finding(transport, what))
+                    | Requirement::FallBelow(Comparand::Finding(transport, what)) => {
                         find((transport, what)).is_some()
                     }
                     Requirement::Equal(Comparand::Text(text)) => {

@@ -24,6 +24,8 @@ mod interop;
 mod json;
 #[cfg(feature = "lab")]
 mod lab;
+#[cfg(feature = "teach")]
+mod lab_ask;
 #[cfg(feature = "lab")]
 mod lab_docs;
 #[cfg(feature = "lab")]

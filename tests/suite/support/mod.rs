@@ -13,6 +13,8 @@ mod screen;
 pub mod scripted;
 #[cfg(target_os = "linux")]
 pub mod systemd;
+#[cfg(feature = "teach")]
+mod terminal;
 #[cfg(target_os = "linux")]
 pub mod traced;
 pub mod wire;
@@ -25,6 +27,9 @@ pub use message::{before, complains};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
 pub use screen::assert_screen;
+
+#[cfg(feature = "teach")]
+pub use terminal::Terminal;
 
 use std::env;
 use std::time::Duration;
