@@ -124,9 +124,8 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     if !report.parts().is_empty() {
         page.heading("WHAT HAPPENED");
         page.line(drawings::drawings(report, form).trim_end_matches('\n'));
-        for remark in report.remarks() {
-            page.line("");
-            page.paragraph(2, &remark);
+        if !drawings::leave_out_states(report.lab) {
+            remarks(&mut page, report);
         }
     }
     observed::observed(&mut page, report.findings(), report.lab.time_unit);
@@ -137,6 +136,14 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
         page.paragraph(2, &report.lab.text.other_systems);
     }
     page.finish()
+}
+
+/// Writes the differences between the engine and a real host. All of them are about TCP states.
+fn remarks(page: &mut Page, report: &Report) {
+    for remark in report.remarks() {
+        page.line("");
+        page.paragraph(2, &remark);
+    }
 }
 
 /// Writes the sentences that the findings support. A mark of two columns begins each sentence.

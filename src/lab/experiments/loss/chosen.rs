@@ -181,7 +181,7 @@ fn run_tcp_exchange(setting: &Setting, lost: &Lost, results: &mut Results) {
     if let Some(time) = time_to_the_answer(&trace) {
         results.observe(Tcp, lost.time, time);
     }
-    results.keep_trace(Tcp, lost.part, sim::without_details(trace));
+    results.keep_trace(Tcp, lost.part, trace);
 }
 
 /// Returns the time after which the client gives up. Timeouts double up to a minute, so each lost packet costs at most
