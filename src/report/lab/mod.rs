@@ -67,7 +67,7 @@ pub(crate) fn before_run(
     if detail == Detail::Brief {
         return page.finish();
     }
-    conditions(&mut page, procedure, setting);
+    conditions(&mut page, lab, procedure, setting);
     if detail == Detail::Explained {
         page.heading("THEORY");
         for theory in &lab.text.theory {
@@ -90,10 +90,10 @@ fn name_with_conditions(lab: &Lab, procedure: &Procedure, setting: &Setting) -> 
 }
 
 /// Writes the engine, the seed and the options of a run, one line each.
-fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
+fn conditions(page: &mut Page, lab: &Lab, procedure: &Procedure, setting: &Setting) {
     page.line(format_args!("  engine   {}", engine(procedure.engine)));
     if procedure.engine == Engine::Loopback {
-        page.line(format_args!("  drawn    system calls, {NO_PACKETS}"));
+        page.line(format_args!("  drawn    {}", drawn_on_loopback(lab)));
     }
     if let Some(seed) = procedure.seed(setting) {
         page.line(format_args!("  seed     {seed}"));
@@ -104,8 +104,14 @@ fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
     }
 }
 
-/// Why a lab on loopback shows no packets.
-const NO_PACKETS: &str = "since capturing packets would need root (CAP_NET_RAW)";
+/// Returns what the drawings of a lab on loopback show, and the engine of the lab that draws packets.
+fn drawn_on_loopback(lab: &Lab) -> &'static str {
+    if lab.procedure_on(Engine::Netns).is_some() {
+        "system calls; --engine netns draws the packets (Linux)"
+    } else {
+        "system calls; on loopback this program records no packets"
+    }
+}
 
 /// Returns the result of the run, with its drawings in this form.
 pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
@@ -180,7 +186,9 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
         let why = match (&done.report.outcome, done.report.procedure.engine) {
             (Err(_), _) => "no file: the lab did not run".to_owned(),
             (Ok(_), Engine::Loopback) => {
-                format!("no file: a lab on loopback records no packets, {NO_PACKETS}")
+                let lab = done.report.lab;
+                let netns = lab.procedure_on(Engine::Netns).map_or("", |_| "; try --engine netns");
+                format!("no file: a lab on loopback records no packets{netns}")
             }
             (Ok(_), Engine::Sim | Engine::Netns) => "no file: the lab sent no packets".to_owned(),
         };
