@@ -111,7 +111,7 @@ impl Report {
         self.outcome.is_ok() && !self.findings().iter().any(differs)
     }
 
-    /// Returns remarks on the drawings: the differences between the engine and a real host.
+    /// Returns remarks on the traces: the differences between the engine and a real host.
     pub(crate) fn remarks(&self) -> Vec<String> {
         match self.procedure.engine {
             Engine::Sim => sim::remarks(self.parts()),

@@ -38,7 +38,10 @@ fn values(setting: &Setting) -> Values {
     let LabOptions { drop, duplicate, reorder, .. } = &setting.options;
     let numbers: Vec<String> = drop.iter().map(u32::to_string).collect();
     let lost = match &numbers[..] {
-        [] => "first the SYN, then the reply; over UDP the question".to_owned(),
+        [] => {
+            "over TCP the SYN in one exchange and the reply in another, over UDP the first question"
+                .to_owned()
+        }
         numbers => format!("the packets with the numbers {}", numbers.join(", ")),
     };
     let percent = |of: f64| format!("{of} %");

@@ -99,7 +99,7 @@ fn streams(setting: &Setting, results: &mut Results) {
     results.observe(Tcp, SECOND, reply_owner(&second, &service));
     let names = ["the first connection", "the second connection"];
     for (name, trace) in names.into_iter().zip(network.into_traces()) {
-        results.keep_trace(Tcp, name, sim::without_details(trace));
+        results.keep_trace(Tcp, name, trace);
     }
 }
 

@@ -28,7 +28,7 @@ const SMALL_RECV: &str = "recvmsg(), small buffer";
 const SMALL_RECV_FLAG: &str = "flag, small buffer";
 const NEXT_RECV: &str = "recv() after recvmsg()";
 const OCTETS_LOST: &str = "octets lost";
-const AFTER_ZERO: &str = "recv() after 0 octets";
+const AFTER_ZERO: &str = "at the end, 2nd recv()";
 
 fn buffer(setting: &Setting) -> usize {
     setting.options.buffer.map_or(BUFFER, |octets| octets as usize)

@@ -24,7 +24,7 @@ use crate::clock::{Clock, Reading};
 use crate::duration::short;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
-use crate::trace::{Action, Event, Trace};
+use crate::trace::{Action, Event};
 use chrono::DateTime;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(crate) const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time that a connection stays in TIME-WAIT: `smoltcp`'s `CLOSE_DELAY`.
 pub(crate) const TIME_WAIT: Duration = Duration::from_secs(10);
 
-/// Returns the differences between this engine and a real host that appear in these drawings.
+/// Returns the differences between this engine and a real host that these parts show.
 pub(crate) fn remarks(parts: &[Part]) -> Vec<String> {
     let is_time_wait =
         |event: &Event| matches!(&event.action, Action::State(_, state) if state == "TIME-WAIT");
@@ -51,17 +51,6 @@ pub(crate) fn remarks(parts: &[Part]) -> Vec<String> {
         )
     };
     is_drawn.then(remark).into_iter().collect()
-}
-
-/// Removes the TCP states and the shutdown from a trace, for labs that do not need them. `exchange` shows both, and the
-/// packet with the FIN shows the shutdown.
-pub(crate) fn without_details(mut trace: Trace) -> Trace {
-    trace.events.retain(|event| match &event.action {
-        Action::State(..) => false,
-        Action::Call { call, .. } => !call.starts_with("shutdown"),
-        Action::Packet(_) => true,
-    });
-    trace
 }
 
 /// Returns whether a round trip takes longer than [`FIRST_TIMEOUT`]. Hosts then send a SYN again although it is not
@@ -85,7 +74,7 @@ mod tests {
     use crate::lab::LabOptions;
     use crate::lab::link::{CLIENT, Fault, SERVER};
     use crate::mentions::mentions;
-    use crate::trace::{Fate, Loss, Packet};
+    use crate::trace::{Fate, Loss, Packet, Trace};
 
     const MS: Duration = Duration::from_millis(1);
 

@@ -73,7 +73,7 @@ pub(crate) fn before_run(
     if detail == Detail::Brief {
         return page.finish();
     }
-    conditions(&mut page, procedure, setting);
+    conditions(&mut page, lab, procedure, setting);
     if detail == Detail::Explained {
         theory(&mut page, lab);
         page.heading("WHAT IS DONE");
@@ -101,10 +101,10 @@ fn name_with_conditions(lab: &Lab, procedure: &Procedure, setting: &Setting) -> 
 }
 
 /// Writes the engine, the seed and the options of a run, one line each.
-fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
+fn conditions(page: &mut Page, lab: &Lab, procedure: &Procedure, setting: &Setting) {
     page.line(format_args!("  engine   {}", engine(procedure.engine)));
     if procedure.engine == Engine::Loopback {
-        page.line(format_args!("  drawn    system calls, {NO_PACKETS}"));
+        page.line(format_args!("  drawn    {}", drawn_on_loopback(lab)));
     }
     if let Some(seed) = procedure.seed(setting) {
         page.line(format_args!("  seed     {seed}"));
@@ -115,8 +115,14 @@ fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
     }
 }
 
-/// Why a lab on loopback shows no packets.
-const NO_PACKETS: &str = "since capturing packets would need root (CAP_NET_RAW)";
+/// Returns what the drawings of a lab on loopback show, and the engine of the lab that draws packets.
+fn drawn_on_loopback(lab: &Lab) -> &'static str {
+    if lab.procedure_on(Engine::Netns).is_some() {
+        "system calls; --engine netns draws the packets (Linux)"
+    } else {
+        "system calls; on loopback this program records no packets"
+    }
+}
 
 /// Returns the result of the run, with its drawings in this form.
 pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
@@ -143,13 +149,17 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     page.finish()
 }
 
-/// Writes the drawings of all parts, and remarks on them.
+/// Writes the drawings of all parts, and the differences between the engine and a real host. All of these differences
+/// are about TCP states.
 fn what_happened(page: &mut Page, report: &Report, form: Form) {
     if report.parts().is_empty() {
         return;
     }
     page.heading("WHAT HAPPENED");
     page.line(drawings::drawings(report, form).trim_end_matches('\n'));
+    if drawings::leave_out_states(report.lab) {
+        return;
+    }
     for remark in report.remarks() {
         page.line("");
         page.paragraph(2, &remark);
@@ -196,7 +206,9 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
         let why = match (&done.report.outcome, done.report.procedure.engine) {
             (Err(_), _) => "no file: the lab did not run".to_owned(),
             (Ok(_), Engine::Loopback) => {
-                format!("no file: a lab on loopback records no packets, {NO_PACKETS}")
+                let lab = done.report.lab;
+                let netns = lab.procedure_on(Engine::Netns).map_or("", |_| "; try --engine netns");
+                format!("no file: a lab on loopback records no packets{netns}")
             }
             (Ok(_), Engine::Sim | Engine::Netns) => "no file: the lab sent no packets".to_owned(),
         };

@@ -35,18 +35,24 @@ fn a_run_begins_with_question_engine_seed_and_options() {
 }
 
 #[test]
-fn a_run_on_loopback_says_in_one_line_why_it_draws_no_packets() {
-    let begin = |engine| {
+fn a_run_on_loopback_says_in_one_line_that_it_draws_calls_and_which_engine_draws_packets() {
+    let begin = |lab, engine| {
         let procedure = Procedure::new(engine, predict, |_, _| Ok(()));
         let setting = setting(LabOptions::default());
-        plain(&before_run(&LAB, &procedure, &setting, Detail::Usual, 0))
+        plain(&before_run(lab, &procedure, &setting, Detail::Usual, 0))
     };
-    let screen = begin(Engine::Loopback);
-    let line = screen.lines().find(|line| line.contains("system calls")).expect("the line");
-    assert!(line.contains("packets") && line.contains("CAP_NET_RAW"), "{line}");
-    assert!(line.chars().count() <= 80, "{line}");
+    let text: fn() -> LabText = || LabText::of("made-up", PAGE);
+    let text = LazyLock::new(text);
+    let only_calls = Lab { name: "made-up", text, time_unit: Unit::Milliseconds, procedures: &[] };
+    for (lab, draws_packets) in [(&LAB, true), (&only_calls, false)] {
+        let screen = begin(lab, Engine::Loopback);
+        let line = screen.lines().find(|line| line.contains("system calls")).expect("the line");
+        assert_eq!(line.contains("--engine netns"), draws_packets, "{line}");
+        assert!(line.contains("packets") && !line.contains("root"), "{line}");
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     for engine in [Engine::Sim, Engine::Netns] {
-        assert!(!begin(engine).contains("system calls"), "{engine} draws packets");
+        assert!(!begin(&LAB, engine).contains("system calls"), "{engine} draws packets");
     }
 }
 

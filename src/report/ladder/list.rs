@@ -110,7 +110,7 @@ impl List<'_> {
             FoldKind::Mirrored { times, other, other_times } => {
                 format!("{steps}: {times} times, with the {other} {other_times} times, from {span}")
             }
-            FoldKind::SameAs(name) => format!("{} steps as in {name}, from {span}", fold.rows),
+            FoldKind::SameAs(name) => format!("From {span}: {} steps as in {name}", fold.rows),
         }
     }
 

@@ -62,7 +62,7 @@ impl Fold {
             FoldKind::Mirrored { times, other, other_times } => {
                 format!("{rows} × {times}, with the {other} × {other_times}, {span}")
             }
-            FoldKind::SameAs(name) => format!("{} rows as in {name}, {span}", self.rows),
+            FoldKind::SameAs(name) => format!("{span}: {} rows as in {name}", self.rows),
         }
     }
 }

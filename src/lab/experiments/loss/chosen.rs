@@ -58,11 +58,12 @@ fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
     }
 }
 
-/// Returns the numbers of the packets that the link loses over UDP.
-fn lost_over_udp(setting: &Setting) -> &[u32] {
+/// Returns the name of the drawing over UDP, and the numbers of the packets that its link loses. With `--drop` the name
+/// is empty, because these packets may be of any kind.
+fn lost_over_udp(setting: &Setting) -> (&'static str, &[u32]) {
     match &setting.options.drop[..] {
-        [] => &[QUESTION],
-        asked => asked,
+        [] => ("question lost", &[QUESTION]),
+        asked => ("", asked),
     }
 }
 
@@ -146,7 +147,7 @@ pub(super) fn run(setting: &Setting, results: &mut Results) {
     for lost in lost_over_tcp(setting) {
         run_tcp_exchange(setting, &lost, results);
     }
-    let drop = lost_over_udp(setting);
+    let (part, drop) = lost_over_udp(setting);
     for (name, tries) in [(ONE_TRY, 1), (RETRY, TRIES)] {
         let timeout = timeout_of_all_tries(setting, Duration::from_secs(3));
         let (mut client, mut service) = (Asker::new(1, tries - 1, timeout), service());
@@ -160,7 +161,7 @@ pub(super) fn run(setting: &Setting, results: &mut Results) {
         results.observe(Udp, name, (client.received, "reply"));
         // The drawing of a client that asks again begins like that of a client with one try.
         if tries > 1 {
-            results.keep_trace(Udp, "question lost", trace);
+            results.keep_trace(Udp, part, trace);
         }
     }
 }
@@ -180,7 +181,7 @@ fn run_tcp_exchange(setting: &Setting, lost: &Lost, results: &mut Results) {
     if let Some(time) = time_to_the_answer(&trace) {
         results.observe(Tcp, lost.time, time);
     }
-    results.keep_trace(Tcp, lost.part, sim::without_details(trace));
+    results.keep_trace(Tcp, lost.part, trace);
 }
 
 /// Returns the time after which the client gives up. Timeouts double up to a minute, so each lost packet costs at most
@@ -266,6 +267,13 @@ mod tests {
         assert_eq!(lost(vec![]), ["SYN", "question"]);
         assert_eq!(lost(vec![2]), ["SYN-ACK", "reply"]);
         assert_eq!(lost(vec![4, 6]), ["reply, ACK", "nothing"]);
+    }
+
+    #[test]
+    fn a_drawing_of_chosen_packets_names_no_packet() {
+        let outcome = run(1, LabOptions { drop: vec![2], ..few() });
+        let names: Vec<&str> = outcome.parts.iter().map(|part| &*part.name).collect();
+        assert_eq!(names, ["", ""], "packet 2 is the SYN-ACK over TCP and the reply over UDP");
     }
 
     #[test]
