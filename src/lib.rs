@@ -5,6 +5,8 @@
 //! and time as a line of ASCII. Over TCP, the connection itself is the question, and the end of the
 //! stream is the end of the reply. Over UDP, an empty datagram asks and one datagram answers.
 //!
+//! This example needs the features `client` and `server`:
+//!
 #![cfg_attr(all(feature = "client", feature = "server"), doc = "```")]
 #![cfg_attr(not(all(feature = "client", feature = "server")), doc = "```ignore")]
 //! use daytime::{Config, Options, Server, Transport, ask};
@@ -24,8 +26,9 @@
 //! ```
 //!
 //! # Modules
-//! - **Replies**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] formats a [`Reading`]
-//!   of a [`Clock`], in a [`Zone`], as a reply. A [pattern](read::Pattern) is a custom syntax.
+//! - **Replies**: a [`Clock`] gives a [`Reading`]: an instant and its reliability. A [`Syntax`]
+//!   writes the reading, in a [`Zone`], as a [`Reply`]: one line of at most 512 octets. A
+//!   [pattern](read::Pattern) is a custom syntax.
 //! - **Serving** (module `server`): a `Config` holds addresses and options. A `Server` runs in the
 //!   calling thread, or as `Running` in a thread of its own. Dropping a `Running` stops the server.
 //!   `Metrics` count each [`Event`], and can be printed for Prometheus. `server::Listen` holds the
@@ -34,13 +37,13 @@
 //!   need.
 //! - **Asking** (module `client`): `ask` sends a question to a `Target` over a [`Transport`], with
 //!   `Options`, and returns an `Answer` or an `AskError`. A `Client` asks many questions.
-//! - **Reading** ([`read`]): [`recognise`] reads a reply. A [`Recognised`] reply has a
+//! - **Reading replies** ([`read`]): [`recognise`] reads a reply. A [`Recognised`] reply has a
 //!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for everything
 //!   uncertain. [`validate`](Recognised::validate) decides whether to trust the server. An
 //!   [`Offset`] is the difference between the local clock and the server's.
 //! - **Checking** (module `check`): checks whether a server complies with RFC 867 and whether it
 //!   can be abused.
-//! - **Loading** (module `bench`): measures how many exchanges a server can handle, and how long
+//! - **Measuring** (module `bench`): measures how many exchanges a server can handle, and how long
 //!   each takes.
 //! - **Comparing** (module `compare`): asks the same question over both transports, side by side.
 //! - **Experimenting** (module `lab`): runs the laboratory's experiments from code.

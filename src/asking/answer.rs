@@ -32,8 +32,10 @@ pub struct Answer {
     pub peer: SocketAddr,
     /// The octets as received, without any check. [`Answer::text`] makes them safe to print.
     pub octets: Vec<u8>,
-    /// Whether octets are missing, because a datagram was longer than
-    /// [`Options::limit`](crate::Options::limit) or because the stream ended within its first line.
+    /// Whether octets are known to be missing: a datagram was longer than
+    /// [`Options::limit`](crate::Options::limit), or this is the partial answer of an
+    /// [`AskError::Incomplete`](crate::AskError::Incomplete). If a server closes the stream
+    /// early, the client cannot notice: a line without its line ending may be whole.
     pub truncated: bool,
     /// Time that the client paused before the question because of
     /// [`Options::pace`](crate::Options::pace). The timeout begins after the pause.

@@ -1,4 +1,4 @@
-//! Runs all exchanges of a check, one after the other.
+//! Runs all of a check's exchanges, one after the other.
 
 use super::datagram;
 use super::judge::over;
@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Number of exchanges with a server that answers over both transports and both versions of IP.
+/// Number of exchanges with a server that answers over both transports and both IP versions.
 const STEPS: u32 = 11;
 
 /// A check in progress.
@@ -26,8 +26,8 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Runs the exchanges. TCP and UDP take turns: xinetd discards the datagrams in its queue after an answer, so a
-    /// question right after another answer would be lost.
+    /// Runs the exchanges, alternating between TCP and UDP: after each answer, xinetd discards the datagrams in its
+    /// queue, so it would drop a question sent right after another answer.
     pub(super) fn observe(mut self) -> Observed {
         self.announce();
         let usual = self.ask_usual();
@@ -48,7 +48,8 @@ impl Session<'_> {
         }
     }
 
-    /// Logs that the check of a public address takes half a minute. Without this line, the pauses look like a fault.
+    /// Logs that checking a public address takes half a minute. Without this line, users might take the pauses for a
+    /// fault.
     fn announce(&self) {
         if let Some(address) = self.addresses.iter().find(|it| self.must_be_polite(**it)) {
             let ip = address.ip();
@@ -115,7 +116,7 @@ impl Session<'_> {
         self.politely(peer, || stream::send_first(peer, opening, timeout))
     }
 
-    /// Sends a question. After silence it sends the question again, because the network may lose a datagram.
+    /// Sends a question. If no response arrives, sends it once more, because the network may have dropped a datagram.
     fn datagram(&self, udp: &Tried<SocketAddr>, question: &[u8]) -> Tried<Datagrams> {
         let peer = udp.clone()?;
         let timeout = self.options.timeout;
@@ -137,8 +138,8 @@ impl Session<'_> {
         sent(self.politely(peer, || ask(peer, self.options.timeout))??)
     }
 
-    /// Waits until the peer may be asked again, then runs `ask`. Records the end of `ask`, from which the next pause
-    /// counts.
+    /// Waits until the pace permits another question to the peer, then runs `ask`. Records when `ask` ends, because the
+    /// next pause counts from that time.
     fn politely<T>(&self, peer: SocketAddr, ask: impl FnOnce() -> T) -> Tried<T> {
         await_turn(&[peer], self.options.pace).map_err(|error| error.to_string())?;
         let asked = ask();
@@ -146,7 +147,7 @@ impl Session<'_> {
         Ok(asked)
     }
 
-    /// Runs one step, then reports the number of finished steps.
+    /// Runs one step of the check, then reports how many steps are finished.
     fn step<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
         let seen = ask(self);
         self.done += 1;

@@ -1,4 +1,4 @@
-//! Hints: what a user can try after an error.
+//! Hints on what a user can try after an error.
 
 use super::args::MAX_LIMIT;
 use crate::bench::BenchError;
@@ -19,7 +19,7 @@ use std::io;
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The text of a hint, if one is known.
+/// A hint's text, if there is one.
 pub(super) type Hint = Option<Cow<'static, str>>;
 
 #[expect(clippy::unnecessary_wraps, reason = "a hint among errors that have none")]
@@ -31,7 +31,7 @@ fn hint(text: impl Into<Cow<'static, str>>) -> Hint {
 pub(super) trait Hints: Error + Sized + 'static {
     fn hint(&self) -> Hint;
 
-    /// Returns the text of the error with its causes.
+    /// Returns the error's text with its causes.
     fn message(&self) -> String {
         chain(self)
     }
@@ -80,7 +80,7 @@ fn attempts_hint(transport: Transport, attempts: &[Attempt]) -> Hint {
     }
 }
 
-/// Returns the hint for a refused question. For a loopback address, the hint names the command that starts a server.
+/// Returns the hint for a refused question. For a loopback address, the hint shows the command that starts a server.
 pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'static, str> {
     let ip = peer.ip().to_canonical();
     if !ip.is_loopback() {
@@ -94,7 +94,7 @@ pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'stati
     }
     let privileged = peer.port() < 1024;
     let at = SocketAddr::new(ip, if privileged { 9999 } else { peer.port() });
-    // Without --listen, serve listens on these two addresses.
+    // If --listen is not given, serve listens on these two addresses.
     let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&ip);
     let (option, host) = if localhost {
         (format!("--port {}", at.port()), format!("localhost:{}", at.port()))
@@ -105,7 +105,7 @@ pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'stati
     if privileged { format!("{start}, `daytime query {host}` asks it") } else { start }.into()
 }
 
-/// Whether the user may have meant the end of an IPv6 address as a port. For example, `::1:9999` is a valid address.
+/// Whether the user may have meant the end of an IPv6 address to be a port. For example, `::1:9999` is a valid address.
 fn ends_like_a_port(address: &SocketAddr) -> bool {
     let SocketAddr::V6(v6) = address else { return false };
     let last = format!("{:x}", v6.ip().segments()[7]);
@@ -200,7 +200,7 @@ pub(super) fn metrics_hint(error: &ServeError) -> Hint {
 
 pub(super) const RAISE_LIMIT: &str = "with `ulimit -n` or LimitNOFILE= in a systemd unit";
 
-/// Returns the hint for an error that reports the limit of open files (`EMFILE`).
+/// Returns the hint for an error caused by the limit on open files (`EMFILE`).
 pub(super) fn descriptor_hint(error: &(dyn Error + 'static)) -> Hint {
     let is_emfile = |error: &(dyn Error + 'static)| {
         let error = error.downcast_ref::<io::Error>();

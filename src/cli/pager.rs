@@ -20,7 +20,8 @@ static MAY_END: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool
 /// The last SIGTERM or SIGHUP that arrived while a pager ran; 0 if none arrived.
 static POSTPONED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// Exit statuses of a shell that cannot run a command (POSIX.1-2024, Shell Command Language, section 2.8.2).
+/// Exit statuses with which a shell reports that it cannot run a command (POSIX.1-2024, Shell Command Language, section
+/// 2.8.2).
 const NOT_RUN: [i32; 2] = [126, 127];
 
 /// Switches the pager off for this process if `is_off` is true.
@@ -41,7 +42,7 @@ pub(super) fn is_running() -> bool {
     !MAY_END.load(Ordering::Relaxed)
 }
 
-/// Shows a text in the pager, if the text is longer than the screen. Returns false if the text was not shown, because it
+/// Shows a text in the pager if the text is longer than the screen. Returns false if the text was not shown, because it
 /// is short or no pager can be run.
 ///
 /// While the pager runs, no signal ends this process. Otherwise pager and shell would both read from the terminal. As
@@ -77,14 +78,14 @@ pub(super) fn let_signals_end() {
     });
 }
 
-/// Returns the command of the pager; `None` if the command is empty or `cat`.
+/// Returns the pager's command, or `None` if it is empty or `cat`.
 fn command() -> Option<String> {
     let named = env::var("DAYTIME_PAGER").or_else(|_| env::var("PAGER"));
     let named = named.unwrap_or_else(|_| "less".to_owned()).trim().to_owned();
     Some(named).filter(|it| !it.is_empty() && it != "cat")
 }
 
-/// Whether the text, with a prompt below it, has more lines than the terminal has rows.
+/// Whether the text, followed by a prompt, has more lines than the terminal has rows.
 fn is_longer_than_screen(text: &str) -> bool {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.is_some_and(|(_, terminal_size::Height(rows))| text.lines().count() >= rows.into())
@@ -99,21 +100,21 @@ fn page(command: &str, text: &str) -> io::Result<bool> {
         started => started?,
     };
     if let Some(mut input) = pager.stdin.take() {
-        // The pager gets colours if the terminal would get them.
+        // The pager gets colours if the terminal itself would get them.
         let text = match AutoStream::choice(&io::stdout()) {
             ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),
             _ => Cow::Borrowed(text),
         };
-        // The user may quit the pager before the pager has read the whole text, so this error is ignored.
+        // A write error is ignored, because the user may quit the pager before it has read the whole text.
         let _ = input.write_all(text.as_bytes());
     }
     let status = pager.wait()?;
     Ok(!status.code().is_some_and(|code| NOT_RUN.contains(&code)))
 }
 
-/// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit at once if the text fits,
-/// show colours, and leave the text on the screen. `LESSCHARSET` lets less show the lines of drawings also where no
-/// locale is set.
+/// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit immediately if the text fits,
+/// show colours, and leave the text on the screen. `LESSCHARSET` makes less show the line-drawing characters in ladders
+/// even if no locale is set.
 fn start(command: &str) -> io::Result<Child> {
     let needs_shell =
         command.contains(|it: char| !it.is_ascii_alphanumeric() && !"/._-+".contains(it));

@@ -1,5 +1,5 @@
-//! Hints for common mistakes on the command line. clap cannot suggest these options, because they differ too much from
-//! the typed words.
+//! Hints for common mistakes on the command line. clap cannot suggest the right options here, because they differ too
+//! much from the words that the user typed.
 
 use super::args::{Arguments, ListenAddress};
 use clap::builder::StyledStr;
@@ -7,13 +7,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error};
 use std::path::Path;
 
-/// Replaces clap's suggestion in an error by a hint, if there is a hint for this mistake.
+/// Replaces clap's suggestion in an error with a hint, if there is one for this mistake.
 pub(super) fn explain(mut error: Error, arguments: &[String]) -> Error {
     if let Some(hint) = hint(&error, arguments) {
         for worse in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
             error.remove(worse);
         }
-        // The usage would show clap's suggested argument.
+        // The usage line is removed, because it would show the argument that clap suggests.
         error.remove(ContextKind::Usage);
         let hint = ContextValue::StyledStrs(vec![StyledStr::from(hint)]);
         error.insert(ContextKind::Suggested, hint);
@@ -94,7 +94,7 @@ fn argument(command: &Command, word: &str, arguments: &[String]) -> Option<Strin
     }
 }
 
-/// Returns the number after `-p`, with or without a blank between both.
+/// Returns the number after `-p`, whether or not a blank separates them.
 fn port_of(arguments: &[String]) -> &str {
     let mut rest = arguments.iter().skip_while(|word| !word.starts_with("-p"));
     let glued = rest.next().and_then(|word| word.strip_prefix("-p")).unwrap_or_default();
@@ -103,8 +103,8 @@ fn port_of(arguments: &[String]) -> &str {
     [glued, next].into_iter().find(is_port).map_or("PORT", |word| word.trim_start_matches('='))
 }
 
-/// Returns the hint for an address without an option: `serve 9999`, `serve :9999`, `serve localhost:9999`,
-/// `serve 0.0.0.0`.
+/// Returns the hint for an address or port given without an option: `serve 9999`, `serve :9999`, `serve
+/// localhost:9999`, `serve 0.0.0.0`.
 fn listen(word: &str) -> Option<String> {
     let port = word.strip_prefix("localhost").unwrap_or(word);
     let port = port.strip_prefix(':').unwrap_or(port);
@@ -130,7 +130,7 @@ mod tests {
         tips.map(str::to_owned).collect()
     }
 
-    /// Asserts that the error message for a command line has one tip, which mentions these parts.
+    /// Asserts that the error message for a command line has exactly one tip, which mentions these parts.
     #[track_caller]
     fn hinted(line: &str, parts: &[&str]) {
         each_mentions(tips(&format!("daytime {line}")), &[parts]);

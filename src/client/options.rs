@@ -25,7 +25,7 @@ options! {
         pub timeout: Duration,
         /// Maximum number of retries of an unanswered UDP question, at most 10. Each wait for an
         /// answer is twice as long as the previous one, and together the waits fill the timeout.
-        /// [`Options::pace`] limits retries to public addresses. Any reply ends the retries, even
+        /// [`Options::pace`] keeps retries to a public address 4 s apart. Any reply ends the retries, even
         /// an empty one.
         pub retries: u32,
         /// Maximum length of a reply in octets. A longer stream is an error; a longer datagram is

@@ -1,8 +1,7 @@
-//! The format of ctime(3), as inetd sends it: 24 characters, with a day padded by a space and
-//! without a zone.
+//! The ctime(3) format, as inetd sends it: 24 characters, the day padded with a space, and no zone.
 //!
-//! The reader also accepts the output of date(1). It has a zone before the year (HP-UX's inetd,
-//! AIX) or after it, and may have AM or PM.
+//! The reader also accepts date(1) output, which has a zone before or after the year and may have
+//! AM or PM. HP-UX's inetd and AIX send the zone before the year.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};

@@ -1,9 +1,9 @@
-//! RFC 3339 with whole seconds. A time in UTC ends with `Z`, a time in any other zone with its
+//! RFC 3339 with whole seconds. A time in UTC ends with `Z`; a time in any other zone ends with the
 //! offset.
 //!
-//! The reader also accepts similar forms that many programming languages print. They have a space
-//! instead of the `T`, a fraction, a zone name, or no zone. The reader accepts ISO 8601's basic
-//! format and a weekday before the date too.
+//! The reader also accepts similar forms that many programming languages print: with a space
+//! instead of the `T`, with a fraction, with a zone name, or without a zone. It accepts ISO 8601's
+//! basic format and a weekday before the date too.
 
 use super::Zone;
 use super::cursor::{Cursor, Mismatch, Number, Time};
@@ -17,8 +17,8 @@ pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
         // RFC 3339 permits only four digits: "date-fullyear = 4DIGIT".
         return Err(ReplyError::Unprintable);
     }
-    // RFC 3339's "time-numoffset" has no seconds, but some zones had seconds in their offset until
-    // 1972. These seconds are dropped.
+    // RFC 3339's "time-numoffset" has no seconds. Until 1972 some zones had offsets with seconds;
+    // these seconds are dropped.
     let seconds = time.offset().fix().local_minus_utc() / 60 * 60;
     let offset = FixedOffset::east_opt(seconds).ok_or(ReplyError::Unprintable)?;
     let z = time.timezone() == Zone::UTC;
@@ -38,7 +38,8 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { weekday, zone, ..parts })
 }
 
-/// Reads `1982-02-22T17:37:43`. Exif writes colons in the date, and so do some cameras.
+/// Reads `1982-02-22T17:37:43`. Exif data and some cameras have colons in the date instead of
+/// hyphens.
 fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let year = cursor.full_year()?;
     let mark = if cursor.take(b':') { b':' } else { b'-' };
@@ -64,7 +65,7 @@ fn take_t(cursor: &mut Cursor) -> bool {
     cursor.take(b'T') || cursor.take(b't') || cursor.take(b'_')
 }
 
-/// Reads `19820222T173743`. A space may replace the T, or the T may be missing.
+/// Reads `19820222T173743`. The `T` may be missing or replaced by a space.
 fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let at = cursor.at();
     let digits = cursor.run(|octet| octet.is_ascii_digit());
@@ -98,8 +99,8 @@ fn time_in_digits(cursor: &mut Cursor, time: Number) -> Result<Time, Mismatch> {
     cursor.time_of(time.at, time.value / 10_000, time.last_two(100), time.last_two(1), fraction)
 }
 
-/// Reads a zone in brackets, such as `[Europe/Rome]`. Java writes it after the offset, or instead
-/// of an offset.
+/// Reads a zone in brackets, such as `[Europe/Rome]`. Java writes such a zone after an offset or
+/// instead of one.
 fn zone_in_brackets<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch> {
     cursor.skip_spaces();
     cursor.octet(b'[', "an opening bracket")?;
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_offset_with_seconds_is_printed_without_them() {
-        // Monrovia was 44 minutes and 30 seconds west of Greenwich time until 1972.
+        // Until 1972, Monrovia was 44 minutes and 30 seconds behind Greenwich Mean Time.
         let reply = reply(&Rfc3339, "1971-06-01T12:00:00Z", "Africa/Monrovia");
         assert_eq!(reply, "1971-06-01T11:16:00-00:44\r\n");
     }

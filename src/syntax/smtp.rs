@@ -1,9 +1,9 @@
 //! The second example in RFC 867, "used in SMTP": `dd mmm yy hh:mm:ss zzz`, with the month in
 //! capitals.
 //!
-//! The printed year has two digits (RFC 821). For a zone without an alphabetic abbreviation, the
-//! offset is printed. The reader also accepts years of four digits, as xinetd prints them, and
-//! small letters, as in RFC 5322.
+//! The printed year has two digits (RFC 821). If the zone has no alphabetic abbreviation, the
+//! offset is printed instead. The reader also accepts four-digit years, as xinetd prints them, and
+//! lower-case letters, as in RFC 5322.
 
 use super::Zone;
 use super::cursor::{Cursor, Mismatch};

@@ -101,7 +101,8 @@ fn a_server_that_answers_privileged_ports_is_found_if_the_test_may_bind_one() {
     let untried = with("not-tried", &checked).contains(&"udp-privileged-port");
     or_skip!(if untried { Err(said(&checked, "udp-privileged-port").to_owned()) } else { Ok(()) });
     assert_eq!(with("fail", &checked), ["udp-privileged-port", "udp-own-port"]);
-    mentions(said(&checked, "udp-privileged-port"), &["port 10"]);
+    let reason = said(&checked, "udp-privileged-port");
+    assert!(reason.contains("port 10"), "a port below 1024: {reason}");
 }
 
 #[test]
@@ -138,7 +139,7 @@ fn a_server_that_reports_itself_unhealthy_is_found() {
 #[test]
 fn a_wrong_clock_is_found() {
     let late = || b"2019-11-22T14:20:31Z\r\n".to_vec();
-    assert_fails(saying(late), &["clock"], &[" s ahead", "± 1.0"]);
+    assert_fails(saying(late), &["clock"], &[" s ahead", "±"]);
 }
 
 #[test]

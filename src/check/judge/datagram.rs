@@ -1,4 +1,5 @@
-//! Judges the datagrams. Each question must get one answer, but no answer where an answer could do harm.
+//! Judges the exchanges over UDP. Each question must get exactly one answer, except where an answer could do harm: such
+//! a question must get none.
 
 use super::{microseconds, octets};
 use crate::asking::Seconds;
@@ -8,8 +9,8 @@ use crate::client::Answer;
 use crate::reply::Reply as Line;
 use crate::transport::{IpVersion, Transport};
 
-/// Judges the usual question, an empty datagram. A client that asked twice may get two answers on one port, because the
-/// first answer may be late.
+/// Judges the usual question, an empty datagram. A client that sent the question twice may get two answers on one port,
+/// because the first answer may be late.
 pub(super) fn empty(seen: &Observed) -> Judgement {
     let excess = |(_, answer, further): &(_, &Answer, usize)| further + 1 > questions(answer);
     let worst = usual_answers(seen).find(excess).or_else(|| usual_answers(seen).next());
@@ -22,7 +23,7 @@ pub(super) fn empty(seen: &Observed) -> Judgement {
     }
 }
 
-/// Returns the answers to the usual questions over UDP, each with the number of datagrams received after it.
+/// Returns the answers to the usual questions over UDP, each with the number of datagrams that followed.
 fn usual_answers(seen: &Observed) -> impl Iterator<Item = (IpVersion, &Answer, usize)> {
     let udp = seen.usual.iter().filter(|usual| usual.transport == Transport::Udp);
     udp.filter_map(|it| Some((it.version, it.answer()?, it.further)))
@@ -52,7 +53,7 @@ pub(super) fn answered(datagrams: &Datagrams, seen: &Observed) -> Judgement {
     }
 }
 
-/// Judges the number of datagrams that one port received. `most` is the maximum.
+/// Judges the number of datagrams that one port received; `most` is the permitted maximum.
 fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgement {
     let (each, times) = (octets(length), times(asked));
     let got = format!("{datagrams} datagram{}", if datagrams == 1 { "" } else { "s" });
@@ -65,8 +66,8 @@ fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgeme
     judgement.with_count("octets", length)
 }
 
-/// Judges a question from the port of a service: it must get no answer, because the two services could answer each
-/// other for ever (CERT CA-1996-01, CVE-2024-2169).
+/// Judges a question from a service's port. It must get no answer, because two services could answer each other forever
+/// (CERT CA-1996-01, CVE-2024-2169).
 pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
     let (port, listened) = (datagrams.source_port, Seconds(datagrams.listened));
     let judgement = match &datagrams.reply {
@@ -81,8 +82,8 @@ pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
     judgement.with("source_port", port.into()).with("listened_us", microseconds(datagrams.listened))
 }
 
-/// Judges the amplification: how many octets a victim receives for each octet that an attacker sends under the victim's
-/// address.
+/// Judges the amplification: how many octets a victim receives for each octet that an attacker sends with the victim's
+/// address as the forged source.
 pub(super) fn amplification(seen: &Observed) -> Judgement {
     let Some((version, answer, _)) = usual_answers(seen).next() else {
         return Judgement::not_tried("no answer over UDP");
@@ -129,7 +130,7 @@ fn times(questions: usize) -> String {
     }
 }
 
-/// Total length in octets of the IP and UDP headers (RFC 791, RFC 8200, RFC 768).
+/// Returns the total length of the IP and UDP headers in octets (RFC 791, RFC 8200, RFC 768).
 fn headers(version: IpVersion) -> usize {
     match version {
         IpVersion::V4 => 20 + 8,
@@ -158,7 +159,8 @@ mod tests {
         assert_judged(after_one_octet(noon()), Pass, &["one datagram", "22 octets"]);
         let twice = Datagrams { further: 1, ..noon() };
         assert_judged(after_one_octet(twice), Fail, &["2 datagrams", "once"]);
-        // Each question has its own port, so a late answer to the first question does not arrive on the second port.
+        // Each question has its own source port, so a late answer to the first question does not arrive on the second
+        // question's port.
         let twice_asked = Datagrams { questions: 2, ..noon() };
         assert_judged(after_one_octet(twice_asked), Pass, &["1 datagram", "22 octets", "twice"]);
         let twice = Datagrams { further: 1, questions: 2, ..noon() };

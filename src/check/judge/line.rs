@@ -1,4 +1,4 @@
-//! Judges the octets of the reply. RFC 867: "It is recommended that it be limited to the ASCII printing characters,
+//! Judges the octets in the reply. RFC 867: "It is recommended that it be limited to the ASCII printing characters,
 //! space, carriage return, and line feed. The daytime should be just one line."
 
 use super::{ip, octets, over};
@@ -8,8 +8,8 @@ use crate::client::{AskError, Interruption};
 use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
 
-/// Judges each reply with `judge`. The reason lists equal results once. The first fault decides the verdict and is
-/// named with its transport and IP version.
+/// Judges each reply with `judge`. The first fault decides the verdict; the reason names its transport and IP version.
+/// If there is no fault, the reason lists each different result once.
 fn each(seen: &Observed, judge: impl Fn(&[u8], &Frame) -> Result<String, String>) -> Judgement {
     let mut passed: Vec<(String, Vec<String>)> = Vec::new();
     for (usual, reply) in seen.replies() {
@@ -49,7 +49,7 @@ pub(super) fn one_line(seen: &Observed) -> Judgement {
     })
 }
 
-/// Describes the octets around the line.
+/// Describes the octets before and after the line.
 fn framed(reply: &[u8], frame: &Frame) -> String {
     let is_end = |octet: &&u8| matches!(octet, b'\r' | b'\n');
     let after: Vec<u8> =
@@ -88,7 +88,8 @@ pub(super) fn printable(seen: &Observed) -> Judgement {
     })
 }
 
-/// Judges the length of each reply. RFC 867 sets no limit, so this probe uses the limit of this suite's own replies.
+/// Judges the length of each reply. RFC 867 sets no limit, so this probe uses the maximum length of a reply from
+/// `daytime serve`.
 pub(super) fn length(seen: &Observed) -> Judgement {
     let too_long = seen.usual.iter().find_map(|usual| match usual.answered.as_ref().ok()? {
         Err(AskError::Incomplete { cause: Interruption::Limit { limit }, .. }) => {
@@ -108,7 +109,7 @@ pub(super) fn length(seen: &Observed) -> Judgement {
     judgement.with_count("octets", longest)
 }
 
-/// Judges whether binary octets follow the line. AIX sends old content of its buffer there.
+/// Judges whether binary octets follow the line. AIX, for example, sends old content of its buffer there.
 pub(super) fn no_leak(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let leaks = frame.flags.contains(Flag::TrailingGarbage) || frame.flags.contains(Flag::Nul);
@@ -120,7 +121,7 @@ pub(super) fn no_leak(seen: &Observed) -> Judgement {
     })
 }
 
-/// Returns the first octets, escaped so that a terminal can show them.
+/// Returns the first octets, escaped so that they are safe to print on a terminal.
 fn shown(octets: &[u8]) -> String {
     const MAX_SHOWN_OCTETS: usize = 32;
     let whole = Printable(&octets[..octets.len().min(MAX_SHOWN_OCTETS)]).to_string();

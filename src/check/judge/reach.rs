@@ -1,4 +1,4 @@
-//! Judges whether the server answers.
+//! Judges whether the server can be reached.
 
 use super::{microseconds, milliseconds, octets};
 use crate::check::finding::Judgement;
@@ -41,7 +41,7 @@ fn answers(usual: &UsualExchange, answered: &Result<Answer, AskError>) -> Judgem
     }
 }
 
-/// Returns the text of an error and of its cause.
+/// Returns the text of the error and its cause.
 pub(super) fn with_cause(error: &AskError) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
@@ -49,8 +49,8 @@ pub(super) fn with_cause(error: &AskError) -> String {
     }
 }
 
-/// Whether the cause is on this host. The host has no route to the addresses, or the pace forbids a
-/// question now.
+/// Whether the error has its cause on this host: there is no route to the addresses, or the pace
+/// forbids a question now.
 fn is_local_fault(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
     let no_way = |failure: &AttemptFailure| match failure {

@@ -1,4 +1,4 @@
-//! Sample observations, for the tests of the judges.
+//! Sample observations for testing the judges.
 
 use crate::check::finding::Verdict;
 use crate::check::observed::{Conversation, Datagrams, Observed, Reply, StreamEnd, UsualExchange};
@@ -8,7 +8,7 @@ use crate::mentions::mentions;
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
-/// Returns the observations of a good server with one IPv4 address and these replies.
+/// Returns the observations of a correct server that has one IPv4 address and sends these replies.
 pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
     let none = || Err("192.0.2.1 is an IPv4 address".to_owned());
     let no_ipv6 = |transport| UsualExchange::new(transport, IpVersion::V6, none());
@@ -49,7 +49,7 @@ pub(super) fn datagrams(reply: Reply) -> Datagrams {
     Datagrams { source_port: 1023, questions: 1, reply, further: 0, listened }
 }
 
-/// Asserts the verdict of one probe and the facts in its reason.
+/// Asserts a probe's verdict, and that its reason mentions these facts.
 #[track_caller]
 pub(super) fn assert_judged(judged: (Verdict, String), verdict: Verdict, facts: &[&str]) {
     let (found, reason) = judged;

@@ -1,4 +1,4 @@
-//! Judges the TCP streams: RFC 867 says how the server ends them and that it ignores input.
+//! Judges the TCP streams. RFC 867 says that the server closes after its reply and throws away input.
 
 use super::reach::with_cause;
 use super::{microseconds, milliseconds, octets};
@@ -25,8 +25,8 @@ pub(super) fn closes(seen: &Observed) -> Judgement {
     }
 }
 
-/// Judges a connection where the client sends or half-closes before it reads. The client must get the whole reply and
-/// an end of stream without a reset. RFC 867: "any data received is thrown away".
+/// Judges a connection in which the client sends or half-closes before it reads. The client must get the whole reply
+/// and the end of stream, without a reset. RFC 867: "any data received is thrown away".
 pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed) -> Judgement {
     let usual = seen.usual_length(Transport::Tcp);
     let count = octets(conversation.octets.len());

@@ -1,4 +1,5 @@
-//! Judges the time in the reply: its form, its agreement with the local clock, and the server's own health report.
+//! Judges the time in the reply: its form, whether it agrees with the local clock, and the health that the server
+//! reports.
 
 use super::over;
 use crate::check::finding::Judgement;
@@ -6,7 +7,7 @@ use crate::check::observed::{Meaning, Observed, UsualExchange};
 use crate::syntax::{Distrust, Flag, Form, Offset, ReplyTime};
 use chrono::TimeDelta;
 
-/// Judges whether the reply has a known form. RFC 867: "There is no specific syntax for the daytime." But a client
+/// Judges whether the reply has a known form. RFC 867: "There is no specific syntax for the daytime." However, a client
 /// cannot use a form that it does not know.
 pub(super) fn syntax(seen: &Observed) -> Judgement {
     let mut first = None;
@@ -82,8 +83,8 @@ fn contradicts(flag: Flag) -> &'static str {
     }
 }
 
-/// Judges the clock offset with the smallest uncertainty. An offset larger than its uncertainty fails: one of the two
-/// clocks is wrong, and other clients depend on the server's clock.
+/// Judges the clock offset with the smallest uncertainty. The probe fails if the offset exceeds its uncertainty: one of
+/// the two clocks is wrong, and other clients depend on the server's clock.
 pub(super) fn clock(seen: &Observed) -> Judgement {
     let offset =
         |usual: &UsualExchange| usual.answer()?.offset_of(usual.meaning.as_ref()?.as_ref().ok()?);

@@ -163,7 +163,7 @@ impl Serve {
     }
 }
 
-/// Zone of the reply, and whether it is the zone of this host.
+/// The zone for replies, and whether it is this host's zone.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct ZoneOption {
     pub zone: Zone,
@@ -178,12 +178,13 @@ impl FromStr for ZoneOption {
     }
 }
 
-/// Whether inetd waits for the end of the service before it reads the socket again.
+/// Whether inetd waits until the service has ended before it reads from the socket again.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(in crate::cli) enum Inetd {
-    // inetd waits: serve until idle, or serve one connection until its end.
+    // inetd waits: the service serves until it is idle, or serves one connection until the
+    // connection ends.
     Wait,
-    // inetd does not wait: answer the waiting datagrams, then exit.
+    // inetd does not wait: the service answers the queued datagrams, then exits.
     Nowait,
 }
 

@@ -1,4 +1,4 @@
-//! Shows the packets of a capture file, which may come through a pipe.
+//! Shows the packets in a capture file, which may come through a pipe.
 
 use super::screen::Screen;
 use super::stop::{Stop, Stoppable, is_stop};
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Maximum number of ports, or of link types, in a message.
+/// Maximum number of ports or link types that a message lists.
 const MAX_NAMED: usize = 5;
 
 pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure> {
@@ -26,7 +26,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
         opened.map_err(|error| Failure::Message(format!("cannot open {name}: {error}")))?;
     let stop = Stop::on_signals()?;
     let mut reading = match CaptureReader::new(Stoppable { file, stop: &stop }) {
-        // The output of --pcapng is not open yet and cannot be complete.
+        // The --pcapng output is not open yet, so the file cannot be written.
         Err(error) if is_stopped(&error) && arguments.pcapng.is_some() => {
             return Err(Failure::Message(format!("cannot read {name}: {error}")));
         }
@@ -60,7 +60,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The end of reading a file, without an error.
+/// How reading a file ended, if there was no error.
 #[derive(Debug)]
 enum ReadEnd {
     /// Reading stopped at `--count` or after a signal.
