@@ -224,7 +224,7 @@ pub(crate) struct Results {
 pub struct Part {
     /// The transport of the exchange.
     pub transport: Transport,
-    /// Name of the part, such as `with SO_REUSEADDR`. Empty if the transport has only one part.
+    /// Name of this part of the run, such as `one client at a time`. Empty if there is only one part for the transport.
     pub name: String,
     /// Events recorded in this part of the run, in chronological order.
     pub trace: Trace,

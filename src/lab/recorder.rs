@@ -101,7 +101,8 @@ impl Recorder {
         });
     }
 
-    /// Makes the next wait for packets fail with this error, because no more packets will arrive.
+    /// Makes the current wait for packets, or else the next one, fail with this error, because no more packets will
+    /// arrive.
     pub(crate) fn fail(&self, error: io::Error) {
         self.change(|record| record.failure = Some(error));
     }

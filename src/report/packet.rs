@@ -1,4 +1,4 @@
-//! Describes a packet in a few words, for the drawings and the JSON output.
+//! Describes a packet in a few words, for ladder diagrams and the JSON output.
 
 use super::plural;
 use crate::reply::Printable;

@@ -34,8 +34,8 @@ impl<'a> Captures<'a> {
         Ok(written)
     }
 
-    /// Returns a path that this run has not used yet. This is needed because the names of two parts may differ only in
-    /// punctuation, which file names leave out.
+    /// Returns a path that this run has not used yet. A name may be taken, because the names of two parts of the run
+    /// may differ only in punctuation, which file names leave out.
     fn free(&self, name: &str, taken: &[PathBuf]) -> PathBuf {
         let path = |number: usize| match number {
             1 => self.0.join(format!("{name}.pcapng")),
@@ -46,8 +46,8 @@ impl<'a> Captures<'a> {
     }
 }
 
-/// Returns a file name without its extension, such as `exchange-sim-tcp-client`. If the part has a name, it comes
-/// before the host's name.
+/// Returns a file name without its extension, such as `exchange-sim-tcp-client`. If this part of the run has a name,
+/// that name comes before the host's name.
 fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
     let (lab, engine) = (report.lab.name, report.procedure.engine.name());
     let transport = part.transport.to_string();

@@ -99,7 +99,8 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     for queue in &queues {
         answered.push((queue.backlog, queue.answer()?));
     }
-    // The report draws only the last backlog. The others differ only in the number of clients, which the table shows.
+    // The report draws only the exchange with the last backlog. The others differ only in the number of clients, which
+    // the table shows.
     if let Some(queue) = queues.last() {
         let trace = queue.listener.recorder.short_trace();
         results.keep_trace(Tcp, &format!("backlog {}", queue.backlog), trace);

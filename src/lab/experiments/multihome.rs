@@ -118,7 +118,7 @@ fn ask_service(transport: Transport, results: &mut Results) -> Result<(), Obstac
         ask_unconnected(&unconnected, at)?;
         results.observe(transport, SERVICE_FROM, source_of_reply(&unconnected));
     }
-    // Over TCP the client makes the same calls as with the careless server, so they are not drawn again.
+    // Over TCP the client makes the same calls as with the careless server, so the report does not draw them again.
     if transport == Udp {
         results.keep_trace(transport, "daytime serve", recorder.trace());
     }

@@ -145,8 +145,8 @@ fn send_line(server: &RecordedSocket) -> Result<(), Obstacle> {
 /// Timeout for resolving the host's own name.
 const RESOLVER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Resolves the host's own name to an IPv4 address, as gethostbyname(3) does. If the name has no address on loopback,
-/// returns 127.0.0.1, so that the lab opens no port to the network.
+/// Resolves the host's own name to an IPv4 address, as gethostbyname(3) does. If this is not a loopback address of this
+/// host, or there is none, returns 127.0.0.1, so that the lab opens no port to the network.
 fn own_address(recorder: &Recorder) -> IpAddr {
     let here = IpAddr::from(Ipv4Addr::LOCALHOST);
     let (outcome, address) = match resolve_own_name() {

@@ -26,7 +26,7 @@ struct Reuse {
     later: bool,
     /// Name of the finding: the second run's bind(2) result if the server closes the connection first.
     label: &'static str,
-    /// Which of the two runs set the option, as text for a drawing's title.
+    /// Which of the two runs set the option, as text for the title of a ladder diagram.
     on: &'static str,
 }
 
@@ -114,7 +114,7 @@ fn client_first(results: &mut Results) -> Result<(), Obstacle> {
     for (number, reuse) in REUSES.into_iter().enumerate() {
         let Case { recorder, ends, rebind } = try_out(Tcp, CLIENT, reuse)?;
         bound += usize::from(rebind.is_ok());
-        // Only the first case is drawn: the others differ only in the options set.
+        // The report draws only the first case: the others differ only in the options set.
         if number == 0 {
             if let Some((at, _)) = time_wait(ends) {
                 results.observe(Tcp, TIME_WAIT_CLIENT_FIRST, at);

@@ -44,7 +44,7 @@ const ASKED_OF_ONE: &str = "questions of one socket";
 const MET_BY_ONE: &str = "servers met by 1 socket";
 const THIRD_BIND: &str = "3rd bind(), no REUSEPORT";
 const BOUND: &str = "bound";
-/// Title of the drawings in which both servers share the port.
+/// Title of the ladder diagrams in which both servers share the port.
 const BOTH_REUSEPORT: &str = "both with SO_REUSEPORT";
 const IN_USE: &str = "EADDRINUSE";
 
@@ -111,7 +111,7 @@ fn two_sockets(
 ) -> Result<Option<[RecordedSocket; 2]>, Obstacle> {
     let [first, second] = SERVERS.map(|host| {
         let server = RecordedSocket::open(recorder, host, transport)?;
-        // This call is not recorded: the drawing's title names the option.
+        // This call is not recorded, because the ladder diagram's title names the option.
         server.unrecorded("setsockopt(SO_REUSEADDR)", |it| it.set_reuse_address(true))?;
         Ok::<_, CallError>(server)
     });

@@ -1,4 +1,4 @@
-//! Lab `stale`: a client repeats its query before the reply to the first one arrives.
+//! Lab `stale`: a client sends a second question before the reply to the first one arrives.
 
 use crate::duration::short;
 use crate::lab::analysis::count;
@@ -71,7 +71,7 @@ fn question(number: usize) -> String {
     format!("question {number}")
 }
 
-/// Returns the number of questions, the datagrams that the queries send. The first query sends two. The second query
+/// Returns the number of questions (datagrams) that the two queries send. The first query sends two. The second query
 /// sends one, and another if no reply arrives in time; a reply that does arrive in time answers one of the first
 /// query's questions.
 fn questions(setting: &Setting) -> u64 {

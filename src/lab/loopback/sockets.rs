@@ -147,7 +147,7 @@ mod tests {
         let socket = UdpSocket::bind(ANY_PORT).expect("a socket");
         socket.set_read_timeout(Some(PATIENCE)).expect("set");
         let (started, mut tries) = (Instant::now(), 0);
-        // This is longer than the kernel's timer tick, to which it rounds timeouts.
+        // This is longer than the kernel's timer tick. The kernel rounds timeouts to whole ticks.
         let passed = Duration::from_millis(50);
         let left = within_timeout(&socket, || {
             tries += 1;

@@ -190,8 +190,8 @@ fn host(name: &str, host: HostId) -> trace::Host {
     trace::Host { name: name.into(), addresses: vec![address.into()] }
 }
 
-/// Lays a cable (a veth pair) from each host to the forwarder's namespace. Each host is told the other's hardware
-/// address, so that no ARP request comes before the experiment's first packet.
+/// Lays a cable (a veth pair) from each host to the forwarder's namespace. Each host gets the other's hardware address
+/// in its neighbour table, so that no ARP request comes before the experiment's first packet.
 fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle> {
     for (id, host) in [CLIENT, SERVER].into_iter().zip(hosts) {
         let (end, thread) = (HOST_NAMES[id.0], host.thread);

@@ -25,8 +25,8 @@ pub(in crate::lab) const fn procedure(
 
 const OPTIONS: &[OptionRange] = &[LabOption::Delay.within(0..=1000)];
 
-/// Default one-way delay. It is much longer than the kernel's own delays, so that a drawing shows which host is waiting
-/// for the other.
+/// Default one-way delay. It is much longer than the kernel's own delays, so that a ladder diagram shows which host is
+/// waiting for the other.
 const DELAY: Duration = Duration::from_millis(20);
 
 /// Time without packets after which the lab considers an exchange over. It is longer than the 40 ms for which Linux

@@ -39,7 +39,7 @@ pub(crate) const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time that a connection stays in TIME-WAIT in this engine: `smoltcp`'s `CLOSE_DELAY`.
 pub(crate) const TIME_WAIT: Duration = Duration::from_secs(10);
 
-/// Returns remarks on the differences between this engine and a real host that the drawings of these parts show.
+/// Returns remarks on the differences between this engine and a real host that the traces of these parts show.
 pub(crate) fn remarks(parts: &[Part]) -> Vec<String> {
     let is_time_wait =
         |event: &Event| matches!(&event.action, Action::State(_, state) if state == "TIME-WAIT");

@@ -55,8 +55,8 @@ pub(crate) struct HostAccess<'a> {
     recorders: &'a Recorders,
 }
 
-/// Minimum step of virtual time. Without this minimum, virtual time would stand still if a stack always had an event
-/// that is already due.
+/// Minimum step of virtual time. Without this minimum, virtual time would stop if a stack always had an event that is
+/// already due.
 const MIN_STEP: Duration = Duration::from_micros(1);
 
 /// Returns [`Conditions::of`], but with the delay cut to whole microseconds, at least one, because `smoltcp` counts

@@ -1,4 +1,5 @@
-//! The drawings of a lab run's traces. All use the same unit of time, so that their times can be compared.
+//! Draws a lab run's traces as ladder diagrams. All diagrams use the same unit of time, so that their times can be
+//! compared.
 
 use super::observed;
 use crate::duration::Unit;
@@ -8,7 +9,8 @@ use crate::report::page::WIDTH;
 use crate::transport::Transport;
 use std::time::Duration;
 
-/// Draws every part of a run. TCP and UDP are side by side if the screen is wide enough, otherwise one below the other.
+/// Draws every part of a run. The diagrams for TCP and UDP are side by side if the terminal is wide enough, otherwise
+/// one below the other.
 pub(super) fn drawings(report: &Report, form: Form) -> String {
     let parts = report.parts();
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
@@ -33,7 +35,8 @@ pub(super) fn drawings(report: &Report, form: Form) -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-/// Draws the parts for one transport. Each later drawing leaves out rows that also appear in the first one.
+/// Draws the parts of a run that use one transport. Each later diagram leaves out rows that also appear in the first
+/// one.
 fn column(
     report: &Report,
     transport: Transport,
@@ -51,9 +54,9 @@ fn column(
     parts.iter().enumerate().map(draw).collect()
 }
 
-/// Returns the unit of every drawing's time axis. If the table has times, this is the table's unit, except that
-/// milliseconds replace seconds if no drawing lasts a second. If the table has no times, this is the unit that suits
-/// the longest drawing.
+/// Returns the unit of every diagram's time axis. If the table of findings has times, this is the table's unit, except
+/// that milliseconds replace seconds if no trace lasts a second. If the table has no times, this is the unit that suits
+/// the longest trace.
 fn axis_unit(report: &Report) -> Unit {
     let longest = report.parts().iter().map(|part| ladder::duration(&part.trace)).max();
     let longest = longest.unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Formats a lab run as text: the question, the drawings, the table of predictions and observations, and the lesson.
+//! Formats a lab run as text: the question, the ladder diagrams, the table of predictions and observations, and the
+//! lesson.
 
 mod brief;
 mod csv;
@@ -29,7 +30,7 @@ use std::time::Duration;
 pub(crate) enum Detail {
     /// The question, the table and the lesson, on one screen of 80 columns and 24 lines.
     Brief,
-    /// As `Brief`, and also the engine, the drawings, and all predictions in the table.
+    /// As `Brief`, and also the engine, the ladder diagrams, and all predictions in the table.
     Usual,
     /// As `Usual`, and also the theory with its sources, the method, and how other systems differ.
     Explained,
@@ -107,7 +108,7 @@ fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
 /// The reason why a lab on loopback shows no packets.
 const NO_PACKETS: &str = "since capturing packets would need root (CAP_NET_RAW)";
 
-/// Returns the text to print after a run: its results, with the drawings in this form.
+/// Returns the text to print after a run: its results, with the traces drawn in this form.
 pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     let mut page = Page::default();
     if let Err(obstacle) = &report.outcome {

@@ -31,7 +31,7 @@ use std::time::Duration;
 /// Minimum width in columns of a ladder. A narrower terminal wraps the ladder's lines.
 const MIN_WIDTH: usize = 40;
 
-/// Maximum number of rows that a ladder shows in full. A longer ladder leaves out its middle rows.
+/// Maximum number of rows in a ladder that is drawn completely. A longer ladder leaves out its middle rows.
 const MAX_ROWS: usize = 48;
 const FIRST_ROWS: usize = 28;
 const LAST_ROWS: usize = 12;

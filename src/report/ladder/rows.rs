@@ -11,7 +11,8 @@ use std::time::Duration;
 pub(super) struct Row {
     pub at: Duration,
     pub item: Item,
-    /// Number of trace events that this row stands for. Equal calls that are merged into one row count as one event.
+    /// Number of trace events that this row shows or, if it is a fold, hides. Equal calls that are merged into one row
+    /// count as one event.
     pub events: u64,
 }
 
@@ -24,7 +25,7 @@ pub(super) enum Item {
     Folded(Fold),
 }
 
-/// A line that stands for rows that repeat: how often, and over what time.
+/// A line in place of rows that are already drawn elsewhere. It says which rows, how often, and over what time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fold {
     pub kind: FoldKind,

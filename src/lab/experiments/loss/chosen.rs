@@ -160,7 +160,7 @@ pub(super) fn run(setting: &Setting, results: &mut Results) {
             results.observe(Udp, LOST, lost_packets(&trace));
         }
         results.observe(Udp, name, (client.received, "reply"));
-        // Only the exchange with retries is drawn: it begins exactly like the exchange with one try.
+        // The report draws only the exchange with retries, because it begins exactly like the exchange with one try.
         if tries > 1 {
             results.keep_trace(Udp, "question lost", trace);
         }
@@ -185,8 +185,9 @@ fn run_tcp_exchange(setting: &Setting, lost: &Lost, results: &mut Results) {
     results.keep_trace(Tcp, lost.part, sim::without_details(trace));
 }
 
-/// Returns the time after which the client gives up: two minutes for each lost packet and for two more. Timeouts double
-/// up to a minute, so each lost packet costs at most one minute.
+/// Returns the time after which the client gives up: two minutes for each packet that `--drop` selects and for two
+/// more, plus 100 one-way delays. This is long enough, because timeouts double up to a minute, so each lost packet
+/// costs at most a minute.
 fn patience(conditions: &Conditions) -> Duration {
     let lost = u32::try_from(conditions.drop.len()).unwrap_or(u32::MAX).saturating_add(2);
     Duration::from_mins(2).saturating_mul(lost) + 100 * conditions.delay

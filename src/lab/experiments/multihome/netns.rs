@@ -52,7 +52,7 @@ fn network(setting: &Setting) -> Result<Network, Obstacle> {
     Ok(network)
 }
 
-/// Waits until no more packets are under way, and adds the trace to the report's drawings.
+/// Waits until no more packets are under way, and adds the trace to the results, so that the report draws it.
 fn show(
     network: &Network,
     transport: Transport,
@@ -124,7 +124,7 @@ fn ask_service(
     let _serving = network.serve_at(SERVER, WILDCARD)?;
     let came = |reply: String| if reply.ends_with("octets") { A_REPLY.into() } else { reply };
     match transport {
-        // Over TCP the packets are the same as with the careless server, so they are not drawn again.
+        // Over TCP the packets are the same as with the careless server, so the report does not draw them again.
         Tcp => {
             results.observe(Tcp, SERVICE_REPLY, came(ask_stream(&network, PATIENCE + timeout)?));
             Ok(())
