@@ -1,4 +1,4 @@
-//! Writes the packets of a lab's run as capture files.
+//! Writes the packets from a lab run to capture files.
 
 use crate::cli::failure::Failure;
 use crate::lab::{Part, Report};
@@ -7,7 +7,7 @@ use crate::wire::pcapng::pcapng;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The directory for the capture files.
+/// The directory to which the capture files are written.
 pub(super) struct Captures<'a>(&'a Path);
 
 impl<'a> Captures<'a> {
@@ -19,7 +19,7 @@ impl<'a> Captures<'a> {
         Ok(Self(directory))
     }
 
-    /// Writes one file for each host of each part with packets. Returns the paths of the files.
+    /// For each part of the run that has packets, writes one file per host. Returns the files' paths.
     pub(super) fn write(&self, report: &Report) -> Result<Vec<PathBuf>, Failure> {
         let mut written = Vec::new();
         for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {
@@ -34,7 +34,8 @@ impl<'a> Captures<'a> {
         Ok(written)
     }
 
-    /// Returns a path that this run has not used. The names of two parts may differ only in punctuation.
+    /// Returns a path that this run has not used yet. A name may be taken, because the names of two parts of the run
+    /// may differ only in punctuation, which file names leave out.
     fn free(&self, name: &str, taken: &[PathBuf]) -> PathBuf {
         let path = |number: usize| match number {
             1 => self.0.join(format!("{name}.pcapng")),
@@ -45,8 +46,8 @@ impl<'a> Captures<'a> {
     }
 }
 
-/// Returns the name of a file, such as `exchange-sim-tcp-client`. If the part has a name, the part's name comes before
-/// the host's name.
+/// Returns a file name without its extension, such as `exchange-sim-tcp-client`. If this part of the run has a name,
+/// that name comes before the host's name.
 fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
     let (lab, engine) = (report.lab.name, report.procedure.engine.name());
     let transport = part.transport.to_string();
@@ -55,7 +56,8 @@ fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// Replaces all characters except letters and digits by single dashes, so that every file system accepts the name.
+/// Replaces each run of characters other than ASCII letters and digits with one dash, and makes the letters lower case,
+/// so that every file system accepts the name.
 fn words(text: &str) -> String {
     let parts = text.split(|it: char| !it.is_ascii_alphanumeric()).filter(|it| !it.is_empty());
     parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()

@@ -1,4 +1,5 @@
-//! The drawings of a run. All of them use the same unit of time, so that their times can be compared.
+//! Draws a lab run's traces as ladder diagrams. All diagrams use the same unit of time, so that their times can be
+//! compared.
 
 use super::observed;
 use crate::duration::Unit;
@@ -9,7 +10,8 @@ use crate::trace::Action;
 use crate::transport::Transport;
 use std::time::Duration;
 
-/// Draws every part of a run. TCP and UDP are side by side if the screen is wide enough, else one below the other.
+/// Draws every part of a run. The diagrams for TCP and UDP are side by side if the terminal is wide enough, otherwise
+/// one below the other.
 pub(super) fn drawings(report: &Report, form: Form) -> String {
     let parts = &drawn_parts(report)[..];
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
@@ -56,7 +58,8 @@ fn drawn_parts(report: &Report) -> Vec<Part> {
     parts
 }
 
-/// Draws the parts of one transport. Each drawing leaves out rows that the first one has too.
+/// Draws the parts of a run that use one transport. Each later diagram leaves out rows that also appear in the first
+/// one.
 fn column(
     parts: &[Part],
     transport: Transport,

@@ -1,5 +1,5 @@
-//! Labs and their runs as JSON. On `sim` the same seed gives the same octets: no key depends on the duration of the run
-//! or on the host.
+//! Formats labs and their runs as JSON. On `sim` the same seed gives the same octets: no value depends on the host or
+//! on how long the run took.
 
 use super::ask;
 use super::deciding::{self, Decision};
@@ -52,7 +52,8 @@ fn question(Question { id, text, form, .. }: &Question) -> Json {
     joined([Some(json!({ "id": id, "question": text })), Some(form)])
 }
 
-/// Returns the name of an engine, and the options with their ranges there: percent, milliseconds, or a count.
+/// Returns the engine's name, and the options that the lab accepts on this engine with their ranges: percent,
+/// milliseconds, octets, or a count.
 fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
     let limits = |range: &OptionRange| {
         let (from, to) = (*range.values.start(), *range.values.end());
@@ -181,7 +182,7 @@ fn finding(finding: &Finding, unit: Unit) -> Json {
     })
 }
 
-/// Returns a prediction as an object. Without a predicted value it has only the words.
+/// Returns a prediction as an object. If theory predicts no value, the object has only the key `in_words`.
 fn prediction_of(prediction: &Expected, unit: Unit) -> Json {
     let mut object = Map::new();
     let ends = match prediction.only() {
@@ -229,6 +230,6 @@ fn event(TraceEvent { at, host, action, .. }: TraceEvent) -> Json {
 }
 
 fn nanoseconds(duration: Duration) -> Json {
-    // u64::MAX nanoseconds are 584 years, so no run lasts longer.
+    // u64::MAX nanoseconds are 584 years, longer than any run.
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).into()
 }

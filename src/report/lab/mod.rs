@@ -1,4 +1,5 @@
-//! A run of a lab as text: the question, the drawings, the table of predictions and observations, and the lesson.
+//! Formats a lab run as text: the question, the ladder diagrams, the table of predictions and observations, and the
+//! lesson.
 
 #[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
 pub(crate) mod ask;
@@ -28,14 +29,14 @@ use anstyle::Style;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How much of a run is printed.
+/// How much to print about a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// Question, table and lesson, on one screen of 80 columns and 24 lines.
+    /// The question, the table and the lesson, on one screen of 80 columns and 24 lines.
     Brief,
-    /// Also the engine and the drawings.
+    /// As `Brief`, and also the engine, the ladder diagrams, and all predictions in the table.
     Usual,
-    /// Also theory with its sources, the method, and other systems.
+    /// As `Usual`, and also the theory with its sources, the method, and how other systems differ.
     Explained,
 }
 
@@ -44,14 +45,14 @@ pub(crate) enum Detail {
 pub(crate) struct FinishedRun {
     pub report: Report,
     pub took: Duration,
-    /// The capture files; `None` if the user asked for none.
+    /// The capture files written; `None` if the user did not request any.
     pub captures: Option<Vec<PathBuf>>,
     /// The questions of `--ask` with the student's answers; `None` without `--ask`.
     pub answers: Option<Vec<AnsweredQuestion>>,
 }
 
-/// Returns the beginning of a run's screen: the question, the engine, and the theory if it is asked for. `number` counts
-/// the runs before this one.
+/// Returns the text to print before a run: the question, the engine and, with [`Detail::Explained`], the theory.
+/// `number` is the number of earlier runs.
 pub(crate) fn before_run(
     lab: &Lab,
     procedure: &Procedure,
@@ -91,7 +92,7 @@ fn theory(page: &mut Page, lab: &Lab) {
     }
 }
 
-/// Returns what a reader needs to repeat the run, in a few words: `loss on sim, seed 867, --loss 50`.
+/// Returns the facts that a reader needs to repeat the run, on one line: `loss on sim, seed 867, --loss 50`.
 fn name_with_conditions(lab: &Lab, procedure: &Procedure, setting: &Setting) -> String {
     let name = format!("{} on {}", lab.name, procedure.engine);
     let seed = procedure.seed(setting).map(|seed| format!("seed {seed}"));
@@ -100,7 +101,7 @@ fn name_with_conditions(lab: &Lab, procedure: &Procedure, setting: &Setting) -> 
     [Some(name), seed, options].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Writes the engine, the seed and the options of a run, one line each.
+/// Writes a run's engine, seed and options, one line each.
 fn conditions(page: &mut Page, lab: &Lab, procedure: &Procedure, setting: &Setting) {
     page.line(format_args!("  engine   {}", engine(procedure.engine)));
     if procedure.engine == Engine::Loopback {
@@ -124,7 +125,7 @@ fn drawn_on_loopback(lab: &Lab) -> &'static str {
     }
 }
 
-/// Returns the result of the run, with its drawings in this form.
+/// Returns the text to print after a run: its results, with the traces drawn in this form.
 pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     let mut page = Page::default();
     if let Err(obstacle) = &report.outcome {
@@ -166,7 +167,7 @@ fn what_happened(page: &mut Page, report: &Report, form: Form) {
     }
 }
 
-/// Writes the sentences that the findings support. A mark begins each sentence.
+/// Writes the sentences that the findings support. Each sentence begins with `mark`, which is two columns wide.
 fn lesson(page: &mut Page, report: &Report, mark: &str) {
     let none = "None: the observations support no sentence of this lab's lesson.";
     let mut lessons: Vec<&str> = report.lesson().collect();
@@ -187,7 +188,7 @@ fn marked(page: &mut Page, mark: &str, text: &str) {
     }
 }
 
-/// Writes the programs that a lab is about.
+/// Writes the source text of the programs that a lab examines.
 fn programs(page: &mut Page, programs: &[Program]) {
     for Program { name, text } in programs {
         page.heading(&format!("PROGRAM {name}"));
@@ -197,7 +198,7 @@ fn programs(page: &mut Page, programs: &[Program]) {
     }
 }
 
-/// Returns the list of the capture files, or the reason why there are none. Without `--pcapng` the text is empty.
+/// Lists the capture files, or says why there are none. Returns an empty text if `--pcapng` is not set.
 pub(crate) fn captures(done: &FinishedRun) -> String {
     let Some(captures) = &done.captures else { return String::new() };
     let mut page = Page::default();
@@ -220,7 +221,7 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
     page.finish()
 }
 
-/// Describes the engine, with the version of the kernel if it is a real one.
+/// Describes the engine, with the kernel's version if the engine uses the real kernel.
 fn engine(engine: Engine) -> String {
     let here = || sys::release().map(|release| format!(", {release}")).unwrap_or_default();
     match engine {
@@ -234,7 +235,7 @@ fn not_run(obstacle: &Obstacle) -> String {
     escaped(&chain(obstacle))
 }
 
-/// Returns the verdict on a run, or why it did not run, with its style.
+/// Returns the verdict on a run, or the reason why it did not complete, with the style to print it in.
 fn ending(report: &Report) -> (Style, String) {
     match &report.outcome {
         Ok(outcome) => ending_of(&outcome.findings.iter()),
@@ -245,7 +246,7 @@ fn ending(report: &Report) -> (Style, String) {
     }
 }
 
-/// Returns one verdict for several findings, with its style.
+/// Returns one overall verdict for several findings, with the style to print it in.
 fn ending_of<'a>(findings: &(impl Iterator<Item = &'a Finding> + Clone)) -> (Style, String) {
     let count = |verdict| findings.clone().filter(|it| it.verdict == verdict).count();
     let of = plural(findings.clone().count() as u64, "finding");

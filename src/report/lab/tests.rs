@@ -1,4 +1,4 @@
-//! The screens, CSV and JSON of a sample lab.
+//! Tests the text, CSV and JSON output for a sample lab.
 
 use super::*;
 use crate::duration::Unit;
@@ -118,7 +118,7 @@ fn a_run_prints_each_prediction_once_beside_its_observation() {
     assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
 }
 
-/// Returns the whole screen of a run.
+/// Returns everything that a run prints.
 fn whole(report: &Report, detail: Detail) -> String {
     let before = before_run(report.lab, report.procedure, &report.setting, detail, 0);
     plain(&(before + &after_run(report, detail, Form::Ladder(80))))
@@ -311,7 +311,7 @@ fn json_has_the_traces_with_octets_fates_and_times() {
     assert_eq!(all["runs"][2]["obstacle"], "no namespaces here, run it as root");
 }
 
-/// The page of the sample lab.
+/// The sample lab's page, as in `docs/labs`.
 const PAGE: &str = "\
 # made-up
 
@@ -404,7 +404,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Observes what is predicted; with loss, six octets fewer over TCP.
+/// Records observations that agree with the predictions. If the option `loss` is set, six octets are missing over TCP.
 fn observe(setting: &Setting, results: &mut Results) {
     let lost = setting.options.loss.is_some();
     results.observe(
@@ -427,7 +427,7 @@ fn trace(fate: Fate) -> Trace {
     trace
 }
 
-/// Returns a run of the sample lab, with a duration of one second.
+/// Runs the sample lab; the run's reported duration is one second.
 fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     let setting = Setting { seed: 867, options };
     let procedure = LAB.procedure_on(engine).expect("it runs there");
