@@ -2,12 +2,13 @@
 
 mod brief;
 mod csv;
-mod drawings;
+pub(crate) mod drawings;
+pub(crate) mod file_name;
 pub(crate) mod json;
 mod list;
 mod next;
-mod observed;
-mod phrases;
+pub(crate) mod observed;
+pub(crate) mod phrases;
 mod summary;
 
 pub(crate) use csv::csv;
@@ -42,6 +43,10 @@ pub(crate) struct FinishedRun {
     pub took: Duration,
     /// The capture files; `None` if the user asked for none.
     pub captures: Option<Vec<PathBuf>>,
+    /// The report as a page; `None` if the user asked for none.
+    pub html: Option<PathBuf>,
+    /// The pictures; `None` if the user asked for none.
+    pub pictures: Option<Vec<PathBuf>>,
 }
 
 /// Returns the beginning of a run's screen: the question, the engine, and the theory if it is asked for. `number` counts
@@ -105,7 +110,7 @@ fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
 }
 
 /// Why a lab on loopback shows no packets.
-const NO_PACKETS: &str = "since capturing packets would need root (CAP_NET_RAW)";
+pub(crate) const NO_PACKETS: &str = "since capturing packets would need root (CAP_NET_RAW)";
 
 /// Returns the result of the run, with its drawings in this form.
 pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
@@ -185,8 +190,26 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
     page.finish()
 }
 
+/// Returns the list of the reports and pictures that a run wrote. Without `--html` and `--svg` the text is empty.
+pub(crate) fn reports(done: &FinishedRun) -> String {
+    let pictures = done.pictures.iter().flatten();
+    let written: Vec<&PathBuf> = done.html.iter().chain(pictures).collect();
+    let mut page = Page::default();
+    if done.html.is_none() && done.pictures.is_none() {
+        return page.finish();
+    }
+    page.heading("REPORT");
+    if written.is_empty() {
+        page.paragraph(2, "no picture: the lab did not run, or drew nothing");
+    }
+    for path in written {
+        page.line(format_args!("  {}", escaped(&path.display().to_string())));
+    }
+    page.finish()
+}
+
 /// Describes the engine, with the version of the kernel if it is a real one.
-fn engine(engine: Engine) -> String {
+pub(crate) fn engine(engine: Engine) -> String {
     let here = || sys::release().map(|release| format!(", {release}")).unwrap_or_default();
     match engine {
         Engine::Sim => "sim: simulated hosts on a simulated link, in virtual time".to_owned(),
@@ -195,12 +218,12 @@ fn engine(engine: Engine) -> String {
     }
 }
 
-fn not_run(obstacle: &Obstacle) -> String {
+pub(crate) fn not_run(obstacle: &Obstacle) -> String {
     escaped(&chain(obstacle))
 }
 
 /// Returns the verdict on a run, or why it did not run, with its style.
-fn ending(report: &Report) -> (Style, String) {
+pub(crate) fn ending(report: &Report) -> (Style, String) {
     match &report.outcome {
         Ok(outcome) => ending_of(&outcome.findings.iter()),
         Err(obstacle @ Obstacle::Missing(_)) => {

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 /// The segments that each host has sent so far, for each connection.
 #[derive(Debug, Default)]
-pub(super) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
+pub(crate) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
 
 impl Retransmissions {
     /// Records a segment of a host. Returns true if the host has sent all of its contents before. A segment that
     /// occupies no sequence numbers, such as a pure ACK, is never a retransmission.
-    pub(super) fn record(&mut self, host: HostId, packet: &Decoded) -> bool {
+    pub(crate) fn record(&mut self, host: HostId, packet: &Decoded) -> bool {
         Segment::of(packet).is_some_and(|segment| {
             self.0.entry((host, packet.source, packet.destination)).or_default().record(&segment)
         })
