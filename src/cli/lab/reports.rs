@@ -2,7 +2,7 @@
 
 use crate::cli::failure::Failure;
 use crate::lab::Report;
-use crate::report::lab::{FinishedRun, drawings, file_name};
+use crate::report::lab::{FinishedRun, file_name};
 use crate::teach::page::{self, Entry};
 use crate::teach::picture::standalone;
 use std::fs;
@@ -75,10 +75,8 @@ impl<'a> Reports<'a> {
     /// Writes the picture of each part of a run. Returns their paths; `None` if no pictures are wanted.
     pub(super) fn write_svg(&self, report: &Report) -> Result<Option<Vec<PathBuf>>, Failure> {
         let Some(folder) = self.svg else { return Ok(None) };
-        let unit = drawings::axis_unit(report);
         let mut written = Vec::new();
-        for (number, part) in report.parts().iter().enumerate() {
-            let picture = page::picture_of(part, &format!("{}{}", part.transport, number + 1), unit);
+        for (part, picture) in page::pictures(report) {
             let path = free(folder, &file_name::of_part(report, part), &written);
             write(&path, standalone(picture))?;
             written.push(path);
@@ -89,8 +87,10 @@ impl<'a> Reports<'a> {
     /// Writes the index of all reports, if they are in a folder.
     pub(super) fn write_index(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         let Some(folder) = self.html.as_ref().and_then(Html::folder) else { return Ok(()) };
-        let entries: Vec<Entry> =
-            done.iter().map(|it| Entry { report: &it.report, file: html_name(&it.report) }).collect();
+        let entries: Vec<Entry> = done
+            .iter()
+            .map(|it| Entry { report: &it.report, file: html_name(&it.report) })
+            .collect();
         let path = folder.join("index.html");
         write(&path, page::index(&entries))
     }
@@ -121,9 +121,8 @@ fn free(folder: &Path, name: &str, taken: &[PathBuf]) -> PathBuf {
 
 /// Writes a page or a picture to a file.
 pub(in crate::cli) fn write(path: &Path, made: askama::Result<String>) -> Result<(), Failure> {
-    let text = made.map_err(|error| {
-        Failure::Message(format!("cannot make {}: {error}", path.display()))
-    })?;
+    let text =
+        made.map_err(|error| Failure::Message(format!("cannot make {}: {error}", path.display())))?;
     fs::write(path, text)
         .map_err(|error| Failure::Message(format!("cannot write {}: {error}", path.display())))
 }

@@ -14,7 +14,7 @@ pub(crate) struct Entry<'a> {
 }
 
 #[derive(Debug, Template)]
-#[template(path = "index.html", whitespace = "suppress")]
+#[template(path = "index.html")]
 struct Index<'a> {
     styles: Styles,
     rows: Vec<Row<'a>>,

@@ -1,14 +1,19 @@
 //! Reports as HTML pages: each is one file without a script and without an outside address.
 
 mod capture;
+#[cfg(feature = "cli")]
+mod comparison;
 mod findings;
 mod index;
 mod part;
 mod prediction;
 mod report;
 
+#[cfg(feature = "cli")]
+pub(crate) use comparison::comparison;
 pub(crate) use index::{Entry, index};
-pub(crate) use part::picture_of;
+pub(crate) use part::pictures;
+#[cfg_attr(not(test), expect(unused_imports, reason = "`lab run --ask` makes them"))]
 pub(crate) use prediction::StudentAnswer;
 pub(crate) use report::report;
 

@@ -1,16 +1,16 @@
 //! A part of a run on a page: its picture, its system calls, and the table of its packets.
 
 use crate::duration::Unit;
-use crate::lab::Part;
+use crate::lab::{Part, Report};
 use crate::report::lab::drawings;
 use crate::report::plural;
-use crate::teach::picture::{CallLine, Events, Picture, ShownPacket, Style};
+use crate::teach::picture::{CallLine, Events, Picture, ShownPacket, Style, usual_flight};
 use crate::transport::Transport;
 use std::time::Duration;
 
 /// Maximum number of omitted packets that a page lists one by one. More would make it larger than
 /// [`MAX_OCTETS`](super::MAX_OCTETS).
-const MAX_LISTED: usize = 1_100;
+pub(super) const MAX_LISTED: usize = 1_100;
 
 /// A part of a run.
 #[derive(Debug)]
@@ -54,39 +54,61 @@ pub(super) struct Row {
     pub is_lost: bool,
 }
 
-/// Returns the picture of a part alone.
-pub(crate) fn picture_of(part: &Part, id: &str, unit: Unit) -> Picture {
-    let title = drawings::title(part);
-    let style =
-        Style { id, title: &title, transport: part.transport, unit, described_by: id, max_listed: MAX_LISTED };
-    Picture::of(&Events::of(&part.trace), style)
+/// What the pictures of a run share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shared {
+    unit: Unit,
+    usual_flight: u64,
+    max_listed: usize,
+}
+
+impl Shared {
+    /// Collects what the pictures of a run share. They list at most this number of omitted packets.
+    pub(super) fn of(report: &Report, max_listed: usize) -> Self {
+        let traces = report.parts().iter().map(|part| &part.trace);
+        Self { unit: drawings::axis_unit(report), usual_flight: usual_flight(traces), max_listed }
+    }
+
+    fn picture(self, part: &Part, id: &str, described_by: &str, events: &Events) -> Picture {
+        let Self { unit, usual_flight, max_listed } = self;
+        let (title, transport) = (drawings::title(part), part.transport);
+        let style =
+            Style { id, title: &title, transport, unit, described_by, usual_flight, max_listed };
+        Picture::of(events, style)
+    }
+}
+
+/// Returns the pictures of all parts of a run, each with its part.
+pub(crate) fn pictures(report: &Report) -> impl Iterator<Item = (&Part, Picture)> {
+    let shared = Shared::of(report, MAX_LISTED);
+    report.parts().iter().enumerate().map(move |(number, part)| {
+        let id = id(part, number);
+        (part, shared.picture(part, &id, "", &Events::of(&part.trace)))
+    })
+}
+
+/// Returns the identifier of a part: its transport, and its number on the page from 1.
+fn id(part: &Part, number: usize) -> String {
+    format!("{}{}", part.transport, number + 1)
 }
 
 impl PartView {
-    /// Makes the view of a part; `number` counts the parts of the page from 1.
-    pub(super) fn of(part: &Part, number: usize, unit: Unit) -> Self {
-        let id = format!("{}{number}", part.transport);
+    /// Makes the view of a part; `number` counts the parts of the page from 0.
+    pub(super) fn of(part: &Part, number: usize, shared: Shared) -> Self {
+        let (id, unit) = (id(part, number), shared.unit);
         let events = Events::of(&part.trace);
         let described = if events.packets.is_empty() { "c" } else { "p" };
-        let (title, described_by) = (drawings::title(part), format!("{id}-{described}"));
-        let style = Style {
-            id: &id,
-            title: &title,
-            transport: part.transport,
-            unit,
-            described_by: &described_by,
-            max_listed: MAX_LISTED,
-        };
-        let picture = Picture::of(&events, style);
+        let picture = shared.picture(part, &id, &format!("{id}-{described}"), &events);
         let row = |packet: &ShownPacket| Row::of(packet, &events, unit);
-        let hidden = events.left_out.as_ref().map(|it| it.packets.clone()).filter(|it| !it.is_empty());
+        let hidden =
+            events.left_out.as_ref().map(|it| it.packets.clone()).filter(|it| !it.is_empty());
         let end = hidden.as_ref().map_or(events.packets.len(), |it| it.start);
         let rest = hidden.as_ref().map_or(events.packets.len(), |it| it.end);
         let left_out = hidden.map(|hidden| LeftOut {
             from: hidden.start + 1,
             to: hidden.end,
             count: hidden.len(),
-            rows: match hidden.len() <= MAX_LISTED {
+            rows: match hidden.len() <= shared.max_listed {
                 true => events.packets[hidden].iter().map(row).collect(),
                 false => Vec::new(),
             },

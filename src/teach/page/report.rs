@@ -2,11 +2,11 @@
 
 use super::capture::{Capture, captures};
 use super::findings::{self, Group};
-use super::part::PartView;
+use super::part::{MAX_LISTED, PartView, Shared};
 use super::prediction::StudentAnswer;
 use super::{MAX_OCTETS, STYLES, Styles};
 use crate::lab::{Engine, Program, Report};
-use crate::report::lab::{NO_PACKETS, drawings, engine, not_run, phrases};
+use crate::report::lab::{NO_PACKETS, engine, not_run, phrases};
 use crate::transport::Transport;
 use askama::Template;
 
@@ -15,7 +15,7 @@ const LINKS: usize = 4_000;
 
 /// The page of a run.
 #[derive(Debug, Template)]
-#[template(path = "report.html", whitespace = "suppress")]
+#[template(path = "report.html")]
 struct Page<'a> {
     styles: Styles,
     lab: &'static str,
@@ -59,17 +59,21 @@ enum Sign {
 /// # Errors
 /// The template cannot be written to memory.
 pub(crate) fn report(report: &Report, answers: Option<&[StudentAnswer]>) -> askama::Result<String> {
-    let mut page = Page::of(report, answers);
-    let plain = page.render()?;
+    let mut page = Page::of(report, answers, MAX_LISTED);
+    let mut plain = page.render()?;
+    if plain.len() > MAX_OCTETS {
+        page = Page::of(report, answers, 0);
+        plain = page.render()?;
+    }
     page.captures = captures(report, MAX_OCTETS.saturating_sub(plain.len() + LINKS));
     page.render()
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &'a Report, answers: Option<&'a [StudentAnswer]>) -> Self {
+    fn of(report: &'a Report, answers: Option<&'a [StudentAnswer]>, max_listed: usize) -> Self {
         let text = &report.lab.text;
         let groups = findings::groups(report);
-        let columns = columns(report);
+        let columns = columns(report, Shared::of(report, max_listed));
         Self {
             styles: STYLES,
             lab: report.lab.name,
@@ -103,11 +107,10 @@ impl<'a> Page<'a> {
 }
 
 /// Returns the parts over TCP and those over UDP; a transport without parts has no column.
-fn columns(report: &Report) -> Vec<Vec<PartView>> {
-    let unit = drawings::axis_unit(report);
+fn columns(report: &Report, shared: Shared) -> Vec<Vec<PartView>> {
     let parts = report.parts().iter().enumerate();
     let views: Vec<PartView> =
-        parts.map(|(number, part)| PartView::of(part, number + 1, unit)).collect();
+        parts.map(|(number, part)| PartView::of(part, number, shared)).collect();
     let (tcp, udp): (Vec<_>, Vec<_>) =
         views.into_iter().partition(|it| it.transport == Transport::Tcp);
     [tcp, udp].into_iter().filter(|column| !column.is_empty()).collect()
@@ -120,7 +123,7 @@ fn score(groups: &[Group]) -> String {
     let right = rows().filter(|row| row.class == "ok").count();
     match compared {
         0 => "Theory predicts none of these values.".to_owned(),
-1 => format!("Theory predicts 1 value, and {right} of 1 is as predicted."),
+        1 => format!("Theory predicts 1 value, and {right} of 1 is as predicted."),
         _ => format!("Theory predicts {compared} values; {right} of them are as predicted."),
     }
 }
@@ -144,7 +147,8 @@ fn legend(columns: &[Vec<PartView>]) -> Vec<Sign> {
 /// Returns the command that repeats a run.
 fn command(report: &Report) -> String {
     let default = report.lab.engines().next();
-    let engine = (default != Some(report.engine())).then(|| format!("--engine {}", report.engine()));
+    let engine =
+        (default != Some(report.engine())).then(|| format!("--engine {}", report.engine()));
     let seed = report.seed().map(|seed| format!("--seed {seed}"));
     let options = phrases::options(&report.setting.options);
     let name = format!("daytime lab run {}", report.lab.name);

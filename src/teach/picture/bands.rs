@@ -60,7 +60,10 @@ fn band(state: &State, scale: &Scale) -> Band {
 fn note(state: &State) -> Note {
     let how_long = match state.to {
         Some(to) if to == state.from => ", left at once".to_owned(),
-        Some(to) => format!(" for {}", short(Duration::from_nanos(to.saturating_sub(state.from)))),
+        Some(to) => {
+            let time = short(Duration::from_nanos(to.saturating_sub(state.from)));
+            format!(" for {}", time.replace(' ', "\u{a0}"))
+        }
         None => String::new(),
     };
     let text = format!("{}{how_long}", state.name);

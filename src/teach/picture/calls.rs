@@ -44,8 +44,13 @@ pub(super) fn rows(notes: &[&Note], scale: &Scale, width: usize) -> Vec<Row> {
     let place = |note: &&Note| {
         let instant = scale.y(note.at);
         let y = (instant + 4.0).max(free);
-        let row =
-            Row { at: note.at, is_state: note.is_state, lines: lines_of(&note.text, width), y, instant };
+        let row = Row {
+            at: note.at,
+            is_state: note.is_state,
+            lines: lines_of(&note.text, width),
+            y,
+            instant,
+        };
         free = row.bottom() - 4.0 + LINE + GAP;
         row
     };

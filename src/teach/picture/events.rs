@@ -1,6 +1,6 @@
 //! The content of a trace: packets with their numbers, system calls, and states of sockets.
 
-use super::number::nanoseconds;
+use super::number::{median, nanoseconds};
 use crate::report::ladder::retransmissions::Retransmissions;
 use crate::report::{escaped, packet, plural};
 use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
@@ -102,8 +102,13 @@ impl Events {
     /// Lists the content of a trace, and chooses what a picture shows.
     pub(crate) fn of(trace: &Trace) -> Self {
         let hosts = trace.hosts.clone();
-        let mut events =
-            Self { hosts, packets: Vec::new(), calls: Vec::new(), states: Vec::new(), left_out: None };
+        let mut events = Self {
+            hosts,
+            packets: Vec::new(),
+            calls: Vec::new(),
+            states: Vec::new(),
+            left_out: None,
+        };
         let mut sent = Retransmissions::default();
         let joined = trace.with_repeats_joined(MIN_REPEATS).events;
         let mut order_of_packets = Vec::new();
@@ -184,7 +189,11 @@ impl Events {
     /// Iterates over the packets that the picture shows.
     pub(crate) fn shown_packets(&self) -> impl Iterator<Item = &ShownPacket> {
         let hidden = self.left_out.as_ref().map_or(0..0, |it| it.packets.clone());
-        self.packets.iter().enumerate().filter(move |(at, _)| !hidden.contains(at)).map(|(_, it)| it)
+        self.packets
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| !hidden.contains(at))
+            .map(|(_, it)| it)
     }
 
     /// Iterates over the packets that the picture leaves out.
@@ -311,6 +320,15 @@ fn quote(packet: &Decoded) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// Returns the median flight of all packets of some traces, in nanoseconds; 0 if none arrives.
+pub(crate) fn usual_flight<'a>(traces: impl Iterator<Item = &'a Trace>) -> u64 {
+    let flight = |(event, packet): (&Event, &Packet)| match &packet.fate {
+        Fate::Arrived(times) => times.first().map(|at| nanoseconds(at.saturating_sub(event.at))),
+        Fate::Lost(_) | Fate::Seen => None,
+    };
+    median(traces.flat_map(Trace::packets).filter_map(flight))
 }
 
 /// Returns the reason of a loss, for the line below the word `lost`.

@@ -19,6 +19,10 @@ const QUOTED: f64 = 5.6;
 const QUOTE_LINE: usize = 21;
 const MAX_QUOTE: usize = 62;
 pub(super) const QUOTE_HEIGHT: f64 = 13.0;
+/// Minimum distance of two labels side by side, halved.
+const ASIDE: f64 = 4.0;
+/// Weight of a pixel outside the picture, against a square pixel over another text.
+const OUTSIDE: f64 = 8.0;
 /// Places of a label on its arrow, the best first.
 const PLACES: [f64; 9] = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.25, 0.75];
 const PLACES_OF_LOST: [f64; 4] = [0.42, 0.3, 0.55, 0.2];
@@ -34,7 +38,7 @@ pub(super) struct Arrow<'a> {
 }
 
 /// A line between two points: percent of the stage, and pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Line {
     pub x1: f64,
     pub y1: f64,
@@ -126,7 +130,8 @@ pub(super) fn arrows<'a>(
     for packet in packets {
         let lines = lines(packet, scale, hosts);
         let nudge = if is_level(packet, scale.flight) {
-            let row = level.filter(|(at, _)| *at == packet.sent).map_or(LEVEL / 2.0, |it| it.1 + LEVEL);
+            let row =
+                level.filter(|(at, _)| *at == packet.sent).map_or(LEVEL / 2.0, |it| it.1 + LEVEL);
             level = Some((packet.sent, row));
             row
         } else {
@@ -143,7 +148,12 @@ fn distance(lines: &[Line], placed: &[Arrow]) -> f64 {
     const MAX_MOVES: u32 = 3;
     let is_free = |down: f64| {
         let coincides = |line: &Line| {
-            placed.iter().rev().take(8).flat_map(|it| &it.lines).any(|it| line.moved(down).is_close(it))
+            placed
+                .iter()
+                .rev()
+                .take(8)
+                .flat_map(|it| &it.lines)
+                .any(|it| line.moved(down).is_close(it))
         };
         !lines.iter().any(coincides)
     };
@@ -156,7 +166,9 @@ fn lines(packet: &ShownPacket, scale: &Scale, hosts: usize) -> Vec<Line> {
     let y1 = scale.y(packet.sent);
     let arrived = |at: &u64| Line { x1, y1, x2, y2: scale.y(*at) };
     match packet.lost {
-        Some(_) => vec![Line { x1, y1, x2: f64::midpoint(x1, x2), y2: y1 + scale.flight_height() / 2.0 }],
+        Some(_) => {
+            vec![Line { x1, y1, x2: f64::midpoint(x1, x2), y2: y1 + scale.flight_height() / 2.0 }]
+        }
         None if packet.arrivals.is_empty() => vec![Line { x1, y1, x2, y2: y1 }],
         None => packet.arrivals.iter().map(arrived).collect(),
     }
@@ -166,11 +178,19 @@ fn lines(packet: &ShownPacket, scale: &Scale, hosts: usize) -> Vec<Line> {
 pub(super) fn labels(arrows: &[Arrow], flight_text: impl Fn(&ShownPacket) -> String) -> Vec<Label> {
     let mut taken: Vec<Area> = arrows.iter().filter_map(cross_area).collect();
     let place = |arrow: &Arrow| {
-        let below = flight_text(arrow.packet);
-        let (x, y, area) = place_label(arrow, &below, &taken);
-        taken.push(area);
+        let mut below = flight_text(arrow.packet);
+        let mut place = Place::of(arrow, &below, &taken);
+        // A word stays; a flight time without room is in the table only.
+        let word = arrow.packet.kind.word();
+        if place.cost > 0.0 {
+            let shorter = Place::of(arrow, word, &taken);
+            if shorter.cost < place.cost {
+                (place, below) = (shorter, word.to_owned());
+            }
+        }
+        taken.push(place.area);
         let (number, what) = (arrow.packet.number, arrow.packet.label.clone());
-        Label { number, what, below, x, y, quote: None }
+        Label { number, what, below, x: place.x, y: place.y, quote: None }
     };
     let mut labels: Vec<Label> = arrows.iter().map(place).collect();
     let mut quoted: Vec<&str> = Vec::new();
@@ -178,32 +198,46 @@ pub(super) fn labels(arrows: &[Arrow], flight_text: impl Fn(&ShownPacket) -> Str
         let quote = arrow.packet.quote.as_str();
         if !quote.is_empty() && !quoted.contains(&quote) {
             quoted.push(quote);
-            let (quote, area) = place_quote(arrow, arrows, &taken);
-            taken.push(area);
-            label.quote = Some(quote);
+            if let Some((quote, area)) = place_quote(arrow, arrows, &taken) {
+                taken.push(area);
+                label.quote = Some(quote);
+            }
         }
     }
     labels
 }
 
-fn place_label(arrow: &Arrow, below: &str, taken: &[Area]) -> (f64, f64, Area) {
-    let line = arrow.lines.first().copied().unwrap_or(Line { x1: 0.0, y1: 0.0, x2: 0.0, y2: 0.0 });
-    let digits = arrow.packet.number.to_string().len();
-    let upper = real_count(arrow.packet.label.chars().count() + digits + 1) * WIDE;
-    let half = upper.max(real_count(below.chars().count()) * SMALL) / 2.0;
-    let places: &[f64] = if arrow.packet.lost.is_some() { &PLACES_OF_LOST } else { &PLACES };
-    let candidate = |share: &f64| {
-        let (x, y) = line.at(*share);
-        let (left, right) = (px(x) - half, px(x) + half);
-        let bottom = if below.is_empty() { y + 3.0 } else { y + 13.0 };
-        let area = Area { left, right, top: y - 12.0, bottom };
-        let outside = (-left).max(0.0) + (right - STAGE).max(0.0);
-        let cost = taken.iter().map(|it| it.overlap(&area)).sum::<f64>() + outside * 8.0;
-        (x, y, area, cost)
-    };
-    let candidates = places.iter().map(candidate);
-    let best = candidates.min_by(|one, other| one.3.total_cmp(&other.3));
-    best.map_or((50.0, line.y1, Area { left: 0.0, right: 0.0, top: 0.0, bottom: 0.0 }), |it| (it.0, it.1, it.2))
+/// A place of a label.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    x: f64,
+    y: f64,
+    area: Area,
+    /// How much of the label is over other texts or outside the picture.
+    cost: f64,
+}
+
+impl Place {
+    /// Returns the best place on an arrow for its label with this text below.
+    fn of(arrow: &Arrow, below: &str, taken: &[Area]) -> Self {
+        let line = arrow.lines.first().copied().unwrap_or_default();
+        let digits = arrow.packet.number.to_string().len();
+        let upper = real_count(arrow.packet.label.chars().count() + digits + 1) * WIDE;
+        let half = upper.max(real_count(below.chars().count()) * SMALL) / 2.0 + ASIDE;
+        let candidate = |share: &f64| {
+            let (x, y) = line.at(*share);
+            let (left, right) = (px(x) - half, px(x) + half);
+            let bottom = if below.is_empty() { y + 3.0 } else { y + 13.0 };
+            let area = Area { left, right, top: y - 12.0, bottom };
+            let outside = (-left).max(0.0) + (right - STAGE).max(0.0);
+            let cost = taken.iter().map(|it| it.overlap(&area)).sum::<f64>() + outside * OUTSIDE;
+            Self { x, y, area, cost }
+        };
+        let places: &[f64] = if arrow.packet.lost.is_some() { &PLACES_OF_LOST } else { &PLACES };
+        let best =
+            places.iter().map(candidate).min_by(|one, other| one.cost.total_cmp(&other.cost));
+        best.unwrap_or_else(|| candidate(&0.5))
+    }
 }
 
 /// Returns the area of the cross of a lost packet, and of the words beside it.
@@ -215,24 +249,28 @@ fn cross_area(arrow: &Arrow) -> Option<Area> {
     Some(Area { left, right, top: y - 8.0, bottom: y + 20.0 })
 }
 
-/// Places the quoted text below its arrow, at the sender's line, where it is free of labels and arrows.
-fn place_quote(arrow: &Arrow, arrows: &[Arrow], taken: &[Area]) -> (Quote, Area) {
+/// Places the quoted text below its arrow, at the sender's line, where it is free of labels and arrows. Returns `None` if
+/// there is no such place.
+fn place_quote(arrow: &Arrow, arrows: &[Arrow], taken: &[Area]) -> Option<(Quote, Area)> {
     const STEP: f64 = 4.0;
     const STEPS: u32 = 30;
     let lines = quote_lines(&arrow.packet.quote);
     let longest = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
-    let (width, height) = (real_count(longest) * QUOTED + 9.0, real_count(lines.len()) * QUOTE_HEIGHT);
-    let Line { x1, y1, x2, .. } = arrow.lines.first().copied().unwrap_or(Line { x1: 0.0, y1: 0.0, x2: 0.0, y2: 0.0 });
+    let (width, height) =
+        (real_count(longest) * QUOTED + 9.0, real_count(lines.len()) * QUOTE_HEIGHT);
+    let Line { x1, y1, x2, .. } = arrow.lines.first().copied().unwrap_or_default();
     let ends_at_line = x2 < x1;
-    let (left, right) = if ends_at_line { (px(x1) - width, px(x1)) } else { (px(x1), px(x1) + width) };
+    let (left, right) =
+        if ends_at_line { (px(x1) - width, px(x1)) } else { (px(x1), px(x1) + width) };
     let area = |top: f64| Area { left, right, top, bottom: top + height };
     let all: Vec<&Line> = arrows.iter().flat_map(|arrow| &arrow.lines).collect();
     let is_free = |area: &Area| {
-        !taken.iter().any(|it| it.overlap(area) > 0.0) && !all.iter().any(|line| area.is_crossed(line))
+        !taken.iter().any(|it| it.overlap(area) > 0.0)
+            && !all.iter().any(|line| area.is_crossed(line))
     };
     let candidates = (2..STEPS).map(|step| area(y1 + f64::from(step) * STEP));
-    let free = candidates.into_iter().find(is_free).unwrap_or_else(|| area(y1 + 56.0));
-    (Quote { lines, y: free.top + 10.0, ends_at_line, x: x1 }, free)
+    let free = candidates.into_iter().find(is_free)?;
+    Some((Quote { lines, y: free.top + 10.0, ends_at_line, x: x1 }, free))
 }
 
 /// Returns a quote in typographic quotation marks, in short lines. A long quote keeps its end, where a reply has its

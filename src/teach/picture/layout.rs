@@ -34,8 +34,12 @@ pub(super) struct Column {
 
 impl<'a> Layout<'a> {
     /// Gives everything its place. `flight_text` returns the text below a packet's name.
-    pub(super) fn of(events: &'a Events, flight_text: impl Fn(&ShownPacket) -> String) -> Self {
-        let instants = Instants::of(events);
+    pub(super) fn of(
+        events: &'a Events,
+        usual_flight: u64,
+        flight_text: impl Fn(&ShownPacket) -> String,
+    ) -> Self {
+        let instants = Instants::of(events, usual_flight);
         let first = Scale::new(&instants, &|_| 0.0);
         let (_, notes) = sorted_notes(events, &first);
         let rows = all_rows(events, &notes, &first);
@@ -60,7 +64,11 @@ impl<'a> Layout<'a> {
     /// Returns the height where the lowest line, text or arrow ends.
     pub(super) fn bottom(&self) -> f64 {
         let rows = self.columns.iter().flat_map(|column| column.rows.iter().map(Row::bottom));
-        let lines = self.arrows.iter().flat_map(|arrow| &arrow.lines).map(|line| line.y1.max(line.y2) + 14.0);
+        let lines = self
+            .arrows
+            .iter()
+            .flat_map(|arrow| &arrow.lines)
+            .map(|line| line.y1.max(line.y2) + 14.0);
         let quotes = self.labels.iter().filter_map(|label| label.quote.as_ref());
         let quotes = quotes.map(|quote| {
             quote.y + super::number::real_count(quote.lines.len()) * super::labels::QUOTE_HEIGHT

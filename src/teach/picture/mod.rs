@@ -13,5 +13,5 @@ pub(crate) mod number;
 mod scale;
 mod view;
 
-pub(crate) use events::{Events, ShownPacket};
+pub(crate) use events::{Events, ShownPacket, usual_flight};
 pub(crate) use view::{CallLine, Picture, Style, standalone};

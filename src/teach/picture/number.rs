@@ -20,9 +20,20 @@ pub(super) fn real_count(count: usize) -> f64 {
 }
 
 /// Converts a distance back to nanoseconds, rounded.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is rounded, and not below 0")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is rounded, and not below 0"
+)]
 pub(super) fn whole(nanoseconds: f64) -> u64 {
     nanoseconds.round().max(0.0) as u64
+}
+
+/// Returns the median; 0 without values.
+pub(super) fn median(values: impl Iterator<Item = u64>) -> u64 {
+    let mut values: Vec<u64> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or(0)
 }
 
 /// A distance in pixels, or a share in percent. It is printed with one decimal.

@@ -4,7 +4,7 @@
 //! packets without any delay are sent is as high as these packets need, so that a later time is never further up.
 
 use super::events::{Events, ShownPacket};
-use super::number::{real, real_count, whole};
+use super::number::{median, real, real_count, whole};
 use std::collections::BTreeMap;
 
 /// Height of the first instant; the names of the hosts are above it.
@@ -21,11 +21,12 @@ const STAY: f64 = 26.0;
 pub(super) const BREAK: f64 = 46.0;
 /// Height of a packet that takes no time at all.
 pub(super) const LEVEL: f64 = 28.0;
-/// Maximum number of breaks, and maximum height; beyond, the scale is doubled.
+/// Maximum number of breaks, and maximum height; beyond, the scale becomes coarser.
 const MAX_BREAKS: usize = 8;
-const MAX_HEIGHT: f64 = 2400.0;
-/// Maximum number of times that the scale is doubled: from a nanosecond to half an hour.
-const MAX_DOUBLINGS: usize = 40;
+const MAX_HEIGHT: f64 = 2800.0;
+/// By how much the scale becomes coarser in one step, and the maximum number of steps: from a nanosecond to hours.
+const COARSER: f64 = 1.2;
+const MAX_STEPS: usize = 160;
 
 /// The scale of one picture.
 #[derive(Clone, Debug)]
@@ -71,9 +72,13 @@ pub(super) struct Instants {
 }
 
 impl Instants {
-    /// Collects the times of the shown events.
-    pub(super) fn of(events: &Events) -> Self {
-        let flight = median(events.shown_packets().filter_map(ShownPacket::flight).filter(|it| *it > 0));
+    /// Collects the times of the shown events. `usual_flight` is the flight in a picture whose packets are all lost.
+    pub(super) fn of(events: &Events, usual_flight: u64) -> Self {
+        let flights = || events.shown_packets().filter_map(ShownPacket::flight);
+        let flight = match flights().next() {
+            None if !events.packets.is_empty() => usual_flight,
+            _ => median(flights().filter(|it| *it > 0)),
+        };
         let mut times: Vec<u64> = events
             .shown_packets()
             .flat_map(|packet| packet.times().chain([end(packet, flight)]))
@@ -104,7 +109,8 @@ impl Instants {
 
 /// Returns the time at which a packet ends: its last arrival; for a lost one, the time midway.
 pub(super) fn end(packet: &ShownPacket, flight: u64) -> u64 {
-    let midway = if packet.lost.is_some() { packet.sent.saturating_add(flight / 2) } else { packet.sent };
+    let midway =
+        if packet.lost.is_some() { packet.sent.saturating_add(flight / 2) } else { packet.sent };
     packet.arrivals.iter().copied().max().unwrap_or(midway)
 }
 
@@ -113,22 +119,16 @@ pub(super) fn is_level(packet: &ShownPacket, flight: u64) -> bool {
     end(packet, flight) == packet.sent
 }
 
-fn median(values: impl Iterator<Item = u64>) -> u64 {
-    let mut values: Vec<u64> = values.collect();
-    values.sort_unstable();
-    values.get(values.len() / 2).copied().unwrap_or(0)
-}
-
 impl Scale {
     /// Makes the scale. `room` returns the height that the texts of an instant need before a break.
     pub(super) fn new(instants: &Instants, room: &impl Fn(u64) -> f64) -> Self {
         let (mut ns_per_px, long) = instants.unit();
         let mut scale = Self::with(instants, ns_per_px, long, room);
-        for _ in 0..MAX_DOUBLINGS {
+        for _ in 0..MAX_STEPS {
             if scale.breaks.len() <= MAX_BREAKS && scale.bottom() <= MAX_HEIGHT {
                 break;
             }
-            ns_per_px *= 2.0;
+            ns_per_px *= COARSER;
             scale = Self::with(instants, ns_per_px, long, room);
         }
         scale
@@ -227,7 +227,9 @@ impl Scale {
         let least = MIN_APART * self.ns_per_px;
         let powers = (0..19).map(|power| 10_u64.pow(power));
         let steps = powers.flat_map(|power| [1, 2, 5].map(|it| it * power));
-        let Some(step) = steps.into_iter().find(|step| real(*step) >= least) else { return Vec::new() };
+        let Some(step) = steps.into_iter().find(|step| real(*step) >= least) else {
+            return Vec::new();
+        };
         let of = |segment: &Segment| {
             let first = segment.from.div_ceil(step);
             let last = segment.to / step;

@@ -35,13 +35,15 @@ pub(crate) struct Style<'a> {
     pub unit: Unit,
     /// Identifier of the element that describes the picture: the table of packets, or the list of calls.
     pub described_by: &'a str,
+    /// Median flight of the whole run in nanoseconds, for a picture whose packets are all lost.
+    pub usual_flight: u64,
     /// Maximum number of omitted packets that the picture lists in an attribute.
     pub max_listed: usize,
 }
 
 /// A picture of a trace.
 #[derive(Debug, Template)]
-#[template(path = "picture.svg", whitespace = "suppress")]
+#[template(path = "picture.svg")]
 pub(crate) struct Picture {
     /// `None` if the picture is part of a page.
     frame: Option<Frame>,
@@ -75,7 +77,9 @@ pub(crate) struct Picture {
 struct HostView {
     x: Px,
     name: String,
-    addresses: Vec<(i32, String)>,
+    /// The name in lines, and the addresses below it.
+    name_lines: Vec<(usize, String)>,
+    addresses: Vec<(usize, String)>,
     name_x: i32,
     anchor: &'static str,
     band_x: i32,
@@ -196,14 +200,14 @@ pub(crate) struct CallLine {
 impl Picture {
     /// Draws the events of a trace.
     pub(crate) fn of(events: &Events, style: Style) -> Self {
-        let layout = Layout::of(events, |packet| below(packet, style.unit));
-        let axis = Axis::of(events, style.unit);
+        let layout = Layout::of(events, style.usual_flight, |packet| below(packet, style.unit));
         let scale = &layout.scale;
         let bottom = layout.bottom();
         let name = |host: usize| events.hosts.get(host).map_or("", |host| &host.name);
         let left_out = events.left_out.as_ref();
         let left_out = left_out.map(|it| LeftOutView::of(events, it, style.max_listed));
-        let breaks: Vec<BreakView> = scale.breaks.iter().map(|it| BreakView::of(it, events, style)).collect();
+        let breaks: Vec<BreakView> =
+            scale.breaks.iter().map(|it| BreakView::of(it, events, style)).collect();
         let is_shown = breaks.iter().any(|it| it.left_out.is_some());
         Self {
             frame: None,
@@ -219,21 +223,38 @@ impl Picture {
             segments: segments(&layout),
             unit: style.unit.name(),
             ticks: scale.ticks().into_iter().map(Px).collect(),
-            times: axis.times(events, &layout),
-            pieces: scale.pieces(TOP, bottom).into_iter().map(|(top, end)| (Px(top), Px(end))).collect(),
-            hosts: (0..events.hosts.len()).map(|host| HostView::of(host, events, &layout)).collect(),
-            columns: layout.columns.iter().map(|it| ColumnView::of(it, events.hosts.len())).collect(),
+            times: axis(events, &layout, style.unit),
+            pieces: scale
+                .pieces(TOP, bottom)
+                .into_iter()
+                .map(|(top, end)| (Px(top), Px(end)))
+                .collect(),
+            hosts: (0..events.hosts.len())
+                .map(|host| HostView::of(host, events, &layout))
+                .collect(),
+            columns: layout
+                .columns
+                .iter()
+                .map(|it| ColumnView::of(it, events.hosts.len()))
+                .collect(),
             breaks,
             loose: left_out.filter(|_| !is_shown),
             packets: layout.arrows.iter().map(|arrow| PacketView::of(arrow, name)).collect(),
             labels: layout.labels.iter().map(LabelView::of).collect(),
-            calls: layout.listed.iter().map(|(letter, note)| CallLine {
-                letter: letter.clone(),
-                time: style.unit.show(Duration::from_nanos(note.at)),
-                host: name(note.host).to_owned(),
-                text: note.text.clone(),
-            }).collect(),
-            needs_list: layout.columns.iter().any(|it| is_middle(it.host, events.hosts.len()) && !it.rows.is_empty()),
+            calls: layout
+                .listed
+                .iter()
+                .map(|(letter, note)| CallLine {
+                    letter: letter.clone(),
+                    time: style.unit.show(Duration::from_nanos(note.at)),
+                    host: name(note.host).to_owned(),
+                    text: note.text.clone(),
+                })
+                .collect(),
+            needs_list: layout
+                .columns
+                .iter()
+                .any(|it| is_middle(it.host, events.hosts.len()) && !it.rows.is_empty()),
         }
     }
 }
@@ -263,7 +284,8 @@ const fn is_middle(host: usize, hosts: usize) -> bool {
 
 /// Returns the classes of a picture. One without packets has more room for its calls.
 fn class(events: &Events, transport: Transport) -> String {
-    let wide = if events.packets.is_empty() && events.hosts.len() <= 2 { " calls-only" } else { "" };
+    let wide =
+        if events.packets.is_empty() && events.hosts.len() <= 2 { " calls-only" } else { "" };
     format!("{transport}{wide}")
 }
 
@@ -286,7 +308,11 @@ fn description(events: &Events) -> String {
     let (lost, again) =
         (count(|it| it.lost.is_some()), count(|it| it.kind == PacketKind::Retransmission));
     let packets = plural(events.packets.len() as u64, "packet");
-    format!("{packets}, {lost} lost, {again} sent again. The table below the picture lists the same packets.")
+    let quote = events.packets.iter().map(|packet| packet.quote.as_str()).find(|it| !it.is_empty());
+    let quote = quote.map(|quote| format!(" The first text is {quote}.")).unwrap_or_default();
+    format!(
+        "{packets}, {lost} lost, {again} sent again.{quote} The table below the picture lists the same packets."
+    )
 }
 
 fn segments(layout: &Layout) -> String {
@@ -314,51 +340,45 @@ fn below(packet: &ShownPacket, unit: Unit) -> String {
     }
 }
 
-/// The axis of time.
-struct Axis {
-    unit: Unit,
-    decimals: usize,
+/// Returns the times at which something is sent or arrives, with their heights. In a picture without packets, these are
+/// the times of the calls.
+fn axis(events: &Events, layout: &Layout, unit: Unit) -> Vec<(Px, String)> {
+    let packets = events.shown_packets().flat_map(ShownPacket::times);
+    let notes = layout.columns.iter().flat_map(|it| &it.rows).map(|row| row.at);
+    let mut times: Vec<u64> = packets.chain(notes).collect();
+    times.sort_unstable();
+    let mut labelled: Vec<(f64, u64)> = Vec::new();
+    for time in times {
+        let y = layout.scale.y(time);
+        if labelled.last().is_none_or(|(last, _)| y - last >= MIN_TIME_DISTANCE) {
+            labelled.push((y, time));
+        }
+    }
+    let texts = axis_texts(&labelled, unit);
+    labelled.into_iter().map(|(y, _)| Px(y)).zip(texts).collect()
 }
 
-impl Axis {
-    fn of(events: &Events, unit: Unit) -> Self {
-        let times = events.packets.iter().flat_map(ShownPacket::times);
-        let last = times.chain(events.calls.iter().map(|call| call.at)).max().unwrap_or(0);
-        let decimals = match unit {
-            Unit::Microseconds => 0,
-            Unit::Milliseconds if last >= SHORT => 1,
-            Unit::Milliseconds | Unit::Seconds => 3,
-        };
-        Self { unit, decimals }
-    }
+/// Returns the times as numbers, with as many decimals as they need to differ.
+fn axis_texts(times: &[(f64, u64)], unit: Unit) -> Vec<String> {
+    const MAX_DECIMALS: usize = 4;
+    let last = times.last().map_or(0, |(_, time)| *time);
+    let least = match unit {
+        Unit::Microseconds => 0,
+        Unit::Milliseconds if last >= SHORT => 1,
+        Unit::Milliseconds | Unit::Seconds => 3,
+    };
+    let texts = |decimals: usize| -> Vec<String> {
+        let text = |(_, time): &(f64, u64)| unit.decimal(Duration::from_nanos(*time), decimals);
+        times.iter().map(|time| short_decimal(&text(time)).to_owned()).collect()
+    };
+    let differ = |texts: &[String]| texts.windows(2).all(|pair| pair[0] != pair[1]);
+    let distinct = (least..MAX_DECIMALS).map(texts).find(|texts| differ(texts));
+    distinct.unwrap_or_else(|| texts(MAX_DECIMALS))
+}
 
-    fn text(&self, time: u64) -> String {
-        let text = self.unit.decimal(Duration::from_nanos(time), self.decimals);
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        } else {
-            text
-        }
-    }
-
-    /// Returns the times at which something is sent or arrives, with their heights. In a picture without packets,
-    /// these are the times of the calls.
-    fn times(&self, events: &Events, layout: &Layout) -> Vec<(Px, String)> {
-        let mut times: Vec<u64> = match events.packets.is_empty() {
-            true => events.shown_calls().map(|call| call.at).collect(),
-            false => events.shown_packets().flat_map(ShownPacket::times).collect(),
-        };
-        times.extend(layout.columns.iter().flat_map(|it| &it.rows).map(|row| row.at));
-        times.sort_unstable();
-        let mut labelled: Vec<(Px, String)> = Vec::new();
-        for time in times {
-            let y = layout.scale.y(time);
-            if labelled.last().is_none_or(|(Px(last), _)| y - last >= MIN_TIME_DISTANCE) {
-                labelled.push((Px(y), self.text(time)));
-            }
-        }
-        labelled
-    }
+/// Removes the zeros at the end of a number with decimals.
+fn short_decimal(number: &str) -> &str {
+    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
 impl HostView {
@@ -369,6 +389,8 @@ impl HostView {
             _ if is_middle(host, hosts) => (0, "middle"),
             (0, true) => (-2, "end"),
             (_, true) => (2, "start"),
+            (0, false) if hosts > 2 => (14, "end"),
+            (_, false) if hosts > 2 => (-14, "start"),
             (0, false) => (-20, "start"),
             (_, false) => (20, "end"),
         };
@@ -376,12 +398,23 @@ impl HostView {
         let first = events.hosts.first().map(|it| &it.addresses);
         let differ = events.hosts.iter().any(|it| Some(&it.addresses) != first);
         let addresses = own.filter(|_| differ).map_or(&[][..], |it| &it.addresses);
-        let lines = [33, 46].into_iter().zip(addresses);
+        let name = own.map_or("", |it| &it.name);
+        // The names of three hosts have little room.
+        let words = if hosts > 2 { 2 } else { 1 };
+        let name_lines: Vec<String> = name.splitn(words, ' ').map(str::to_owned).collect();
+        let first = if hosts > 2 { 8 } else { 18 };
+        let below = first + 14 * name_lines.len() + 1;
+        let lines = [below, below + 13].into_iter().zip(addresses);
         let own_bands = layout.bands.iter().filter(|band| band.host == host);
         let band_x = if host == 0 { -20 } else { 2 };
         Self {
             x: Px(host_x(host, hosts)),
-            name: own.map(|it| it.name.clone()).unwrap_or_default(),
+            name: name.to_owned(),
+            name_lines: name_lines
+                .into_iter()
+                .enumerate()
+                .map(|(at, it)| (first + 14 * at, it))
+                .collect(),
             addresses: lines.map(|(y, address)| (y, address.to_string())).collect(),
             name_x,
             anchor,
@@ -470,7 +503,8 @@ impl LeftOutView {
         let is_listed = packets.len() <= max_listed;
         let listed = if is_listed { events.left_out_packets() } else { &[] };
         let list: Vec<String> = listed.iter().map(|packet| entry(packet, events)).collect();
-        let packets = if packets.is_empty() { String::new() } else { format!("{}-{}", numbers.0, numbers.1) };
+        let packets =
+            if packets.is_empty() { String::new() } else { format!("{}-{}", numbers.0, numbers.1) };
         Self { packets, list: list.join(";"), text: format!("left out: {what}") }
     }
 }
