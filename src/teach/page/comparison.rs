@@ -22,3 +22,21 @@ pub(crate) fn comparison(tables: &Tables, command: &str) -> askama::Result<Strin
     let Tables { head, sections } = tables;
     Page { styles: STYLES, head, sections, command: escaped(command) }.render()
 }
+
+/// Returns a heading of the text, whose first words are in capitals, as a heading of the page.
+fn heading(heading: &str) -> String {
+    let (words, note) = match heading.split_once(" (") {
+        Some((words, note)) => (words, format!(" ({note}")),
+        None => (heading, String::new()),
+    };
+    let words = words.to_lowercase();
+    let mut letters = words.chars();
+    let first = letters.next().map(|it| it.to_ascii_uppercase()).into_iter();
+    escaped(&(first.chain(letters).collect::<String>() + &note))
+}
+
+/// Returns a text of a peer with its invisible characters escaped, and with bars in place of number signs.
+fn cell(text: &str) -> String {
+    let bar = text.len() - text.trim_start_matches('#').len();
+    escaped(&("▇".repeat(bar) + &text[bar..]))
+}

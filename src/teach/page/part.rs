@@ -12,6 +12,10 @@ use std::time::Duration;
 /// [`MAX_OCTETS`](super::MAX_OCTETS).
 pub(super) const MAX_LISTED: usize = 1_100;
 
+/// Scales of a part on a printed page. At a smaller scale, its texts could not be read.
+const MIN_FIT: f64 = 0.55;
+const MAX_FIT: f64 = 0.82;
+
 /// A part of a run.
 #[derive(Debug)]
 pub(super) struct PartView {
@@ -129,6 +133,27 @@ impl PartView {
 
     pub(super) fn calls(&self) -> &[CallLine] {
         &self.picture.calls
+    }
+
+    /// Returns the scale at which the part fits on a printed page, with two decimals.
+    pub(super) fn fit(&self) -> String {
+        format!("{:.2}", self.page_share().clamp(MIN_FIT, MAX_FIT))
+    }
+
+    /// Whether the part is longer than a printed page, so that a page ends inside it.
+    pub(super) fn is_tall(&self) -> bool {
+        self.page_share() < MIN_FIT
+    }
+
+    /// Returns the height of a printed page, divided by the estimated height of this part.
+    fn page_share(&self) -> f64 {
+        const PAGE: f64 = 960.0;
+        const HEAD: f64 = 120.0;
+        const ROW: f64 = 27.0;
+        let listed = if self.picture.needs_list { self.calls().len() } else { 0 };
+        let rows = self.first.len() + self.last.len() + listed;
+        let rows = f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
+        PAGE / (self.picture.height() + HEAD + ROW * rows)
     }
 
     pub(super) fn has_packets(&self) -> bool {

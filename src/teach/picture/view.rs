@@ -195,6 +195,8 @@ pub(crate) struct CallLine {
     pub time: String,
     pub host: String,
     pub text: String,
+    /// Whether the picture shows the letter only, at every width.
+    pub is_letter_only: bool,
 }
 
 impl Picture {
@@ -249,6 +251,7 @@ impl Picture {
                     time: style.unit.show(Duration::from_nanos(note.at)),
                     host: name(note.host).to_owned(),
                     text: note.text.clone(),
+                    is_letter_only: is_middle(note.host, events.hosts.len()),
                 })
                 .collect(),
             needs_list: layout
@@ -260,6 +263,11 @@ impl Picture {
 }
 
 impl Picture {
+    /// Returns the height in pixels.
+    pub(crate) const fn height(&self) -> f64 {
+        self.height.0
+    }
+
     /// Whether a packet has this class.
     pub(crate) fn has_class(&self, class: &str) -> bool {
         self.packets.iter().any(|it| it.class().split(' ').any(|it| it == class))
@@ -595,16 +603,32 @@ struct Frame {
     /// Distance of the first line from the last one.
     stage: i32,
     style: String,
+    /// Height with the heading and the list.
+    height: Px,
+    /// The calls that the picture shows as letters only, with their heights.
+    listed: Vec<(Px, String)>,
 }
 
 /// Returns a picture as a file for a slide: of fixed width, in the light colours, with values in place of the variables
 /// that some programs do not know.
 pub(crate) fn standalone(mut picture: Picture) -> askama::Result<String> {
     const WIDTH: i32 = 680;
+    /// Height of the heading, as in the template, and of a line of the list.
+    const HEADING: f64 = 34.0;
+    const LIST_LINE: f64 = 16.0;
     let is_wide = picture.class.contains("calls-only");
     let (left, right) = if is_wide { (280, 240) } else { (210, 170) };
     let style = without_variables(include_str!("../../../templates/picture.css"));
-    picture.frame = Some(Frame { width: WIDTH, left, stage: WIDTH - left - right, style });
+    let mut bottom = picture.height.0;
+    let mut line = |call: &CallLine| {
+        bottom += LIST_LINE;
+        let CallLine { letter, time, host, text, .. } = call;
+        (Px(bottom), format!("{letter}  {time}  {host}: {text}"))
+    };
+    let listed = picture.calls.iter().filter(|call| call.is_letter_only).map(&mut line).collect();
+    let height = Px(bottom + HEADING + MARGIN);
+    let stage = WIDTH - left - right;
+    picture.frame = Some(Frame { width: WIDTH, left, stage, style, height, listed });
     picture.render()
 }
 
