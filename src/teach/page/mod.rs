@@ -8,6 +8,8 @@ mod index;
 mod part;
 mod prediction;
 mod report;
+#[cfg(test)]
+mod tests;
 
 #[cfg(feature = "cli")]
 pub(crate) use comparison::comparison;

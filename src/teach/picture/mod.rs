@@ -11,6 +11,8 @@ mod labels;
 mod layout;
 pub(crate) mod number;
 mod scale;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub(crate) use events::{Events, ShownPacket, usual_flight};
