@@ -5,7 +5,8 @@ use crate::lab::Report;
 use crate::report::lab::{FinishedRun, file_name};
 use crate::teach::page::{self, Entry};
 use crate::teach::picture::standalone;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The place for the reports and for the pictures.
@@ -42,6 +43,11 @@ impl<'a> Reports<'a> {
             fs::create_dir_all(folder).map_err(|error| {
                 Failure::Message(format!("cannot create directory {}: {error}", folder.display()))
             })?;
+        }
+        if let Some(Html::File(file)) = html {
+            // A lab may take seconds, so a file that cannot be written is reported before.
+            let opened = OpenOptions::new().append(true).create(true).open(file);
+            opened.map_err(|error| cannot_write(file, &error))?;
         }
         Ok(Self { html, svg })
     }
@@ -123,6 +129,9 @@ fn free(folder: &Path, name: &str, taken: &[PathBuf]) -> PathBuf {
 pub(in crate::cli) fn write(path: &Path, made: askama::Result<String>) -> Result<(), Failure> {
     let text =
         made.map_err(|error| Failure::Message(format!("cannot make {}: {error}", path.display())))?;
-    fs::write(path, text)
-        .map_err(|error| Failure::Message(format!("cannot write {}: {error}", path.display())))
+    fs::write(path, text).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::Message(format!("cannot write {}: {error}", path.display()))
 }

@@ -112,9 +112,10 @@ impl PartView {
             from: hidden.start + 1,
             to: hidden.end,
             count: hidden.len(),
-            rows: match hidden.len() <= shared.max_listed {
-                true => events.packets[hidden].iter().map(row).collect(),
-                false => Vec::new(),
+            rows: if hidden.len() <= shared.max_listed {
+                events.packets[hidden].iter().map(row).collect()
+            } else {
+                Vec::new()
             },
         });
         Self {

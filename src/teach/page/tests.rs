@@ -82,7 +82,9 @@ fn a_run_with_too_many_packets_for_a_page_says_so() {
     let outcome = report.outcome.as_mut().expect("a run");
     let part = outcome.parts.iter_mut().max_by_key(|it| it.trace.events.len()).expect("a part");
     let mut again = part.trace.events.clone();
-    again.iter_mut().for_each(|event| event.at += Duration::from_secs(2));
+    for event in &mut again {
+        event.at += Duration::from_secs(2);
+    }
     part.trace.events.extend(again);
     let page = page(&report);
     assert!(page.len() <= MAX_OCTETS, "{}", page.len());

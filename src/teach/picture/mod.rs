@@ -4,9 +4,12 @@
 //! times into heights. [`layout`] gives every text its place. A template writes the result. The attributes `data-…`
 //! let a checker compute every height from its time (`docs/reports.md`).
 
+mod axis;
 mod bands;
 mod calls;
 pub(crate) mod events;
+mod frame;
+mod items;
 mod labels;
 mod layout;
 pub(crate) mod number;
@@ -16,4 +19,5 @@ mod tests;
 mod view;
 
 pub(crate) use events::{Events, ShownPacket, usual_flight};
-pub(crate) use view::{CallLine, Picture, Style, standalone};
+pub(crate) use items::CallLine;
+pub(crate) use view::{Picture, Style, standalone};

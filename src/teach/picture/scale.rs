@@ -188,13 +188,11 @@ impl Scale {
     /// Returns the height of a time. A time inside a break has the height where the break begins.
     pub(super) fn y(&self, time: u64) -> f64 {
         let within = self.segments.iter().find(|it| (it.from..=it.to).contains(&time));
-        match within {
-            Some(segment) => segment.top + real(time - segment.from) / self.ns_per_px,
-            None => {
-                let before = self.segments.iter().rev().find(|segment| segment.to < time);
-                before.map_or(TOP, |segment| segment.bottom)
-            }
-        }
+        let Some(segment) = within else {
+            let before = self.segments.iter().rev().find(|segment| segment.to < time);
+            return before.map_or(TOP, |segment| segment.bottom);
+        };
+        segment.top + real(time - segment.from) / self.ns_per_px
     }
 
     /// Returns the height where the last segment ends.
@@ -230,14 +228,10 @@ impl Scale {
         let Some(step) = steps.into_iter().find(|step| real(*step) >= least) else {
             return Vec::new();
         };
-        let of = |segment: &Segment| {
-            let first = segment.from.div_ceil(step);
-            let last = segment.to / step;
-            let (from, top) = (segment.from, segment.top);
-            (first..=last.max(first))
-                .map(move |at| at * step)
-                .filter(move |at| *at <= last * step)
-                .map(move |at| (from, top, at))
+        let of = |Segment { from, to, top, .. }: &Segment| {
+            let (from, top) = (*from, *top);
+            let times = (from.div_ceil(step)..=to / step).map(move |number| number * step);
+            times.map(move |at| (from, top, at))
         };
         let height = |(from, top, at): (u64, f64, u64)| top + real(at - from) / self.ns_per_px;
         self.segments.iter().flat_map(of).take(MAX_TICKS).map(height).collect()

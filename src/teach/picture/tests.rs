@@ -65,8 +65,9 @@ fn packets(svg: &str) -> Vec<usize> {
     let mut numbers = Vec::new();
     for (at, group) in all.iter().enumerate() {
         if let Some(list) = group.1.get("data-left-out") {
-            let number =
-                |entry: &str| entry.split('|').next().map(|it| it.parse::<usize>().expect("a number"));
+            let number = |entry: &str| {
+                entry.split('|').next().map(|it| it.parse::<usize>().expect("a number"))
+            };
             numbers.extend(list.split(';').filter_map(number));
         }
         if !group.1.contains_key("data-packet") {
