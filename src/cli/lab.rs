@@ -143,6 +143,10 @@ impl<'a> Files<'a> {
     }
 
     /// Returns the folders to which files go.
+    #[cfg_attr(
+        not(feature = "teach"),
+        expect(clippy::unused_self, reason = "reports have folders")
+    )]
     fn folders(&self, arguments: &'a LabRun) -> Vec<&Path> {
         let captures = arguments.pcapng.as_deref();
         #[cfg(feature = "teach")]
@@ -173,6 +177,10 @@ impl<'a> Files<'a> {
     }
 
     /// Writes the index of all reports, if they are in a folder.
+    #[cfg_attr(
+        not(feature = "teach"),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "reports have folders")
+    )]
     fn write_index(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         #[cfg(feature = "teach")]
         return self.reports.write_index(done);

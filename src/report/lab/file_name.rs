@@ -4,6 +4,7 @@ use crate::lab::{Part, Report};
 use crate::trace::HostId;
 
 /// Returns the name of a run: `exchange-sim`.
+#[cfg(feature = "teach")]
 pub(crate) fn of_run(report: &Report) -> String {
     joined(&[report.lab.name, report.procedure.engine.name()])
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Maximum number of omitted packets that a page lists one by one. More would make it larger than
 /// [`MAX_OCTETS`](super::MAX_OCTETS).
-pub(super) const MAX_LISTED: usize = 1_100;
+pub(super) const MAX_LISTED: usize = 1_500;
 
 /// Scales of a part on a printed page. At a smaller scale, its texts could not be read.
 const MIN_FIT: f64 = 0.55;

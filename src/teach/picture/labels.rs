@@ -2,7 +2,7 @@
 
 use super::events::ShownPacket;
 use super::number::real_count;
-use super::scale::{LEVEL, Scale, host_x, is_level};
+use super::scale::{BREAK, Break, LEVEL, Scale, host_x, is_level};
 use textwrap::{Options, WordSplitter};
 
 /// Width of the stage that is assumed when texts are placed, in pixels: that of a picture on half a page.
@@ -175,8 +175,14 @@ fn lines(packet: &ShownPacket, scale: &Scale, hosts: usize) -> Vec<Line> {
 }
 
 /// Places the labels, in the order of sending.
-pub(super) fn labels(arrows: &[Arrow], flight_text: impl Fn(&ShownPacket) -> String) -> Vec<Label> {
-    let mut taken: Vec<Area> = arrows.iter().filter_map(cross_area).collect();
+pub(super) fn labels(
+    arrows: &[Arrow],
+    breaks: &[Break],
+    flight_text: impl Fn(&ShownPacket) -> String,
+) -> Vec<Label> {
+    let torn = |it: &Break| Area { left: 0.0, right: STAGE, top: it.top, bottom: it.top + BREAK };
+    let crosses = arrows.iter().filter_map(cross_area);
+    let mut taken: Vec<Area> = crosses.chain(breaks.iter().map(torn)).collect();
     let place = |arrow: &Arrow| {
         let mut below = flight_text(arrow.packet);
         let mut place = Place::of(arrow, &below, &taken);

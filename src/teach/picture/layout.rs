@@ -48,7 +48,7 @@ impl<'a> Layout<'a> {
         let (bands, notes) = sorted_notes(events, &scale);
         let rows = all_rows(events, &notes, &scale);
         let arrows = arrows(events.shown_packets(), &scale, events.hosts.len());
-        let labels = labels(&arrows, flight_text);
+        let labels = labels(&arrows, &scale.breaks, flight_text);
         let columns = rows.into_iter().enumerate().map(|(host, rows)| {
             let own = notes.iter().enumerate().filter(|(_, note)| note.host == host);
             let own: Vec<(usize, f64)> =
