@@ -47,12 +47,23 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
     }
 }
 
-/// Escapes control characters in a text that may contain octets from a peer.
+/// Escapes control characters in a text that may contain octets from a peer, and the characters that change the
+/// direction or the lines of a text without being visible.
 pub(crate) fn escaped(text: &str) -> String {
     let escape = |it: char| {
-        if it.is_control() { it.escape_default().to_string() } else { it.to_string() }
+        let is_escaped = it.is_control() || is_invisible(it);
+        if is_escaped { it.escape_default().to_string() } else { it.to_string() }
     };
     text.chars().map(escape).collect()
+}
+
+/// Whether a character is a bidirectional control (Unicode Standard Annex 9), a separator of lines or paragraphs, or
+/// takes no room.
+const fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }
 
 /// Merges several JSON objects into one.
@@ -77,6 +88,12 @@ fn hex(octets: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_that_reverses_or_hides_text_is_escaped() {
+        assert_eq!(escaped("a\u{202e}b\u{2066}c\u{feff}"), "a\\u{202e}b\\u{2066}c\\u{feff}");
+        assert_eq!(escaped("4 × µs – “é”"), "4 × µs – “é”");
+    }
 
     #[test]
     fn one_is_singular() {

@@ -1,7 +1,8 @@
 //! Writes the packets from a lab run to capture files.
 
 use crate::cli::failure::Failure;
-use crate::lab::{Part, Report};
+use crate::lab::Report;
+use crate::report::lab::file_name;
 use crate::trace::HostId;
 use crate::wire::pcapng::pcapng;
 use std::fs;
@@ -24,7 +25,7 @@ impl<'a> Captures<'a> {
         let mut written = Vec::new();
         for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {
             for host in (0..part.trace.hosts.len()).map(HostId) {
-                let path = self.free(&name(report, part, host), &written);
+                let path = self.free(&file_name::of_host(report, part, host), &written);
                 fs::write(&path, pcapng(&part.trace, host)).map_err(|error| {
                     Failure::Message(format!("cannot write {}: {error}", path.display()))
                 })?;
@@ -44,21 +45,4 @@ impl<'a> Captures<'a> {
         let free = (1..=taken.len() + 1).map(path).find(|path| !taken.contains(path));
         free.unwrap_or_else(|| path(1))
     }
-}
-
-/// Returns a file name without its extension, such as `exchange-sim-tcp-client`. If this part of the run has a name,
-/// that name comes before the host's name.
-fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
-    let (lab, engine) = (report.lab.name, report.procedure.engine.name());
-    let transport = part.transport.to_string();
-    let host = part.trace.hosts.get(host).map_or("", |host| host.name.as_str());
-    let words = [lab, engine, &transport, &part.name, host].map(words);
-    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
-}
-
-/// Replaces each run of characters other than ASCII letters and digits with one dash, and makes the letters lower case,
-/// so that every file system accepts the name.
-fn words(text: &str) -> String {
-    let parts = text.split(|it: char| !it.is_ascii_alphanumeric()).filter(|it| !it.is_empty());
-    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }

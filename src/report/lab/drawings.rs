@@ -78,7 +78,7 @@ fn column(
 
 /// Returns the unit of every axis. It is the unit of the table if the table has times, else the unit that suits the
 /// longest drawing. If the table is in seconds, a drawing that ends within its first second is in milliseconds.
-pub(super) fn axis_unit(report: &Report) -> Unit {
+pub(crate) fn axis_unit(report: &Report) -> Unit {
     unit_of(report, &drawn_parts(report))
 }
 
@@ -97,7 +97,7 @@ fn has_time(finding: &Finding) -> bool {
     values.into_iter().flatten().any(|value| matches!(value, Value::Time { .. }))
 }
 
-pub(super) fn title(part: &Part) -> String {
+pub(crate) fn title(part: &Part) -> String {
     let transport = observed::name(part.transport);
     if part.name.is_empty() { transport.to_owned() } else { format!("{transport}, {}", part.name) }
 }

@@ -64,10 +64,16 @@ fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
 
 /// Returns runs with their findings and traces.
 pub(crate) fn runs(done: &[FinishedRun]) -> Json {
-    let one = |FinishedRun { report, captures, answers, .. }: &FinishedRun| {
+    let one = |FinishedRun { report, captures, answers, html, pictures, .. }: &FinishedRun| {
         let mut run = json!(report);
         if let Some(answers) = answers {
             run["answers"] = answers.iter().map(|it| answered(it, report)).collect();
+        }
+        if let Some(html) = html {
+            run["html"] = html.display().to_string().into();
+        }
+        if let Some(pictures) = pictures {
+            run["pictures"] = pictures.iter().map(|path| path.display().to_string()).collect();
         }
         if let Some(captures) = captures {
             run["captures"] = captures.iter().map(|path| path.display().to_string()).collect();

@@ -5,13 +5,14 @@
 pub(crate) mod ask;
 mod brief;
 mod csv;
-mod deciding;
-mod drawings;
+pub(crate) mod deciding;
+pub(crate) mod drawings;
+pub(crate) mod file_name;
 pub(crate) mod json;
 mod list;
 mod next;
-mod observed;
-mod phrases;
+pub(crate) mod observed;
+pub(crate) mod phrases;
 mod summary;
 
 pub(crate) use csv::csv;
@@ -49,6 +50,10 @@ pub(crate) struct FinishedRun {
     pub captures: Option<Vec<PathBuf>>,
     /// The questions of `--ask` with the student's answers; `None` without `--ask`.
     pub answers: Option<Vec<AnsweredQuestion>>,
+    /// The report as a page; `None` if the user asked for none.
+    pub html: Option<PathBuf>,
+    /// The pictures; `None` if the user asked for none.
+    pub pictures: Option<Vec<PathBuf>>,
 }
 
 /// Returns the text to print before a run: the question, the engine and, with [`Detail::Explained`], the theory.
@@ -221,8 +226,26 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
     page.finish()
 }
 
+/// Returns the list of the reports and pictures that a run wrote. Without `--html` and `--svg` the text is empty.
+pub(crate) fn reports(done: &FinishedRun) -> String {
+    let pictures = done.pictures.iter().flatten();
+    let written: Vec<&PathBuf> = done.html.iter().chain(pictures).collect();
+    let mut page = Page::default();
+    if done.html.is_none() && done.pictures.is_none() {
+        return page.finish();
+    }
+    page.heading("REPORT");
+    if written.is_empty() {
+        page.paragraph(2, "no picture: the lab did not run, or drew nothing");
+    }
+    for path in written {
+        page.line(format_args!("  {}", escaped(&path.display().to_string())));
+    }
+    page.finish()
+}
+
 /// Describes the engine, with the kernel's version if the engine uses the real kernel.
-fn engine(engine: Engine) -> String {
+pub(crate) fn engine(engine: Engine) -> String {
     let here = || sys::release().map(|release| format!(", {release}")).unwrap_or_default();
     match engine {
         Engine::Sim => "sim: simulated hosts on a simulated link, in virtual time".to_owned(),
@@ -231,12 +254,12 @@ fn engine(engine: Engine) -> String {
     }
 }
 
-fn not_run(obstacle: &Obstacle) -> String {
+pub(crate) fn not_run(obstacle: &Obstacle) -> String {
     escaped(&chain(obstacle))
 }
 
 /// Returns the verdict on a run, or the reason why it did not complete, with the style to print it in.
-fn ending(report: &Report) -> (Style, String) {
+pub(crate) fn ending(report: &Report) -> (Style, String) {
     match &report.outcome {
         Ok(outcome) => ending_of(&outcome.findings.iter()),
         Err(obstacle @ Obstacle::Missing(_)) => {

@@ -48,7 +48,7 @@ pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
     }
 }
 
-pub(super) fn name(transport: Transport) -> &'static str {
+pub(crate) fn name(transport: Transport) -> &'static str {
     match transport {
         Transport::Tcp => "TCP",
         Transport::Udp => "UDP",

@@ -8,7 +8,7 @@ use crate::report::{escaped, plural};
 use std::fmt;
 
 /// Returns a value as text: `2 reads`, `30 %`, or a time in this unit, such as `20 ms`.
-pub(super) fn value(value: &Value, unit: Unit) -> String {
+pub(crate) fn value(value: &Value, unit: Unit) -> String {
     match value {
         Value::Count { count, of } => plural(*count, of),
         Value::Share { share } => percent(*share),
@@ -29,7 +29,7 @@ impl fmt::Display for Value {
 
 /// Returns a prediction as text: `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`, or `observe` if theory predicts
 /// nothing.
-pub(super) fn expected(expected: &Expected, unit: Unit) -> String {
+pub(crate) fn expected(expected: &Expected, unit: Unit) -> String {
     range(expected, |of| value(of, unit))
 }
 
@@ -57,7 +57,7 @@ fn range(expected: &Expected, value: impl Fn(&Value) -> String) -> String {
 
 /// Returns a verdict, with its reason if it has one: `as predicted`, `observed`, `differs: 2 too many`, `varies here:
 /// …`.
-pub(super) fn verdict(finding: &Finding, unit: Unit) -> String {
+pub(crate) fn verdict(finding: &Finding, unit: Unit) -> String {
     let why = match (finding.verdict, &finding.observed) {
         (Verdict::AsPredicted | Verdict::Observed, _) => None,
         (Verdict::Varies, _) => finding.prediction.varies.map(str::to_owned),
@@ -89,7 +89,7 @@ fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<Stri
 }
 
 /// Returns the condition that a lesson sets on a finding's value, as text: `more than 0`, `"ECONNREFUSED"`.
-pub(super) fn requirement(requirement: Requirement) -> String {
+pub(crate) fn requirement(requirement: Requirement) -> String {
     let other = |other| match other {
         Comparand::Finding(transport, what) => format!("in {transport} {what}"),
         Comparand::Number(number) => number.to_string(),
@@ -105,7 +105,7 @@ pub(super) fn requirement(requirement: Requirement) -> String {
 }
 
 /// Returns the options that are set, as written on the command line.
-pub(super) fn options(options: &LabOptions) -> Vec<String> {
+pub(crate) fn options(options: &LabOptions) -> Vec<String> {
     let setting = |option: LabOption| {
         let all: Vec<String> = options.of(option).iter().map(f64::to_string).collect();
         all.join(",")

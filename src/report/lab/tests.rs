@@ -436,6 +436,8 @@ fn done(engine: Engine, options: LabOptions) -> FinishedRun {
         took: Duration::from_secs(1),
         captures: None,
         answers: None,
+        html: None,
+        pictures: None,
     }
 }
 

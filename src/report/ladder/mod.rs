@@ -6,7 +6,7 @@ mod fold;
 mod layout;
 mod line;
 mod list;
-mod retransmissions;
+pub(crate) mod retransmissions;
 mod rows;
 #[cfg(feature = "lab")]
 mod side_by_side;

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 /// The segments that each host has sent so far on each connection.
 #[derive(Debug, Default)]
-pub(super) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
+pub(crate) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
 
 impl Retransmissions {
     /// Records a segment that a host sends. Returns true if the host has already sent everything in the segment. A
     /// segment that occupies no sequence numbers, such as a pure ACK, is never a retransmission.
-    pub(super) fn record(&mut self, host: HostId, packet: &Decoded) -> bool {
+    pub(crate) fn record(&mut self, host: HostId, packet: &Decoded) -> bool {
         Segment::of(packet).is_some_and(|segment| {
             self.0.entry((host, packet.source, packet.destination)).or_default().record(&segment)
         })
