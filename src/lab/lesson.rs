@@ -30,6 +30,7 @@ pub(crate) enum Requirement {
     BeAsPredicted,
     Equal(Comparand),
     Exceed(Comparand),
+    FallBelow(Comparand),
 }
 
 /// The value to compare a finding with.
@@ -50,13 +51,15 @@ impl Lesson {
 }
 
 impl Ground {
-    /// Parses a ground as a page writes it: `tcp packets > 6`, `tcp packets > udp packets`, `udp answered = 1`, `tcp
+    /// Parses a ground as a page writes it: `tcp packets > 6`, `tcp packets < 9`, `tcp packets > udp packets`, `udp answered = 1`, `tcp
     /// recv() = "EAGAIN"`, or `tcp packets as predicted`.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
             (left, Requirement::BeAsPredicted)
         } else if let Some((left, right)) = text.split_once(" > ") {
             (left, Requirement::Exceed(Comparand::parse(right)?))
+        } else if let Some((left, right)) = text.split_once(" < ") {
+            (left, Requirement::FallBelow(Comparand::parse(right)?))
         } else {
             let (left, right) = text.split_once(" = ")?;
             (left, Requirement::Equal(Comparand::parse(right)?))
@@ -65,7 +68,7 @@ impl Ground {
         Some(Self { transport, what, must })
     }
 
-    fn holds(&self, findings: &[Finding]) -> bool {
+    pub(super) fn holds(&self, findings: &[Finding]) -> bool {
         let Some(finding) = find(findings, self.transport, self.what) else { return false };
         let Some(observed) = &finding.observed else { return false };
         let both = |other: Comparand| observed.number().zip(other.number(findings));
@@ -79,6 +82,7 @@ impl Ground {
                 both(other).is_some_and(|(it, other)| it.total_cmp(&other).is_eq())
             }
             Requirement::Exceed(other) => both(other).is_some_and(|(it, other)| it > other),
+            Requirement::FallBelow(other) => both(other).is_some_and(|(it, other)| it < other),
         }
     }
 }
@@ -104,7 +108,7 @@ impl Comparand {
 }
 
 /// Parses a transport and the name of a finding from one line.
-fn transport_and_name(text: &'static str) -> Option<(Transport, &'static str)> {
+pub(super) fn transport_and_name(text: &'static str) -> Option<(Transport, &'static str)> {
     let (transport, what) = text.split_once(' ').filter(|_| !text.contains('\n'))?;
     let transport = Transport::BOTH.into_iter().find(|it| it.to_string() == transport)?;
     Some((transport, what))
@@ -144,6 +148,7 @@ mod tests {
     fn a_ground_holds_if_the_run_observed_it() {
         for ground in [
             "tcp packets > 6",
+            "tcp packets < 8",
             "tcp packets = 7",
             "tcp packets > udp packets",
             "udp packets = udp reads",
@@ -161,6 +166,7 @@ mod tests {
     fn a_ground_does_not_hold_if_the_run_refutes_or_lacks_it() {
         for ground in [
             "tcp packets > 7",
+            "tcp packets < 7",
             "tcp packets = 0",
             "udp packets > tcp packets",
             "udp packets > udp reads",
@@ -182,7 +188,7 @@ mod tests {
         let ground = |what, must| Some(Ground { transport: Tcp, what, must });
         let must = Requirement::Exceed(Comparand::Finding(Udp, "b (c)"));
         assert_eq!(Ground::parse("tcp a, b > udp b (c)"), ground("a, b", must));
-        for wrong in ["", "tcp", "tcp a", "sctp a > 1", "tcp a > b", "tcp a\n  b > 1", "tcp a < 1"]
+        for wrong in ["", "tcp", "tcp a", "sctp a > 1", "tcp a > b", "tcp a\n  b > 1", "tcp a <= 1"]
         {
             assert_eq!(Ground::parse(wrong), None, "{wrong}");
         }

@@ -33,10 +33,12 @@ pub(crate) mod lesson;
 mod link;
 #[cfg(all(feature = "client", feature = "server"))]
 mod loopback;
+mod markdown;
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 mod packet;
 mod plan;
+pub(crate) mod question;
 mod recorder;
 mod report;
 mod setting;
@@ -58,7 +60,7 @@ pub(crate) use finding::Prediction;
 pub(crate) use lesson::{Comparand, Ground, Lesson, Requirement};
 pub(crate) use report::Outcome;
 pub(crate) use setting::{LabOption, LabOptions};
-pub(crate) use text::{LabText, Program, Values};
+pub(crate) use text::{LabText, Program, Values, fill};
 
 use crate::duration::Unit;
 use crate::transport::Transport;
@@ -357,7 +359,8 @@ mod tests {
                 let Some(prediction) = find((ground.transport, ground.what)) else { return false };
                 match ground.must {
                     Requirement::Equal(Comparand::Finding(transport, what))
-                    | Requirement::Exceed(Comparand::Finding(transport, what)) => {
+                    | Requirement::Exceed(Comparand::Finding(transport, what))
+                    | Requirement::FallBelow(Comparand::Finding(transport, what)) => {
                         find((transport, what)).is_some()
                     }
                     Requirement::Equal(Comparand::Text(text)) => {

@@ -87,6 +87,7 @@ pub(super) fn requirement(requirement: Requirement) -> String {
         Requirement::BeAsPredicted => "as predicted".to_owned(),
         Requirement::Equal(to @ Comparand::Finding(..)) => format!("as many as {}", other(to)),
         Requirement::Equal(to) => other(to),
+        Requirement::FallBelow(most) => format!("less than {}", other(most)),
         Requirement::Exceed(least) => format!("more than {}", other(least)),
     }
 }

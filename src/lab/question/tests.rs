@@ -1,0 +1,101 @@
+//! Every question of every lab against real runs.
+
+use super::verdict::{Mark, Shown};
+use super::{AnswerForm, Holds, Question};
+use crate::lab::question::answer::Answer;
+use crate::lab::{
+    Engine, LABS, LabOption, LabOptions, Obstacle, OptionRange, Procedure, Report, Setting,
+    run_and_compare,
+};
+use std::time::Duration;
+
+/// Returns a setting without options, and for each option settings with values of its range.
+fn settings(procedure: &Procedure) -> Vec<Setting> {
+    let mut all = vec![LabOptions::default()];
+    for OptionRange { option, values } in procedure.options {
+        let (from, to) = (*values.start(), *values.end());
+        // A run takes as long as its count is large and, on the real kernel, as its delay is long.
+        let most = if procedure.engine == Engine::Sim { 1000 } else { 100 };
+        for at in [from, 2, 4, 10, 50, 100, most].map(|at| at.clamp(from, to)) {
+            all.push(with(*option, at));
+        }
+    }
+    all.dedup();
+    all.into_iter().map(|options| Setting { options, ..Setting::default() }).collect()
+}
+
+fn with(option: LabOption, at: u32) -> LabOptions {
+    let (one, share) = (LabOptions::default(), Some(f64::from(at)));
+    match option {
+        LabOption::Backlog => LabOptions { backlog: u16::try_from(at).ok(), ..one },
+        LabOption::Buffer => LabOptions { buffer: Some(at), ..one },
+        LabOption::Count => LabOptions { count: Some(at), ..one },
+        LabOption::Delay => LabOptions { delay: Some(Duration::from_millis(at.into())), ..one },
+        LabOption::Drop => LabOptions { drop: vec![at], ..one },
+        LabOption::Duplicate => LabOptions { duplicate: share, ..one },
+        LabOption::Loss => LabOptions { loss: share, ..one },
+        LabOption::Reorder => LabOptions { reorder: share, ..one },
+    }
+}
+
+/// Calls `check` for each question that a run asks, on each engine that this system has.
+fn for_each_question(settings: fn(&Procedure) -> Vec<Setting>, check: fn(&Question, &Report)) {
+    let mut asked = 0;
+    for lab in LABS.iter().filter(|lab| !lab.text.questions.is_empty()) {
+        for procedure in lab.procedures {
+            for setting in settings(procedure) {
+                let report = run_and_compare(lab, procedure, &setting);
+                match &report.outcome {
+                    Err(Obstacle::Missing(why)) => eprintln!("skipped: {}: {why}", lab.name),
+                    outcome => assert!(outcome.is_ok(), "{}: {outcome:?}", lab.name),
+                }
+                let predictions = (procedure.predict)(&setting);
+                let questions = lab.text.questions.iter();
+                for question in questions.filter(|it| it.applies(procedure.engine, &predictions)) {
+                    if report.outcome.is_ok() {
+                        check(question, &report);
+                        asked += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(asked > 5, "only {asked} questions were asked");
+}
+
+#[test]
+fn in_every_run_exactly_one_choice_is_right_and_each_number_is_known() {
+    for_each_question(settings, |question, report| {
+        let Report { lab, procedure, setting, .. } = report;
+        let run = format!("{} on {} with {:?}", lab.name, procedure.engine, setting.options);
+        let shown = question.shown(report.findings());
+        let shown = shown.unwrap_or_else(|| panic!("{run}: {}: none or several", question.id));
+        assert!(!question.why_right(shown).is_empty(), "{run}: {}", question.id);
+        if let (AnswerForm::Choice(choices), Shown::Choice(right)) = (&question.form, shown) {
+            for given in 0..choices.len() {
+                let answer = Answer::Choice(given);
+                let mark = if given == right { Mark::Right } else { Mark::Wrong };
+                assert_eq!(question.mark(Some(answer), shown), mark, "{run}: {}", question.id);
+                assert!(!question.why(answer, shown, report.findings()).is_empty());
+            }
+        }
+    });
+}
+
+#[test]
+fn every_question_is_asked_in_some_run_and_has_a_choice_that_can_be_right() {
+    for lab in LABS {
+        for question in &lab.text.questions {
+            let is_asked = lab.procedures.iter().any(|procedure| {
+                let asked =
+                    |it: &Setting| question.applies(procedure.engine, &(procedure.predict)(it));
+                settings(procedure).iter().any(asked)
+            });
+            assert!(is_asked, "{}: {} is never asked", lab.name, question.id);
+            if let AnswerForm::Choice(choices) = &question.form {
+                let can_be_right = choices.iter().any(|it| !matches!(it.holds, Holds::Never));
+                assert!(can_be_right, "{}: {}", lab.name, question.id);
+            }
+        }
+    }
+}
