@@ -3,6 +3,7 @@
 //! Items with numbers, orders and packets come from a run on `sim` with drawn options. For labs that need real sockets
 //! there are only claims that hold on every machine.
 
+mod choices;
 mod exchange;
 mod explanation;
 mod fields;
@@ -52,6 +53,7 @@ pub(crate) fn draw_items(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) ->
         Some(report) => runs::command(report),
         None => format!("daytime lab run {}", lab.name),
     };
-    let items = items.into_iter().chain([explanation::of(lab)]).collect();
+    let items = items.into_iter().chain(choices::of(lab, draw, runs));
+    let items = items.chain([explanation::of(lab)]).collect();
     LabItems { lab, options, command, report, items }
 }
