@@ -2,5 +2,11 @@
 //! it is text made from values: this module opens no socket and no file, and knows no terminal.
 
 pub(crate) mod bank;
+pub(crate) mod class;
 pub(crate) mod draw;
+pub(crate) mod grade;
 pub(crate) mod item;
+pub(crate) mod key;
+pub(crate) mod mistake;
+pub(crate) mod sheet;
+pub(crate) mod submission;

@@ -61,7 +61,7 @@ impl Number {
         self.wrong.iter().find(is_near).map(|wrong| wrong.explanation)
     }
 
-    pub(super) fn right_answer(&self) -> String {
+    pub(crate) fn right_answer(&self) -> String {
         let text = format!("{:.2}", self.answer);
         format!("{} {}", text.trim_end_matches('0').trim_end_matches('.'), self.unit)
     }
