@@ -5,8 +5,8 @@ use crate::trace::{Fate, HostId, Trace};
 use crate::wire::decode::{Content, Decoded, Flags, decode};
 use std::fmt;
 
-/// TCP packets of one part of a run, in the order in which they were sent. The table has no times, because other items
-/// ask for times.
+/// The first TCP packets of one part of a run, in the order in which they were sent. The table has no times and not all
+/// packets, because other items ask for times and for the number of packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PacketTable {
     pub caption: String,
@@ -14,6 +14,9 @@ pub(crate) struct PacketTable {
     /// Cells that show a letter instead of their value.
     pub blanks: Vec<Blank>,
 }
+
+/// Maximum number of packets of a table: up to the acknowledgement of the reply.
+const MAX_ROWS: usize = 5;
 
 /// One packet of a [`PacketTable`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +90,7 @@ impl PacketField {
 }
 
 impl PacketTable {
-    /// Makes a table of all TCP packets of a trace.
+    /// Makes a table of the first TCP packets of a trace.
     pub(crate) fn of(trace: &Trace, caption: String) -> Self {
         let name =
             |HostId(host): HostId| trace.hosts.get(host).map_or("", |it| &it.name).to_owned();
@@ -96,7 +99,7 @@ impl PacketTable {
             let is_lost = matches!(packet.fate, Fate::Lost(_));
             PacketRow::of(&decode(&packet.octets)?, from, to, is_lost)
         });
-        Self { caption, rows: rows.collect(), blanks: Vec::new() }
+        Self { caption, rows: rows.take(MAX_ROWS).collect(), blanks: Vec::new() }
     }
 
     /// Returns what the table shows of a packet's field. An acknowledgement number without the ACK flag is a dash.
@@ -155,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_every_segment_with_its_fields() {
+    fn the_table_has_the_first_segments_with_their_fields() {
         let table = table();
         let flags: Vec<String> = table.rows.iter().map(|row| row.flags.to_string()).collect();
-        assert_eq!(flags, ["SYN", "SYN, ACK", "ACK", "FIN, ACK", "ACK", "FIN, ACK", "ACK"]);
+        assert_eq!(flags, ["SYN", "SYN, ACK", "ACK", "FIN, ACK", "ACK"]);
         let [syn, reply] = [&table.rows[0], &table.rows[3]];
         assert_eq!((syn.acknowledgement, syn.length), (None, 0));
         assert_eq!(reply.acknowledgement, Some(syn.sequence.wrapping_add(1)));
