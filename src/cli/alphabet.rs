@@ -141,6 +141,7 @@ fn replacement(character: char) -> Option<&'static str> {
         '▶' => ">",
         '◀' => "<",
         '✗' => "X",
+        '✓' => "+",
         '×' => "x",
         'µ' => "u",
         '±' => "+/-",

@@ -1,5 +1,7 @@
 //! Runs `daytime lab`.
 
+#[cfg(feature = "teach")]
+mod ask;
 mod capture;
 #[cfg(feature = "teach")]
 mod class;
@@ -53,9 +55,17 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(2));
         }
     };
+    if arguments.asks() && arguments.csv {
+        let _ = usage(CSV_HAS_NO_ANSWERS).print();
+        return Ok(ExitCode::from(2));
+    }
     let captures = arguments.pcapng.as_deref().map(Captures::open).transpose()?;
     if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
         permit_namespaces(arguments.pcapng.as_deref());
+    }
+    #[cfg(feature = "teach")]
+    if arguments.asks() {
+        return ask::run(runs, &setting, captures.as_ref(), arguments, quiet);
     }
     let text = LongText::of(runs.len());
     let progress = Progress::start_named(quiet, runs.len());
@@ -66,9 +76,15 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     status
 }
 
+/// Why `--csv` excludes `--ask`.
+const CSV_HAS_NO_ANSWERS: &str = "--ask cannot be used with --csv, which has a line for each finding and none for answers: use --json";
+
+/// The labs to run, in order, each with its procedure.
+type PlannedRuns = Vec<(&'static lab::Lab, &'static Procedure)>;
+
 /// Runs the labs one after another, and prints each result.
 fn run_planned(
-    runs: Vec<(&'static lab::Lab, &'static Procedure)>,
+    runs: PlannedRuns,
     setting: &Setting,
     captures: Option<&Captures>,
     output: &Output<'_>,
@@ -91,9 +107,10 @@ fn run_planned(
         let written = captures.map(|it| it.write(&report)).transpose()?;
         let printed = output.print_text(|| {
             report::after_run(&report, arguments.detail(), output.form)
-                + &report::next(&report, output.next_steps())
+                + &report::next(&report, next_steps(arguments))
+                + &hint(arguments, [&report].into_iter().filter(|_| count == 1))
         });
-        done.push(FinishedRun { report, took: began.elapsed(), captures: written });
+        done.push(FinishedRun { report, took: began.elapsed(), captures: written, answers: None });
         let printed = printed.and_then(|()| output.print_text(|| report::captures(&done[number])));
         if may_stop(printed, captures)? {
             return Ok(status(arguments, &done));
@@ -124,12 +141,11 @@ pub(super) fn permit_namespaces(captures: Option<&Path>) {
     }
 }
 
-/// Returns the labs to run, in order, each with its procedure.
-fn planned(
-    arguments: &LabRun,
-    setting: &Setting,
-) -> Result<Vec<(&'static lab::Lab, &'static Procedure)>, LabError> {
+/// Returns the labs to run. `all` means each lab on each engine; with `--ask` only on its first engine, because the
+/// questions are the same on each.
+fn planned(arguments: &LabRun, setting: &Setting) -> Result<PlannedRuns, LabError> {
     let is_all = arguments.is_all();
+    let engines_of_one = if is_all && !arguments.asks() { usize::MAX } else { 1 };
     let labs: Vec<&lab::Lab> = if is_all {
         lab::all()
             .filter(|lab| arguments.engine.is_none_or(|it| lab.procedure_on(it).is_some()))
@@ -141,7 +157,7 @@ fn planned(
     for lab in labs {
         let engines = match arguments.engine {
             Some(engine) => vec![engine],
-            None => lab.engines().take(if is_all { usize::MAX } else { 1 }).collect(),
+            None => lab.engines().take(engines_of_one).collect(),
         };
         for engine in engines {
             runs.push((lab, lab.procedure(engine, setting)?));
@@ -162,6 +178,15 @@ fn form(arguments: &LabRun) -> Form {
     if arguments.text { Form::List } else { Form::Ladder(width()) }
 }
 
+/// Returns how much of the section TRY NEXT is printed; `--answers` implies the section.
+fn next_steps(arguments: &LabRun) -> NextSteps {
+    match arguments {
+        LabRun { answers: true, .. } => NextSteps::WithAnswers,
+        run if run.detail() == Detail::Explained => NextSteps::Questions,
+        _ => NextSteps::Hidden,
+    }
+}
+
 /// The output of a run, and the arguments that determine its form.
 struct Output<'a> {
     arguments: &'a LabRun,
@@ -171,15 +196,6 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Returns how much of the section TRY NEXT is printed; `--answers` implies the section.
-    fn next_steps(&self) -> NextSteps {
-        match self.arguments {
-            LabRun { answers: true, .. } => NextSteps::WithAnswers,
-            run if run.detail() == Detail::Explained => NextSteps::Questions,
-            _ => NextSteps::Hidden,
-        }
-    }
-
     /// Prints text while labs run. JSON and CSV are printed after the last lab.
     fn print_text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {
@@ -197,9 +213,22 @@ impl Output<'_> {
                 print_exactly(&format!("{:#}\n", report::json::runs(done)))
             }
             LabRun { csv: true, .. } => print_exactly(&report::csv(done)),
-            _ if done.len() > 1 => self.text.print(&report::summary(done)),
+            _ if done.len() > 1 => {
+                let hint = hint(self.arguments, done.iter().map(|it| &it.report));
+                self.text.print(&(report::summary(done) + &hint))
+            }
             _ => Ok(()),
         }
+    }
+}
+
+/// Returns a line about `--ask`, if one of these labs has questions. The brief form has no room for it.
+fn hint<'a>(arguments: &LabRun, mut reports: impl Iterator<Item = &'a Report>) -> String {
+    let is_shown = cfg!(feature = "teach") && arguments.detail() != Detail::Brief;
+    let has_questions = |it: &&Report| !it.lab.text.questions.is_empty();
+    match reports.find(has_questions).filter(|_| is_shown) {
+        Some(report) => report::ask::hint(report.lab.name),
+        None => String::new(),
     }
 }
 

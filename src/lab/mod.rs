@@ -58,6 +58,7 @@ pub use setting::{Engine, OptionRange, Setting};
 pub(crate) use error::Obstacle;
 pub(crate) use finding::Prediction;
 pub(crate) use lesson::{Comparand, Ground, Lesson, Requirement};
+pub(crate) use question::Question;
 pub(crate) use report::Outcome;
 pub(crate) use setting::{LabOption, LabOptions};
 pub(crate) use text::{LabText, Program, Values, fill};
@@ -161,6 +162,17 @@ impl Lab {
     /// Returns the procedure on this engine; `None` if the lab does not run there.
     pub(crate) fn procedure_on(&self, engine: Engine) -> Option<&'static Procedure> {
         self.procedures.iter().find(|procedure| procedure.engine == engine)
+    }
+
+    /// Returns the questions that make sense for a run with this procedure and setting.
+    pub(crate) fn questions(
+        &'static self,
+        procedure: &Procedure,
+        setting: &Setting,
+    ) -> Vec<&'static Question> {
+        let predictions = (procedure.predict)(setting);
+        let all = self.text.questions.iter();
+        all.filter(|it| it.applies(procedure.engine, &predictions)).collect()
     }
 
     /// Describes the method, with the values of the options in this setting.

@@ -8,5 +8,6 @@ pub(crate) mod grade;
 pub(crate) mod item;
 pub(crate) mod key;
 pub(crate) mod mistake;
+pub(crate) mod predictions;
 pub(crate) mod sheet;
 pub(crate) mod submission;

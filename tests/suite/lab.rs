@@ -45,7 +45,7 @@ fn the_list_has_each_question_with_engines_and_options() {
     let screen = good(&mut lab(&["list"]));
     for lab in labs() {
         let keys: Vec<&String> = lab.as_object().expect("an object").keys().collect();
-        assert_eq!(keys, ["name", "question", "engines", "options", "theory", "next"]);
+        assert_eq!(keys, ["name", "question", "engines", "options", "theory", "next", "questions"]);
         let row = screen.lines().find(|line| line.starts_with(&format!("{} ", name(&lab))));
         let row = row.unwrap_or_else(|| panic!("no {} in {screen}", name(&lab)));
         let engines = words(&lab["engines"]).join(", ");

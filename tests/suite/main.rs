@@ -21,6 +21,8 @@ mod guard;
 mod interop;
 #[cfg(feature = "lab")]
 mod lab;
+#[cfg(feature = "teach")]
+mod lab_ask;
 #[cfg(feature = "lab")]
 mod lab_docs;
 #[cfg(feature = "lab")]

@@ -137,6 +137,25 @@ impl Question {
     }
 }
 
+impl NumberAnswer {
+    /// Returns a number as text, with at most three decimals and the unit: `80 ms`.
+    pub(crate) fn in_words(&self, number: f64) -> String {
+        let text = format!("{number:.3}");
+        let singular = self.singular().filter(|_| text == "1.000");
+        let unit = singular.as_deref().unwrap_or(self.unit);
+        format!("{} {unit}", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+
+    /// Returns the singular of a noun; `None` if the unit is not a noun.
+    fn singular(&self) -> Option<String> {
+        if unit_of_time(self.unit).is_some() {
+            return None;
+        }
+        let of_y = self.unit.strip_suffix("ies").map(|stem| format!("{stem}y"));
+        of_y.or_else(|| self.unit.strip_suffix('s').map(str::to_owned))
+    }
+}
+
 /// Returns the finding of a run that observes the lowest value which theory expects.
 fn as_expected(prediction: &Prediction) -> Finding {
     let observed = prediction.expected.lowest().cloned();

@@ -223,3 +223,93 @@ fn amount(text: &'static str) -> Option<Amount> {
     let (transport, what) = transport_and_name(finding)?;
     Some(Amount::Finding(number(times)?, transport, what))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::markdown::line;
+
+    const BODY: &str = "
+### How many ticks?
+
+<!-- id: ticks; on: sim, netns; only if: tcp delay = 0; decided by: tcp part \"a, b\" call last \"tick()\";
+     decided by: udp packet \"\" -->
+
+- `one`
+  tick <!-- tcp ticks = 1; udp ticks = 1 | tcp ticks > 9 -->: Because
+  it ticks once.
+- two <!-- never -->: No.
+- three <!-- otherwise -->: Yes.
+
+### How long?
+
+<!-- id: time; number: tcp time; unit: ms; within: 5 % -->
+
+- half <!-- 0.5 × tcp time -->: Half.
+- seven <!-- 7 -->: Seven.
+- as over UDP <!-- udp time -->: UDP.
+- right <!-- right -->: Right.
+- other <!-- other -->: Other.
+";
+
+    #[test]
+    fn the_section_has_choices_and_numbers_with_their_conditions() {
+        let questions = questions(BODY).expect("questions");
+        let [ticks, time] = &questions[..] else { panic!("{questions:?}") };
+        assert_eq!((ticks.id, &*ticks.text), ("ticks", "How many ticks?"));
+        assert_eq!((ticks.engines.len(), ticks.only_if.len()), (2, 1));
+        let event = |transport, part, kind, is_last, text| DecidingEvent {
+            transport,
+            part,
+            kind,
+            is_last,
+            text,
+        };
+        let call = event(Transport::Tcp, Some("a, b"), EventKind::Call, true, "tick()");
+        let packet = event(Transport::Udp, None, EventKind::Packet, false, "");
+        assert_eq!(ticks.decided_by, [call, packet]);
+        let AnswerForm::Choice(choices) = &ticks.form else { panic!("{ticks:?}") };
+        assert_eq!((&*choices[0].text, &*choices[0].why), ("one tick", "Because it ticks once."));
+        let Holds::If(Condition(alternatives)) = &choices[0].holds else { panic!("{choices:?}") };
+        assert_eq!(alternatives.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+
+        let AnswerForm::Number(number) = &time.form else { panic!("{time:?}") };
+        assert_eq!((number.unit, number.within), ("ms", Tolerance::Share(0.05)));
+        assert_eq!((&*number.why_right, &*number.why_other), ("Right.", "Other."));
+        let amounts: Vec<&Amount> = number.known.iter().map(|it| &it.amount).collect();
+        let finding = |times, transport| Amount::Finding(times, transport, "time");
+        let expected =
+            [finding(0.5, Transport::Tcp), Amount::Number(7.0), finding(1.0, Transport::Udp)];
+        assert_eq!(amounts, expected.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_mistake_in_a_question_is_reported_with_its_line() {
+        for (right, wrong, number) in [
+            ("\n### How many", "\nQuestions:\n### How many", 2),
+            ("How many ticks?", "Ticks", 2),
+            ("<!-- id: ticks", "<!-- ID: ticks", 4),
+            ("id: ticks", "id: Ticks!", 4),
+            ("id: ticks; ", "", 4),
+            ("on: sim, netns", "on: simulator", 4),
+            ("only if: tcp delay = 0", "only if: delay", 4),
+            ("udp packet", "udp segment", 5),
+            ("tcp ticks = 1;", "ticks = 1;", 7),
+            (" -->: Because", " --> Because", 7),
+            ("-->: No.", "-->:", 10),
+            ("<!-- never -->", "<!-- otherwise -->", 7),
+            ("- three", "- two", 7),
+            ("number: tcp time", "number: time", 15),
+            ("; unit: ms", "", 15),
+            ("within: 5 %", "within: -5 %", 15),
+            ("<!-- 7 -->", "<!-- seven -->", 18),
+            ("<!-- other -->", "<!-- 8 -->", 17),
+            ("id: time", "id: ticks", 13),
+        ] {
+            let page: &'static str = BODY.replacen(right, wrong, 1).leak();
+            assert_ne!(page, BODY, "{right:?} is not there");
+            let mistake = questions(page).map(drop).map_err(|it| line(page, it.at));
+            assert_eq!(mistake, Err(number), "{wrong:?} for {right:?}");
+        }
+    }
+}

@@ -53,7 +53,7 @@ fn column(
 
 /// Returns the unit of every axis. It is the unit of the table if the table has times, else the unit that suits the
 /// longest drawing. If the table is in seconds, a drawing that ends within its first second is in milliseconds.
-fn axis_unit(report: &Report) -> Unit {
+pub(super) fn axis_unit(report: &Report) -> Unit {
     let longest = report.parts().iter().map(|part| ladder::duration(&part.trace)).max();
     let longest = longest.unwrap_or_default();
     match report.lab.time_unit {
@@ -68,7 +68,7 @@ fn has_time(finding: &Finding) -> bool {
     values.into_iter().flatten().any(|value| matches!(value, Value::Time { .. }))
 }
 
-fn title(part: &Part) -> String {
+pub(super) fn title(part: &Part) -> String {
     let transport = observed::name(part.transport);
     if part.name.is_empty() { transport.to_owned() } else { format!("{transport}, {}", part.name) }
 }

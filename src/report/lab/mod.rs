@@ -1,7 +1,9 @@
 //! A run of a lab as text: the question, the drawings, the table of predictions and observations, and the lesson.
 
+pub(crate) mod ask;
 mod brief;
 mod csv;
+mod deciding;
 mod drawings;
 pub(crate) mod json;
 mod list;
@@ -18,6 +20,7 @@ pub(crate) use summary::summary;
 use super::ladder::Form;
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
+use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{Engine, Finding, Lab, Obstacle, Procedure, Program, Report, Setting, Verdict};
 use crate::sys;
 use anstyle::Style;
@@ -42,6 +45,8 @@ pub(crate) struct FinishedRun {
     pub took: Duration,
     /// The capture files; `None` if the user asked for none.
     pub captures: Option<Vec<PathBuf>>,
+    /// The questions of `--ask` with the student's answers; `None` without `--ask`.
+    pub answers: Option<Vec<AnsweredQuestion>>,
 }
 
 /// Returns the beginning of a run's screen: the question, the engine, and the theory if it is asked for. `number` counts
@@ -69,15 +74,20 @@ pub(crate) fn before_run(
     }
     conditions(&mut page, procedure, setting);
     if detail == Detail::Explained {
-        page.heading("THEORY");
-        for theory in &lab.text.theory {
-            page.paragraph(2, &format!("{} ({}).", theory.says, theory.source));
-        }
+        theory(&mut page, lab);
         page.heading("WHAT IS DONE");
         page.paragraph(2, &lab.method(procedure, setting));
         programs(&mut page, &lab.text.programs);
     }
     page.finish()
+}
+
+/// Writes the theory with its sources.
+fn theory(page: &mut Page, lab: &Lab) {
+    page.heading("THEORY");
+    for theory in &lab.text.theory {
+        page.paragraph(2, &format!("{} ({}).", theory.says, theory.source));
+    }
 }
 
 /// Returns what a reader needs to repeat the run, in a few words: `loss on sim, seed 867, --loss 50`.
@@ -121,14 +131,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
         lesson(&mut page, report, "- ");
         return page.finish();
     }
-    if !report.parts().is_empty() {
-        page.heading("WHAT HAPPENED");
-        page.line(drawings::drawings(report, form).trim_end_matches('\n'));
-        for remark in report.remarks() {
-            page.line("");
-            page.paragraph(2, &remark);
-        }
-    }
+    what_happened(&mut page, report, form);
     observed::observed(&mut page, report.findings(), report.lab.time_unit);
     page.heading("LESSON");
     lesson(&mut page, report, "  ");
@@ -139,7 +142,20 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     page.finish()
 }
 
-/// Writes the sentences that the findings support. A mark of two columns begins each sentence.
+/// Writes the drawings of all parts, and remarks on them.
+fn what_happened(page: &mut Page, report: &Report, form: Form) {
+    if report.parts().is_empty() {
+        return;
+    }
+    page.heading("WHAT HAPPENED");
+    page.line(drawings::drawings(report, form).trim_end_matches('\n'));
+    for remark in report.remarks() {
+        page.line("");
+        page.paragraph(2, &remark);
+    }
+}
+
+/// Writes the sentences that the findings support. A mark begins each sentence.
 fn lesson(page: &mut Page, report: &Report, mark: &str) {
     let none = "None: the observations support no sentence of this lab's lesson.";
     let mut lessons: Vec<&str> = report.lesson().collect();
@@ -147,10 +163,16 @@ fn lesson(page: &mut Page, report: &Report, mark: &str) {
         lessons.push(none);
     }
     for sentence in lessons {
-        for (number, line) in wrap(sentence, WIDTH - mark.len()).iter().enumerate() {
-            let mark = if number == 0 { mark } else { "  " };
-            page.line(format_args!("{mark}{line}"));
-        }
+        marked(page, mark, sentence);
+    }
+}
+
+/// Writes a text in wrapped lines. A mark begins the first line, and the others are indented by its width.
+fn marked(page: &mut Page, mark: &str, text: &str) {
+    let width = mark.chars().count();
+    for (number, line) in wrap(text, WIDTH - width).iter().enumerate() {
+        let mark = if number == 0 { mark } else { "" };
+        page.line(format_args!("{mark:width$}{line}"));
     }
 }
 

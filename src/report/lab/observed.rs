@@ -10,6 +10,8 @@ use anstyle::Style;
 const WHAT: usize = 24;
 const COLUMNS: Columns<4> = Columns(2, [WHAT, 17, 17, 14]);
 
+const VALUES: Columns<2> = Columns(2, [WHAT + 8, 44]);
+
 /// Writes the table, TCP above UDP.
 pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     page.heading("OBSERVED");
@@ -32,6 +34,16 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
             let plain = [finding.prediction.what, &predicted, &seen].map(|cell| (PLAIN, cell));
             row(page, &COLUMNS, [plain[0], plain[1], plain[2], (style, &verdict)]);
         }
+    }
+}
+
+/// Writes the observed values alone, for a student who has not yet seen the predictions of the program.
+pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
+    page.heading("OBSERVED");
+    for finding in findings {
+        let label = format!("{}: {}", name(finding.transport()), finding.name());
+        let seen = finding.observed().map_or("–".to_owned(), |it| value(it, unit));
+        page.row(&VALUES, [(PLAIN, &label), (PLAIN, &seen)]);
     }
 }
 

@@ -428,6 +428,7 @@ fn done(engine: Engine, options: LabOptions) -> FinishedRun {
         report: run_and_compare(&LAB, procedure, &setting),
         took: Duration::from_secs(1),
         captures: None,
+        answers: None,
     }
 }
 

@@ -9,6 +9,8 @@ mod running;
 pub mod scripted;
 #[cfg(target_os = "linux")]
 pub mod systemd;
+#[cfg(feature = "teach")]
+mod terminal;
 #[cfg(target_os = "linux")]
 pub mod traced;
 pub mod wire;
@@ -18,6 +20,9 @@ pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
+
+#[cfg(feature = "teach")]
+pub use terminal::Terminal;
 
 use std::env;
 use std::time::Duration;
