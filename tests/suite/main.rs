@@ -37,6 +37,8 @@ mod lab_netns;
 mod lab_obstacles;
 #[cfg(feature = "lab")]
 mod lab_screens;
+#[cfg(feature = "teach")]
+mod lab_sheets;
 #[cfg(target_os = "linux")]
 mod languages;
 mod layers;

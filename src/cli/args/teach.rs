@@ -46,6 +46,9 @@ pub(in crate::cli) struct Key {
     /// Print the key as JSON
     #[arg(long)]
     pub json: bool,
+    /// Write the packets that the items come from: a folder for each student
+    #[arg(long, value_name = "DIR")]
+    pub pcapng: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

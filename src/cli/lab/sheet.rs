@@ -1,12 +1,14 @@
 //! Runs `daytime lab sheet` and `daytime lab key`.
 
+use super::capture::Captures;
 use super::class::sheets;
 use crate::cli::args::{Key, Sheet as SheetArguments};
 use crate::cli::failure::Failure;
 use crate::cli::{print, print_exactly};
+use crate::lab::Engine;
 use crate::report::plural;
 use crate::teach::key;
-use crate::teach::sheet::{answers_file, html};
+use crate::teach::sheet::{Sheet, answers_file, html};
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,12 +54,26 @@ pub(super) fn print_key(arguments: &Key) -> Result<ExitCode, Failure> {
         return Err(Failure::Message(format!("the class list has no student {id:?}")));
     }
     let is_wanted = |id: &String| arguments.students.is_empty() || arguments.students.contains(id);
-    let wanted = all.into_iter().filter(|(student, _)| is_wanted(&student.id));
-    let sheets: Vec<_> = wanted.map(|(_, sheet)| sheet).collect();
+    let wanted: Vec<_> = all.into_iter().filter(|(student, _)| is_wanted(&student.id)).collect();
+    if let Some(folder) = &arguments.pcapng {
+        wanted
+            .iter()
+            .try_for_each(|(student, sheet)| write_packets(&folder.join(&student.folder), sheet))?;
+    }
+    let sheets: Vec<_> = wanted.into_iter().map(|(_, sheet)| sheet).collect();
     if arguments.json {
         print_exactly(&format!("{:#}\n", key::json(&sheets)))?;
     } else {
         print(&key::text(&sheets))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the packets of the runs that a sheet's items come from.
+fn write_packets(folder: &Path, sheet: &Sheet) -> Result<(), Failure> {
+    let captures = Captures::open(folder)?;
+    for lab in &sheet.labs {
+        captures.write_parts(lab.lab.name(), Engine::Sim, lab.parts())?;
+    }
+    Ok(())
 }

@@ -19,10 +19,10 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     let delay = Duration::from_millis(draw.one_of(&DELAYS, DELAYS[0]));
     let report = runs.get("exchange", &Setting::default().delay(delay))?;
     let mut items = vec![tcp_time(&report, delay)?, udp_time(&report, delay)?];
-    let trace = with_drawn_numbers(&report.parts().first()?.trace, draw);
-    items.extend(fields::items("exchange", PacketTable::of(&trace, TABLE.to_owned()), draw));
+    let part = with_drawn_numbers(report.parts().first()?, draw);
+    items.extend(fields::items("exchange", PacketTable::of(&part.trace, TABLE.to_owned()), draw));
     let options = vec![format!("A packet takes {} ms from one host to the other.", ms(delay))];
-    Some(Drawn { report: Some(report), options, items })
+    Some(Drawn { report: Some(report), options, renumbered: Some(part), items })
 }
 
 /// Returns the observed time to the reply in milliseconds.

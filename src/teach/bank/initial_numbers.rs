@@ -3,21 +3,23 @@
 //! The simulated hosts always begin with the same numbers. With drawn numbers, a run of the student's own does not show
 //! the fields that the sheet leaves blank.
 
+use crate::lab::Part;
 use crate::teach::draw::Draw;
-use crate::trace::{Action, Event, HostId, Trace};
+use crate::trace::{Action, Event, HostId};
 use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, TcpSeqNumber};
 
-/// Returns the trace with drawn initial sequence numbers. The checksums are right again.
-pub(super) fn with_drawn_numbers(trace: &Trace, draw: &mut Draw) -> Trace {
+/// Returns a part of a run with drawn initial sequence numbers. The checksums are right again.
+pub(super) fn with_drawn_numbers(part: &Part, draw: &mut Draw) -> Part {
+    let mut part = part.clone();
+    let trace = &mut part.trace;
     let offsets: Vec<u32> = trace.hosts.iter().map(|_| draw.word()).collect();
     let offset = |HostId(host): HostId| offsets.get(host).copied().unwrap_or(0);
-    let mut trace = trace.clone();
     for Event { host, action, .. } in &mut trace.events {
         if let Action::Packet(packet) = action {
             renumber(&mut packet.octets, offset(*host), offset(packet.to));
         }
     }
-    trace
+    part
 }
 
 /// Adds an offset to the sequence number of a TCP segment, and another to its acknowledgement number. Changes no other
@@ -42,6 +44,7 @@ fn renumber(packet: &mut [u8], sequence: u32, acknowledgement: u32) {
 mod tests {
     use super::*;
     use crate::lab::{self, Engine, Setting};
+    use crate::trace::Trace;
     use crate::wire::decode::{Content, decode};
 
     fn numbers(trace: &Trace) -> Vec<(u32, u32)> {
@@ -57,9 +60,9 @@ mod tests {
     fn every_number_moves_by_the_offset_of_its_host_and_the_checksums_are_right() {
         let exchange = lab::find("exchange").expect("a lab of that name");
         let report = exchange.run(Engine::Sim, &Setting::default()).expect("it runs");
-        let before = &report.parts()[0].trace;
-        let after = with_drawn_numbers(before, &mut Draw::seeded(1, "test"));
-        let (old, new) = (numbers(before), numbers(&after));
+        let before = &report.parts()[0];
+        let after = with_drawn_numbers(before, &mut Draw::seeded(1, "test")).trace;
+        let (old, new) = (numbers(&before.trace), numbers(&after));
         let [client, server] = [0, 1].map(|row: usize| new[row].0.wrapping_sub(old[row].0));
         assert!(client != 0 && server != 0 && client != server);
         assert_eq!((new[0].1, new[1].1), (0, old[1].1.wrapping_add(client)));

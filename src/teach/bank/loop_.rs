@@ -22,7 +22,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
          victim, as its source."
             .to_owned(),
     ];
-    Some(Drawn { report: Some(report), options, items })
+    Some(Drawn { report: Some(report), options, renumbered: None, items })
 }
 
 fn datagrams(report: &Report) -> Option<Item> {

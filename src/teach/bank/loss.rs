@@ -21,7 +21,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     let delay = Duration::from_millis(draw.one_of(&DELAYS, DELAYS[0]));
     let (drop, loss) = (draw.one_of(&DROPS, DROPS[0]), draw.one_of(&LOSSES, LOSSES[0]));
     // No item needs the exchanges with random loss, so one of them is enough.
-    let setting = Setting::default().delay(delay).drop([drop]).count(1);
+    let setting = Setting::default().delay(delay).drop([drop]).loss(f64::from(loss)).count(1);
     let report = runs.get("loss", &setting)?;
     let mut items = vec![tcp_time(&report, delay, drop)?];
     items.extend(tcp_order(&report, draw));
@@ -35,7 +35,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
             "In the questions on random loss, the link loses each packet with a probability of {loss} %."
         ),
     ];
-    Some(Drawn { report: Some(report), options, items })
+    Some(Drawn { report: Some(report), options, renumbered: None, items })
 }
 
 fn tcp_time(report: &Report, delay: Duration, drop: u32) -> Option<Item> {

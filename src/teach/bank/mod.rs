@@ -21,7 +21,7 @@ pub(crate) use runs::Runs;
 
 use super::draw::Draw;
 use super::item::Item;
-use crate::lab::{Lab, Report};
+use crate::lab::{Lab, Part, Report};
 use runs::Drawn;
 use std::rc::Rc;
 
@@ -34,7 +34,8 @@ pub(crate) struct LabItems {
     /// Command that runs the lab with the drawn options, for the observation. It never has a seed.
     pub command: String,
     /// The run that the items come from.
-    pub report: Option<Rc<Report>>,
+    report: Option<Rc<Report>>,
+    renumbered: Option<Part>,
     pub items: Vec<Item>,
 }
 
@@ -48,12 +49,23 @@ pub(crate) fn draw_items(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) ->
         "stale" => stale::draw(draw, runs),
         _ => None,
     };
-    let Drawn { report, options, items } = drawn.unwrap_or_default();
+    let Drawn { report, options, renumbered, items } = drawn.unwrap_or_default();
     let command = match &report {
         Some(report) => runs::command(report),
         None => format!("daytime lab run {}", lab.name),
     };
     let items = items.into_iter().chain(choices::of(lab, draw, runs));
     let items = items.chain([explanation::of(lab)]).collect();
-    LabItems { lab, options, command, report, items }
+    LabItems { lab, options, command, report, renumbered, items }
+}
+
+impl LabItems {
+    /// Iterates over the parts of the run, with the sequence numbers that the items show.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
+        let parts = self.report.as_ref().map_or(&[][..], |report| report.parts());
+        parts.iter().map(|part| match &self.renumbered {
+            Some(other) if (other.transport, &other.name) == (part.transport, &part.name) => other,
+            _ => part,
+        })
+    }
 }

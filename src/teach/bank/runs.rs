@@ -1,6 +1,6 @@
 //! Runs of labs on `sim`, each done once for all students with the same options.
 
-use crate::lab::{self, Engine, Lab, LabOption, Report, Setting};
+use crate::lab::{self, Engine, Lab, LabOption, Part, Report, Setting};
 use crate::teach::item::Item;
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub(super) type RightChoices = Rc<[Option<usize>]>;
 pub(super) struct Drawn {
     pub report: Option<Rc<Report>>,
     pub options: Vec<String>,
+    /// The part of the run with drawn sequence numbers; `None` if no item asks for them.
+    pub renumbered: Option<Part>,
     pub items: Vec<Item>,
 }
 

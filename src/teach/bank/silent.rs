@@ -24,13 +24,13 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     let number = draw.one_of(&NUMBERS, NUMBERS[0]);
     let report = runs.get("silent", &Setting::default().delay(delay))?;
     let mut items = vec![time(&report, delay, number)?];
-    let trace = with_drawn_numbers(&report.parts().first()?.trace, draw);
-    items.extend(fields::items("silent", PacketTable::of(&trace, TABLE.to_owned()), draw));
+    let part = with_drawn_numbers(report.parts().first()?, draw);
+    items.extend(fields::items("silent", PacketTable::of(&part.trace, TABLE.to_owned()), draw));
     let options = vec![
         format!("A packet takes {} ms from one host to the other.", ms(delay)),
         "The link is cut just before the server sends its reply.".to_owned(),
     ];
-    Some(Drawn { report: Some(report), options, items })
+    Some(Drawn { report: Some(report), options, renumbered: Some(part), items })
 }
 
 /// Returns the times in milliseconds at which the server sends its reply, the first time included.

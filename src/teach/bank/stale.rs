@@ -28,7 +28,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
          answers one question; the questions have the numbers 1, 2 and so on in the order of sending."
             .to_owned(),
     ];
-    Some(Drawn { report: Some(report), options, items })
+    Some(Drawn { report: Some(report), options, renumbered: None, items })
 }
 
 fn first_reply(delay: Duration) -> Item {

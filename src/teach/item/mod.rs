@@ -6,9 +6,9 @@ mod number;
 mod order;
 mod packets;
 
-pub(crate) use number::{Number, WrongNumber};
+pub(crate) use number::Number;
 pub(crate) use order::Order;
-pub(crate) use packets::{Blank, Cell, Field, FieldValue, PacketField, PacketRow, PacketTable};
+pub(crate) use packets::{Blank, Cell, Field, FieldValue, PacketField, PacketTable};
 
 /// One task for a student.
 #[derive(Clone, Debug, PartialEq)]
