@@ -1,6 +1,6 @@
 //! Reads a class list: CSV as learning-management systems export it.
 
-use super::mistake::Mistake;
+use super::mistake::{Mistake, line_of as line_at};
 use std::collections::BTreeMap;
 
 /// A student of a class.
@@ -55,7 +55,7 @@ pub(crate) fn students(file: &[u8], id_column: Option<&str>) -> Result<Vec<Stude
 }
 
 fn not_utf8(file: &[u8], at: usize) -> Mistake {
-    let line = file[..at].iter().filter(|octet| **octet == b'\n').count() + 1;
+    let line = line_at(file, at);
     Mistake::at(line, "not UTF-8: save the list as CSV in UTF-8")
 }
 

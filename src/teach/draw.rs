@@ -113,6 +113,7 @@ impl Draw {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::hex;
     use std::collections::BTreeSet;
 
     fn secret() -> Secret {
@@ -127,8 +128,7 @@ mod tests {
     fn the_code_is_hmac_sha_256() {
         // Python: hmac.new(b"Jefe", len(field).to_bytes(8, "big") + field, "sha256").hexdigest()
         let code = code(b"Jefe", &[b"what do ya want for nothing?"]);
-        let hex: String = code.iter().map(|octet| format!("{octet:02x}")).collect();
-        assert_eq!(hex, "f80838b2e599dfbe7a38f7a7a17809946762357529df986b87919b732a79be43");
+        assert_eq!(hex(&code), "f80838b2e599dfbe7a38f7a7a17809946762357529df986b87919b732a79be43");
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn one(sheet: &Sheet) -> String {
     let (student, assignment) = (escaped(&name.student), escaped(&name.assignment));
     let mut text = format!("{student}, {assignment}, sheet {}\n", sheet.header.sheet);
     for lab in &sheet.labs {
-        text += &format!("  {}\n", lab.command);
+        text.extend(["  ", &lab.command, "\n"]);
         text.extend(lab.items.iter().map(lines));
     }
     text
@@ -81,7 +81,7 @@ fn item(command: &str, item: &Item) -> Value {
             let row =
                 item.table.as_ref().and_then(|it| it.blanks.get(field.blank)).map(|it| it.row + 1);
             object["packet"] = row.into();
-            object["field"] = field.field.name().into();
+            object["field"] = field.asked.name().into();
         }
         Kind::Explanation(criteria) => {
             let criterion =

@@ -16,6 +16,11 @@ impl Mistake {
     }
 }
 
+/// Returns the number of the line that contains the octet at this index (1-based).
+pub(super) fn line_of(file: &[u8], at: usize) -> usize {
+    file[..at.min(file.len())].split(|octet| *octet == b'\n').count()
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.line, self.reason)

@@ -1,7 +1,7 @@
 //! Reads an answer file. A student may have written anything into it.
 
 use super::draw::{SheetName, VERSION};
-use super::mistake::Mistake;
+use super::mistake::{Mistake, line_of};
 use super::sheet::Header;
 use toml::de::{DeTable, DeValue};
 
@@ -39,21 +39,16 @@ pub(crate) fn read(file: &[u8]) -> Result<Submission, Mistake> {
         return Err(Mistake::at(1, &format!("longer than {} KiB", MAX_OCTETS / 1024)));
     }
     let text = std::str::from_utf8(file).map_err(|error| {
-        Mistake::at(line(file, error.valid_up_to()), "not UTF-8: save the file as UTF-8")
+        Mistake::at(line_of(file, error.valid_up_to()), "not UTF-8: save the file as UTF-8")
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let table = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        Mistake::at(line(text.as_bytes(), at), &format!("not TOML: {}", error.message()))
+        Mistake::at(line_of(text.as_bytes(), at), &format!("not TOML: {}", error.message()))
     })?;
     let file = File { text, table: table.get_ref() };
     file.check_keys()?;
     file.submission()
-}
-
-/// Returns the number of the line that contains this octet (1-based).
-fn line(file: &[u8], at: usize) -> usize {
-    file[..at.min(file.len())].iter().filter(|octet| **octet == b'\n').count() + 1
 }
 
 /// A parsed file.
@@ -64,7 +59,7 @@ struct File<'a> {
 
 impl<'a> File<'a> {
     fn line(&self, at: usize) -> usize {
-        line(self.text.as_bytes(), at)
+        line_of(self.text.as_bytes(), at)
     }
 
     fn check_keys(&self) -> Result<(), Mistake> {

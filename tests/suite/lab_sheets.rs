@@ -229,6 +229,7 @@ fn what_cannot_be_graded_is_reported_and_the_others_are_graded() {
     desk.write("sheets/huge.toml", "#".repeat(300_000));
     desk.write("sheets/binary.toml", [0xff, 0xfe, 0]);
     desk.write("sheets/empty.toml", "");
+    desk.write("sheets/wild\x1b[2J.toml", "");
     desk.write("sheets/renamed.toml", file.replace("exchange-sequence", "exchange-sequenz"));
     desk.write(
         "sheets/text.toml",
@@ -252,7 +253,7 @@ fn what_cannot_be_graded_is_reported_and_the_others_are_graded() {
     ] {
         assert!(complaints.contains(expected), "{expected}: {complaints}");
     }
-    assert!(!complaints.contains("notes.txt"), "{complaints}");
+    assert!(!complaints.contains("notes.txt") && !complaints.contains("\x1b"), "{complaints}");
     let table = stdout(&output);
     let students: Vec<&str> =
         table.lines().skip(1).filter_map(|row| row.split(',').nth(3)).collect();

@@ -30,7 +30,7 @@ const ALL: &str = "all";
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Sheet {
     #[command(flatten)]
-    pub class: Class,
+    pub drawn: Drawn,
     /// Directory for the sheets
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -39,7 +39,7 @@ pub(in crate::cli) struct Sheet {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Key {
     #[command(flatten)]
-    pub class: Class,
+    pub drawn: Drawn,
     /// Print the key of this student only; may be repeated
     #[arg(long = "student", value_name = "ID")]
     pub students: Vec<String>,
@@ -78,7 +78,7 @@ pub(in crate::cli) struct Grade {
 
 /// What a sheet follows from.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Class {
+pub(in crate::cli) struct Drawn {
     /// Class list: CSV with a header
     #[arg(long, value_name = "FILE")]
     pub class: PathBuf,
@@ -108,7 +108,7 @@ pub(in crate::cli) enum Format {
     Autolab,
 }
 
-impl Class {
+impl Drawn {
     /// Returns the names of the labs, each once.
     pub(in crate::cli) fn labs(&self) -> Vec<&'static str> {
         let is_all = self.labs.iter().any(|name| name == ALL);

@@ -1,8 +1,9 @@
 //! Reads the files that a teacher names: class list and secret.
 
-use crate::cli::args::Class;
+use crate::cli::args::Drawn;
 use crate::cli::complain;
 use crate::cli::failure::Failure;
+use crate::report::escaped;
 use crate::teach::bank::Runs;
 use crate::teach::class::{Student, students};
 use crate::teach::draw::{MIN_SECRET_OCTETS, Secret, SheetName};
@@ -67,20 +68,26 @@ pub(super) fn class(path: &Path, id_column: Option<&str>) -> Result<Vec<Student>
     })
 }
 
+/// Returns a path that is safe to print. A student may have named a file that was handed in.
+pub(super) fn shown(path: &Path) -> String {
+    escaped(&path.display().to_string())
+}
+
 /// Prints the mistakes of a file, each with its line.
 pub(super) fn report(path: &Path, mistakes: &[Mistake]) {
     for mistake in mistakes {
-        complain(&format!("daytime: {}:{mistake}", path.display()));
+        complain(&format!("daytime: {}:{mistake}", shown(path)));
     }
 }
 
 /// Draws the sheet of each student of a class.
-pub(super) fn sheets(class: &Class) -> Result<Vec<(Student, Sheet)>, Failure> {
-    let secret = secret(&class.secret_file)?;
-    let (students, labs) = (self::class(&class.class, class.id_column.as_deref())?, class.labs());
+pub(super) fn sheets(arguments: &Drawn) -> Result<Vec<(Student, Sheet)>, Failure> {
+    let secret = secret(&arguments.secret_file)?;
+    let (students, labs) =
+        (class(&arguments.class, arguments.id_column.as_deref())?, arguments.labs());
     let mut runs = Runs::default();
     let sheets = students.into_iter().map(|student| {
-        let assignment = class.assignment.clone();
+        let assignment = arguments.assignment.clone();
         let name = SheetName { assignment, student: student.id.clone() };
         let header = Header::new(&secret, name, &labs);
         (student, Sheet::draw(&secret, header, &mut runs))

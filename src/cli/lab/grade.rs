@@ -1,6 +1,6 @@
 //! Runs `daytime lab grade`.
 
-use super::class::{class, list, report, secret};
+use super::class::{class, list, report, secret, shown};
 use crate::cli::args::{Format, Grade as Arguments};
 use crate::cli::failure::Failure;
 use crate::cli::{complain, print, print_exactly};
@@ -28,8 +28,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => None,
     };
     let mut run = Run { secret, marks, runs: Runs::default(), problems: 0 };
-    let graded = run.grade_all(arguments);
-    let grades: Vec<Grade> = run.without_duplicates(graded);
+    let files = run.grade_all(arguments);
+    let grades: Vec<Grade> = run.without_duplicates(files);
     if let Some(students) = students {
         let ids: Vec<&str> = students.iter().map(|it| &*it.id).collect();
         run.report_absent(&ids, &grades);
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn marks(path: Option<&Path>) -> Result<Marks, Failure> {
     let Some(path) = path else { return Ok(Marks::default()) };
     Marks::read(&list(path)?)
-        .map_err(|mistake| Failure::Message(format!("{}:{mistake}", path.display())))
+        .map_err(|mistake| Failure::Message(format!("{}:{mistake}", shown(path))))
 }
 
 /// A run, with the number of problems reported so far.
@@ -61,9 +61,9 @@ impl Run {
         for path in &arguments.paths {
             let mut files = Vec::new();
             if let Err(error) = collect(path, MAX_DEPTH, true, &mut files) {
-                self.complain(&format!("cannot read {}: {error}", path.display()));
+                self.complain(&format!("cannot read {}: {error}", shown(path)));
             } else if files.is_empty() {
-                self.complain(&format!("{} has no file *.toml", path.display()));
+                self.complain(&format!("{} has no file *.toml", shown(path)));
             }
             files.sort();
             for file in files {
@@ -79,7 +79,7 @@ impl Run {
         let content = match content(path) {
             Ok(content) => content,
             Err(error) => {
-                self.complain(&format!("cannot read {}: {error}", path.display()));
+                self.complain(&format!("cannot read {}: {error}", shown(path)));
                 return None;
             }
         };
@@ -113,7 +113,7 @@ impl Run {
         for (name, paths) in files.iter().filter(|(_, paths)| paths.len() > 1) {
             let (student, count) = (escaped(&name.student), paths.len());
             for path in paths {
-                let path = path.display();
+                let path = shown(path);
                 self.complain(&format!(
                     "{path}:1: one of {count} files of student {student}; none of them is graded: keep one"
                 ));
@@ -125,11 +125,11 @@ impl Run {
 
     /// Reports students of the class without a grade, and grades without a student of the class.
     fn report_absent(&mut self, ids: &[&str], grades: &[Grade]) {
-        let graded: Vec<&str> = grades.iter().map(|grade| &*grade.name.student).collect();
-        for id in ids.iter().filter(|id| !graded.contains(id)) {
+        let present: Vec<&str> = grades.iter().map(|grade| &*grade.name.student).collect();
+        for id in ids.iter().filter(|id| !present.contains(id)) {
             self.complain(&format!("no graded answer file of student {}", escaped(id)));
         }
-        for id in graded.iter().filter(|id| !ids.contains(id)) {
+        for id in present.iter().filter(|id| !ids.contains(id)) {
             self.complain(&format!("student {} is not in the class list", escaped(id)));
         }
     }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// Writes a folder for each student, with a sheet and an answer file.
 pub(super) fn write_sheets(arguments: &SheetArguments) -> Result<ExitCode, Failure> {
-    let sheets = sheets(&arguments.class)?;
+    let sheets = sheets(&arguments.drawn)?;
     for (student, sheet) in &sheets {
         let folder = arguments.out.join(&student.folder);
         fs::create_dir_all(&folder).map_err(|error| {
@@ -48,7 +48,7 @@ fn write(path: &Path, content: &str) -> Result<(), Failure> {
 
 /// Prints the keys.
 pub(super) fn print_key(arguments: &Key) -> Result<ExitCode, Failure> {
-    let all = sheets(&arguments.class)?;
+    let all = sheets(&arguments.drawn)?;
     let is_unknown = |id: &&String| !all.iter().any(|(student, _)| student.id == **id);
     if let Some(id) = arguments.students.iter().find(is_unknown) {
         return Err(Failure::Message(format!("the class list has no student {id:?}")));

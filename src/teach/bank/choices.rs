@@ -23,15 +23,12 @@ pub(super) fn of(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) -> Vec<Ite
 /// Returns the index of the right choice of each question, and `None` for a question that is left out.
 fn decide(lab: &'static Lab, runs: &mut Runs) -> Vec<Option<usize>> {
     let setting = Setting::default();
-    let cases: Vec<Case> = match lab.procedure_on(Engine::Sim) {
-        Some(procedure) => {
-            let run = runs.get(lab.name(), &setting);
-            run.map(|run| Case::new(procedure, run.findings().to_vec())).into_iter().collect()
-        }
-        None => {
-            let cases = lab.procedures.iter();
-            cases.map(|it| Case::new(it, it.certain_findings(&setting))).collect()
-        }
+    let cases: Vec<Case> = if let Some(procedure) = lab.procedure_on(Engine::Sim) {
+        let run = runs.get(lab.name(), &setting);
+        run.map(|run| Case::new(procedure, run.findings().to_vec())).into_iter().collect()
+    } else {
+        let cases = lab.procedures.iter();
+        cases.map(|it| Case::new(it, it.certain_findings(&setting))).collect()
     };
     lab.text.questions.iter().map(|question| agreed(question, &cases)).collect()
 }

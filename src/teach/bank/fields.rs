@@ -23,7 +23,7 @@ fn item(lab: &str, table: &PacketTable, number: usize, blank: Blank, name: &str)
         row + 1
     );
     let explanation = explanation(field).to_owned();
-    let kind = Kind::Field(Field { blank: number, field, answer, explanation });
+    let kind = Kind::Field(Field { blank: number, asked: field, answer, explanation });
     Some(Item { id: format!("{lab}-{name}"), points: 1, prompt, table: Some(table.clone()), kind })
 }
 

@@ -64,7 +64,7 @@ pub(super) fn command(report: &Report) -> String {
     let options = &report.setting.options;
     for option in options.given().into_iter().filter(|it| *it != LabOption::Count) {
         let values: Vec<String> = options.of(option).iter().map(f64::to_string).collect();
-        command += &format!(" --{} {}", option.name(), values.join(","));
+        command.extend([" --", option.name(), " ", &values.join(",")]);
     }
     command
 }

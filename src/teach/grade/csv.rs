@@ -29,6 +29,6 @@ pub(crate) fn csv(grades: &[Grade]) -> Result<String, ::csv::Error> {
         writer
             .write_record([assignment, "", "", student, "", "", "", &score, "0", &score, &max])?;
     }
-    let octets = writer.into_inner().map_err(|error| error.into_error())?;
+    let octets = writer.into_inner().map_err(::csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8_lossy(&octets).into_owned())
 }

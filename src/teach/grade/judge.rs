@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn a_field_is_a_whole_number_or_names_of_flags() {
         let field = |field, answer| {
-            item(1, Kind::Field(Field { blank: 0, field, answer, explanation: String::new() }))
+            item(
+                1,
+                Kind::Field(Field { blank: 0, asked: field, answer, explanation: String::new() }),
+            )
         };
         let sequence = field(PacketField::Sequence, FieldValue::Number(4_294_967_295));
         assert_eq!((points(&sequence, "4294967295"), points(&sequence, "7")), (100, 0));

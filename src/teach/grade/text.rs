@@ -2,6 +2,7 @@
 
 use super::{Grade, GradedItem};
 use crate::report::escaped;
+use std::fmt::Write;
 
 /// Returns the grades, each with all items.
 pub(crate) fn text(grades: &[Grade]) -> String {
@@ -13,7 +14,7 @@ fn one(grade: &Grade) -> String {
     let mut text = format!("{student}, {assignment}: {} of {} points", grade.points(), grade.max());
     let unmarked = grade.unmarked().count();
     if unmarked > 0 {
-        text += &format!("; {unmarked} to mark by hand");
+        let _ = write!(text, "; {unmarked} to mark by hand");
     }
     grade.items.iter().fold(text + "\n", |text, item| text + &lines(item))
 }
@@ -24,10 +25,10 @@ pub(super) fn lines(item: &GradedItem) -> String {
     let mut lines = format!("  {}: {points} of {}, {}\n", item.id, item.max, item.outcome);
     if !item.answer.is_empty() {
         let answer: Vec<String> = item.answer.lines().map(escaped).collect();
-        lines += &format!("    answer: {}\n", answer.join("\n            "));
+        lines.extend(["    answer: ", &answer.join("\n            "), "\n"]);
     }
     if !item.feedback.is_empty() {
-        lines += &format!("    {}\n", escaped(&item.feedback));
+        lines.extend(["    ", &escaped(&item.feedback), "\n"]);
     }
     lines
 }

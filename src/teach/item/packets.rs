@@ -64,7 +64,7 @@ pub(crate) enum Cell {
 pub(crate) struct Field {
     /// Number of the blank among the blanks of the table (0-based).
     pub blank: usize,
-    pub field: PacketField,
+    pub asked: PacketField,
     pub answer: FieldValue,
     /// How the value follows from the other packets.
     pub explanation: String,
@@ -104,13 +104,11 @@ impl PacketTable {
 
     /// Returns what the table shows of a packet's field. An acknowledgement number without the ACK flag is a dash.
     pub(crate) fn cell(&self, row: usize, field: PacketField) -> Cell {
-        match self.blanks.iter().position(|it| *it == Blank { row, field }) {
-            Some(number) => Cell::Blank(letter(number)),
-            None => {
-                let value = self.rows.get(row).and_then(|row| row.value(field));
-                Cell::Value(value.map_or_else(|| "–".to_owned(), |value| value.to_string()))
-            }
+        if let Some(number) = self.blanks.iter().position(|it| *it == Blank { row, field }) {
+            return Cell::Blank(letter(number));
         }
+        let value = self.rows.get(row).and_then(|row| row.value(field));
+        Cell::Value(value.map_or_else(|| "–".to_owned(), |value| value.to_string()))
     }
 }
 

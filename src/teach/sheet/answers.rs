@@ -9,11 +9,12 @@ pub(crate) fn answers_file(sheet: &Sheet) -> String {
     let mut file = head(&sheet.header);
     for (number, item) in sheet.items().enumerate() {
         let points = plural(item.points.into(), "point");
-        file += &format!("\n# {}. ({points}) {}\n", number + 1, form(item));
-        file += &match item.kind {
-            Kind::Explanation(_) => format!("{} = \"\"\"\n\n\"\"\"\n", item.id),
-            _ => format!("{} = \"\"\n", item.id),
+        let number = (number + 1).to_string();
+        let empty = match item.kind {
+            Kind::Explanation(_) => " = \"\"\"\n\n\"\"\"\n",
+            _ => " = \"\"\n",
         };
+        file.extend(["\n# ", &number, ". (", &points, ") ", &form(item), "\n", &item.id, empty]);
     }
     file
 }
@@ -44,7 +45,7 @@ pub(crate) fn form(item: &Item) -> String {
             let last = letter(order.labels.len().saturating_sub(1));
             format!("All letters from A to {last}, the first event first.")
         }
-        Kind::Field(field) if field.field == PacketField::Flags => {
+        Kind::Field(field) if field.asked == PacketField::Flags => {
             "The names of the flags, such as RST, ACK.".to_owned()
         }
         Kind::Field(_) => "A whole number.".to_owned(),

@@ -10,6 +10,7 @@ use super::bank::{LabItems, Runs, draw_items};
 use super::draw::{Secret, SheetName, VERSION};
 use super::item::Item;
 use crate::lab::{self, Lab};
+use crate::report::hex;
 
 /// What identifies a sheet. An answer file repeats it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +48,6 @@ impl Header {
         let labs: Vec<&str> = self.labs.iter().map(String::as_str).collect();
         *self == Self::new(secret, self.name.clone(), &labs)
     }
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 impl Sheet {
