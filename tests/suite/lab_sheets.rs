@@ -1,8 +1,7 @@
 //! `daytime lab sheet`, `key` and `grade`: from a class list to grades, and everything that may be wrong with the files.
 
 use crate::lab::lab;
-use crate::or_skip;
-use crate::support::{bad, good, program, run, stderr, stdout};
+use crate::support::{bad, good, run, stderr, stdout};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,13 +11,13 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A teacher's folder: class list and secret.
-struct Desk(TempDir);
+pub struct Desk(TempDir);
 
 const SECRET: &str = "c2VjcmV0IG9mIHRoZSB0ZXN0cywgbmV2ZXIgc2hvd24=";
 const CLASS: &str = "student_id,name\ns1,Jo Roe\ns2,Ann Lee\ns3,Li Wei\n";
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let desk = Self(TempDir::new().expect("a folder"));
         desk.write("class.csv", CLASS);
         desk.write("secret", SECRET);
@@ -26,7 +25,7 @@ impl Desk {
         desk
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -43,7 +42,7 @@ impl Desk {
     }
 
     /// Runs a subcommand of `daytime lab` in the folder.
-    fn lab(&self, arguments: &str) -> Command {
+    pub fn lab(&self, arguments: &str) -> Command {
         let words: Vec<&str> = arguments.split(' ').collect();
         let mut command = lab(&words);
         command.current_dir(self.0.path());
@@ -56,11 +55,11 @@ impl Desk {
     }
 
     fn grade(&self, more: &str) -> Command {
-        self.lab(&format!("grade sheets --secret-file secret {more}").trim_end())
+        self.lab(format!("grade sheets --secret-file secret {more}").trim_end())
     }
 
     /// Returns the key of each student: the answers by item.
-    fn keys(&self, labs: &str) -> BTreeMap<String, Vec<Value>> {
+    pub fn keys(&self, labs: &str) -> BTreeMap<String, Vec<Value>> {
         let keys: Value =
             good(&mut self.lab(&format!("key {} --json", of(labs)))).parse().expect("JSON");
         let keys = keys["keys"].as_array().expect("keys").clone();
@@ -97,7 +96,8 @@ impl Desk {
     }
 }
 
-fn of(labs: &str) -> String {
+/// Returns the options of the subcommands that draw sheets.
+pub fn of(labs: &str) -> String {
     format!("--class class.csv --secret-file secret --lab {labs}")
 }
 
@@ -253,7 +253,7 @@ fn what_cannot_be_graded_is_reported_and_the_others_are_graded() {
     ] {
         assert!(complaints.contains(expected), "{expected}: {complaints}");
     }
-    assert!(!complaints.contains("notes.txt") && !complaints.contains("\x1b"), "{complaints}");
+    assert!(!complaints.contains("notes.txt") && !complaints.contains('\x1b'), "{complaints}");
     let table = stdout(&output);
     let students: Vec<&str> =
         table.lines().skip(1).filter_map(|row| row.split(',').nth(3)).collect();
@@ -347,96 +347,6 @@ fn wrong_command_lines_are_usage_errors() {
     }
     let unknown = bad(1, &mut desk.lab(&format!("key {} --student s9", of("exchange"))));
     assert!(unknown.contains("no student \"s9\""), "{unknown}");
-}
-
-/// Returns the fields of each packet of a capture, by tshark.
-fn packets(file: &Path, fields: &[&str]) -> Vec<Vec<String>> {
-    let mut tshark = Command::new("tshark");
-    tshark.args([
-        "-r",
-        file.to_str().expect("UTF-8"),
-        "-o",
-        "tcp.relative_sequence_numbers:FALSE",
-        "-T",
-        "fields",
-    ]);
-    fields.iter().for_each(|field| {
-        tshark.args(["-e", field]);
-    });
-    let output = run(&mut tshark);
-    let rows = stdout(&output);
-    assert!(!rows.is_empty(), "{}: {}", file.display(), stderr(&output));
-    rows.lines().map(|row| row.split('\t').map(str::to_owned).collect()).collect()
-}
-
-/// Returns the number of the flags as the key writes them.
-fn flags(hex: &str) -> String {
-    let bits = u16::from_str_radix(hex.trim_start_matches("0x"), 16).expect("flags");
-    let names = [(2, "SYN"), (1, "FIN"), (4, "RST"), (16, "ACK")];
-    let set: Vec<&str> =
-        names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
-    set.join(", ")
-}
-
-#[test]
-fn tshark_derives_the_same_key_from_the_packets() {
-    or_skip!(program("tshark"));
-    let desk = Desk::new();
-    let labs = "exchange,loss,silent,loop";
-    good(&mut desk.lab(&format!("key {} --pcapng packets", of(labs))));
-    let mut compared = 0;
-    for (student, items) in desk.keys(labs) {
-        let file = |name: &str| desk.path("packets").join(&student).join(name);
-        for item in &items {
-            let (id, answer) = (item["item"].as_str().expect("an id"), &item["answer"]);
-            if let Some(field) = item["field"].as_str() {
-                let lab = id.split('-').next().expect("a lab");
-                // The client of `silent` never sees the lost packets, so the server's file has all.
-                let file = file(&format!("{lab}-sim-tcp-server.pcapng"));
-                let rows = packets(&file, &["tcp.seq", "tcp.ack", "tcp.flags", "tcp.len"]);
-                let row = &rows[usize::try_from(item["packet"].as_u64().expect("a number"))
-                    .expect("small")
-                    - 1];
-                let shown = match field {
-                    "sequence number" => row[0].clone(),
-                    "acknowledgement number" => row[1].clone(),
-                    "flags" => flags(&row[2]),
-                    _ => row[3].clone(),
-                };
-                assert_eq!(answer, &shown, "{student}: {id}");
-                compared += 1;
-            }
-            let time = match id {
-                "exchange-tcp-time" => reply_time(&file("exchange-sim-tcp-client.pcapng")),
-                "exchange-udp-time" => reply_time(&file("exchange-sim-udp-client.pcapng")),
-                "loss-tcp-time" => reply_time(&file("loss-sim-tcp-client.pcapng")),
-                "loop-datagrams" => {
-                    let all = packets(
-                        &file("loop-sim-udp-datagrams-without-guard-server.pcapng"),
-                        &["udp.length"],
-                    );
-                    f64::from(u32::try_from(all.len()).expect("small"))
-                }
-                _ => continue,
-            };
-            let key = item["number"].as_f64().expect("a number");
-            assert!(
-                (key - time).abs() <= item["tolerance"].as_f64().expect("one"),
-                "{student}: {id} {time}"
-            );
-            compared += 1;
-        }
-    }
-    assert_eq!(compared, 3 * (3 + 3 + 3 + 1), "each student has these items");
-}
-
-/// Returns the milliseconds from the first packet to the first one with 40 octets of data.
-fn reply_time(file: &Path) -> f64 {
-    let rows = packets(file, &["frame.time_relative", "tcp.len", "udp.length"]);
-    let is_reply = |row: &&Vec<String>| row[1] == "40" || row[2] == "48";
-    let reply = rows.iter().find(is_reply).unwrap_or_else(|| panic!("no reply in {rows:?}"));
-    let [first, reply] = [&rows[0][0], &reply[0]].map(|it| it.parse::<f64>().expect("seconds"));
-    (reply - first) * 1e3
 }
 
 /// Replaces each number by one digit: the points change with the questions of the labs' pages.

@@ -39,6 +39,8 @@ mod lab_obstacles;
 mod lab_screens;
 #[cfg(feature = "teach")]
 mod lab_sheets;
+#[cfg(feature = "teach")]
+mod lab_sheets_packets;
 #[cfg(target_os = "linux")]
 mod languages;
 mod layers;
