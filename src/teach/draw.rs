@@ -56,7 +56,7 @@ impl Secret {
         Draw(Pcg64Mcg::from_seed(std::array::from_fn(|at| code[at])))
     }
 
-    /// Returns a code over these fields that nobody can make without the secret.
+    /// Returns a code over these fields. It cannot be made without the secret.
     pub(crate) fn tag(&self, name: &SheetName, fields: &[&[u8]]) -> [u8; 16] {
         let fields: Vec<&[u8]> = [&b"tag"[..]].into_iter().chain(fields.iter().copied()).collect();
         let code = code(&self.sheet_key(name), &fields);

@@ -1,4 +1,4 @@
-//! Items of the lab `silent`: when a server sends a reply again that nobody acknowledges.
+//! Items of the lab `silent`: when a server sends an unacknowledged reply again.
 
 use super::fields;
 use super::initial_numbers::with_drawn_numbers;
@@ -68,7 +68,7 @@ fn time(report: &Report, delay: Duration, number: u32) -> Option<Item> {
         );
     let ordinal = ["first", "second", "third"].get(usize::try_from(number - 1).ok()?)?;
     let prompt = format!(
-        "Nobody acknowledges the server's reply over TCP. The client begins at 0 ms. When does the server send the \
+        "The server's reply over TCP is never acknowledged. The client begins at 0 ms. When does the server send the \
          reply again for the {ordinal} time?"
     );
     let (id, kind) = ("silent-retransmission".to_owned(), Kind::Number(number_item));

@@ -21,7 +21,7 @@ pub(crate) struct Header {
     pub labs: Vec<String>,
     /// Short name of the sheet, for people.
     pub sheet: String,
-    /// Code over the other fields. Without the secret, nobody can make it for other fields.
+    /// Code over the other fields. It cannot be made for other fields without the secret.
     pub tag: String,
 }
 
