@@ -89,8 +89,8 @@ struct Reader<'a>(&'a str);
 
 impl Reader<'_> {
     fn error(self, at: &Range<usize>, problem: String) -> FileError {
-        let before = &self.0.as_bytes()[..at.start.min(self.0.len())];
-        FileError { line: before.iter().filter(|octet| **octet == b'\n').count() + 1, problem }
+        let before = self.0.get(..at.start).unwrap_or(self.0);
+        FileError { line: before.matches('\n').count() + 1, problem }
     }
 
     fn lab(

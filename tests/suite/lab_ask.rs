@@ -125,6 +125,14 @@ fn the_end_of_the_input_stops_with_status_1_and_an_interrupt_as_the_signal() {
     assert!(!rest.contains("WHAT HAPPENED"), "{rest}");
     assert_eq!(status, Some(1));
 
+    let mut terminal = or_skip!(Terminal::start("daytime lab run exchange --ask"));
+    terminal.type_keys("\n1\n2\n80\n3\n");
+    terminal.expect("Enter for the next question: ");
+    terminal.type_keys("\u{4}");
+    let (status, rest) = terminal.end();
+    assert!(rest.contains("\ndaytime: stopped before observation 2 of 3 of exchange"), "{rest}");
+    assert_eq!(status, Some(1));
+
     for prompt in ["Your prediction", "Your observation"] {
         let mut terminal = or_skip!(Terminal::start("daytime lab run exchange --ask"));
         if prompt == "Your observation" {
@@ -175,6 +183,12 @@ fn answers_come_from_a_file_or_from_standard_input() {
     assert!(!screen.contains("Your prediction"), "nobody is asked: {screen}");
     assert_fits_80_columns(&screen);
     assert_eq!(stdout(&from_input(ANSWERS, &["exchange"])), screen);
+    assert!(from_file(ANSWERS, &["exchange", "--ascii"]).is_ascii());
+    let explained = from_file(ANSWERS, &["exchange", "--explain", "--answers"]);
+    let (before, after) = explained.split_once("\nSCORE\n").expect("a score");
+    for section in ["\nTHEORY\n", "\nELSEWHERE\n", "\nTRY NEXT\n"] {
+        assert!(!before.contains(section) && after.contains(section), "{section}: {explained}");
+    }
     let as_list = from_file(ANSWERS, &["exchange", "--text"]);
     assert!(as_list.contains("client: sends SYN to server"), "{as_list}");
 }

@@ -161,11 +161,16 @@ impl Run {
     }
 
     /// Whether the student answers questions.
+    #[cfg(feature = "teach")]
     pub(in crate::cli) fn asks(&self) -> bool {
-        #[cfg(feature = "teach")]
-        return self.ask || self.ask_from.is_some();
-        #[cfg(not(feature = "teach"))]
-        return false;
+        self.ask || self.ask_from.is_some()
+    }
+
+    /// Without the feature `teach` no option asks.
+    #[cfg(not(feature = "teach"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(in crate::cli) fn asks(&self) -> bool {
+        false
     }
 
     pub(in crate::cli) fn detail(&self) -> Detail {

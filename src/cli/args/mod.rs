@@ -1,4 +1,4 @@
-//! Definition of the command line for clap.
+//! Defines the command line for clap.
 
 mod ask;
 mod bench;
@@ -112,7 +112,7 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
-    /// clap would wrap a longer line, and leave a single word on the next line.
+    /// clap would wrap a longer line and might leave a single word on the next line.
     #[test]
     fn every_line_after_the_options_of_a_help_text_fits_80_columns() {
         let definition = Arguments::command();

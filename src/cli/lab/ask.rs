@@ -104,7 +104,6 @@ impl Session<'_> {
         answers: &mut [AnsweredQuestion],
     ) -> Result<(), Failure> {
         self.screen.print(&text::instructions(answers.len()))?;
-        terminal::pause(self.screen, "Enter for the first question")?;
         let (values, count) = ((procedure.values)(self.setting), answers.len());
         for (index, answer) in answers.iter_mut().enumerate() {
             let prompt = Prompt {
@@ -153,10 +152,10 @@ impl Session<'_> {
                 screen.print(&text::question(question, &values, phase, position))?;
             }
             screen.print(&text::verdict(answer, report))?;
-            if self.is_asking {
-                let next = if index + 1 < count { "the next question" } else { "the score" };
-                terminal::pause(screen, &format!("Enter for {next}"))?;
-            }
+        }
+        if self.is_asking && count > 0 {
+            // Every answer is given, so the end of the input stops nothing any more.
+            terminal::pause(screen, "the score")?;
         }
         screen.print(&text::debrief(answers, report, detail))?;
         screen.print(&report::next(report, next_steps(self.arguments)))

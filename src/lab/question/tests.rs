@@ -14,9 +14,13 @@ fn settings(procedure: &Procedure) -> Vec<Setting> {
     let mut all = vec![LabOptions::default()];
     for OptionRange { option, values } in procedure.options {
         let (from, to) = (*values.start(), *values.end());
-        // A run takes as long as its count is large and, on the real kernel, as its delay is long.
-        let most = if procedure.engine == Engine::Sim { 1000 } else { 100 };
-        for at in [from, 2, 4, 10, 50, 100, most].map(|at| at.clamp(from, to)) {
+        // Real time passes on the real kernel, so there are fewer runs on it.
+        let some: &[u32] = match procedure.engine {
+            Engine::Sim => &[2, 4, 10, 50, 100, 1000],
+            Engine::Loopback | Engine::Netns => &[2, 50],
+        };
+        let first = Some(from).filter(|_| procedure.engine == Engine::Sim);
+        for at in first.into_iter().chain(some.iter().map(|at| *at.clamp(&from, &to))) {
             all.push(with(*option, at));
         }
     }

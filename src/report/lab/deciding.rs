@@ -138,13 +138,13 @@ mod tests {
             });
             found.map(|it| it.in_words(Unit::Milliseconds))
         };
-        let lost = decide(Some("reply lost"), false).expect("a packet");
+        let first = decide(Some("reply lost"), false).expect("a packet");
         assert_eq!(
-            lost,
+            first,
             "Packet 4 of \"TCP, reply lost\" decides (60.0 ms, server): 40 octets, FIN, lost on purpose: the reply"
         );
-        let again = decide(Some("reply lost"), true).expect("a packet");
-        assert!(again.starts_with("Packet 5 of") && again.contains("arrived"), "{again}");
+        let last = decide(Some("reply lost"), true).expect("a packet");
+        assert!(last.starts_with("Packet 5 of") && last.contains("arrived"), "{last}");
         assert_eq!(decide(Some("nothing lost"), false), None);
     }
 }

@@ -3,14 +3,14 @@
 use super::{PATIENCE, on_terminal};
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
 /// A shell command on its own terminal of 24 rows and 80 columns, without colours.
 pub struct Terminal {
     child: Child,
-    keyboard: Option<ChildStdin>,
+    keyboard: ChildStdin,
     screen: Receiver<Vec<u8>>,
     /// All that the command has printed and the terminal has echoed so far.
     pub shown: String,
@@ -35,7 +35,7 @@ impl Terminal {
                 let _ = sender.send(some[..count].to_vec());
             }
         });
-        let keyboard = child.stdin.take();
+        let keyboard = child.stdin.take().expect("piped");
         Ok(Self { child, keyboard, screen, shown: String::new(), passed: 0 })
     }
 
@@ -57,20 +57,31 @@ impl Terminal {
 
     /// Types these characters.
     pub fn type_keys(&mut self, keys: &str) {
-        let keyboard = self.keyboard.as_mut().expect("open");
-        keyboard.write_all(keys.as_bytes()).expect("typed");
-        keyboard.flush().expect("typed");
+        self.keyboard.write_all(keys.as_bytes()).expect("typed");
+        self.keyboard.flush().expect("typed");
     }
 
     /// Waits for the end of the command. Returns its exit status, and what it showed since the last call of
     /// [`Terminal::expect`].
     pub fn end(mut self) -> (Option<i32>, String) {
         let deadline = Instant::now() + PATIENCE;
-        while let Ok(more) = self.screen.recv_timeout(deadline - Instant::now()) {
-            self.shown += &String::from_utf8_lossy(&more).replace('\r', "");
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.screen.recv_timeout(left) {
+                Ok(more) => self.shown += &String::from_utf8_lossy(&more).replace('\r', ""),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("no end after: {}", self.shown),
+            }
         }
-        drop(self.keyboard.take());
         let status = self.child.wait().expect("waited for");
         (status.code(), self.shown.split_off(self.passed))
+    }
+}
+
+/// Ends the command, also after a failed test.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

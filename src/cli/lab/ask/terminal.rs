@@ -29,10 +29,16 @@ impl Prompt<'_> {
     /// The input ends, or a system call fails.
     pub(super) fn ask(&self, screen: Screen) -> Result<Option<Answer>, Failure> {
         let Self { question, phase, .. } = self;
+        if self.begins_with_pause() && pause(screen, self.aim())? {
+            return Err(self.stopped());
+        }
         self.show_question(screen)?;
         loop {
             screen.print(&text::prompt(question, *phase))?;
-            let line = line()?.ok_or_else(|| self.stopped(screen))?;
+            let Some(line) = line()? else {
+                screen.print("\n")?; // ends the line of the prompt
+                return Err(self.stopped());
+            };
             match line.trim() {
                 "" => return Ok(None),
                 "?" => self.show_question(screen)?,
@@ -52,8 +58,20 @@ impl Prompt<'_> {
         screen.print(&text::question(self.question, self.values, self.phase, self.position))
     }
 
-    fn stopped(&self, screen: Screen) -> Failure {
-        let _ = screen.print("\n"); // ends the line of the prompt
+    /// Whether the student still reads something above the question: the method, or the verdict before it.
+    fn begins_with_pause(&self) -> bool {
+        match self.phase {
+            Phase::Prediction => self.position.number == 1,
+            Phase::Observation | Phase::Verdict => self.position.number > 1,
+        }
+    }
+
+    fn aim(&self) -> &'static str {
+        if self.phase == Phase::Prediction { "the first question" } else { "the next question" }
+    }
+
+    /// Returns the failure of a student who stops before this question.
+    pub(super) fn stopped(&self) -> Failure {
         let Position { number, count } = self.position;
         let what = if self.phase == Phase::Prediction { "prediction" } else { "observation" };
         Failure::Message(format!(
@@ -63,13 +81,14 @@ impl Prompt<'_> {
     }
 }
 
-/// Waits until the student presses Enter. The end of the input counts as Enter, and the next question notices it.
-pub(super) fn pause(screen: Screen, why: &str) -> Result<(), Failure> {
-    screen.print(&format!("\n{why}: "))?;
-    if line()?.is_none() {
-        screen.print("\n")?;
+/// Waits until the student presses Enter. Returns whether the input has ended instead.
+pub(super) fn pause(screen: Screen, aim: &str) -> Result<bool, Failure> {
+    screen.print(&format!("\nEnter for {aim}: "))?;
+    let has_ended = line()?.is_none();
+    if has_ended {
+        screen.print("\n")?; // ends the line of the prompt
     }
-    Ok(())
+    Ok(has_ended)
 }
 
 /// Reads a line of standard input; `None` at its end. Octets that are not UTF-8 make no answer.
