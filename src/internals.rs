@@ -9,6 +9,14 @@ use crate::report::ladder::{Form, Ladders, Sighting};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::sys::Received;
+#[cfg(feature = "teach")]
+use crate::teach::bank::Runs;
+#[cfg(feature = "teach")]
+use crate::teach::draw::{Secret, SheetName};
+#[cfg(feature = "teach")]
+use crate::teach::sheet::{Header, Sheet, answers_file};
+#[cfg(feature = "teach")]
+use crate::teach::{grade, submission};
 use crate::trace::Fate;
 use crate::udp::guard::{Guard, GuardOptions, admit_content};
 use crate::udp::server::Service;
@@ -199,6 +207,45 @@ impl CaptureFile {
         let packets = self.packets.iter().flat_map(|packet| writer.packet(packet));
         pcapng::begin().into_iter().chain(packets).collect()
     }
+}
+
+/// Reads an answer file and grades it, with a secret of its own. Returns the grade in every format, or the mistakes.
+/// Used by the fuzzer.
+#[cfg(feature = "teach")]
+#[must_use]
+pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
+    let (secret, marks) = (fuzzing_secret(), grade::Marks::default());
+    let grade = submission::read(file)
+        .map_err(|mistake| vec![mistake])
+        .and_then(|read| grade::grade(&secret, &read, &marks, &mut Runs::default()))
+        .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let grades = std::slice::from_ref(&grade);
+    let csv = grade::csv(grades).map_err(|error| vec![error.to_string()])?;
+    let junit = grade::junit(grades).map_err(|error| vec![error.to_string()])?;
+    let (json, gradescope) = (grade::json(grades), grade::gradescope(&grade));
+    Ok([
+        grade::text(grades),
+        csv,
+        junit,
+        grade::autolab(&grade),
+        json.to_string(),
+        gradescope.to_string(),
+    ]
+    .concat())
+}
+
+/// Returns an answer file that [`grade_answers`] grades, to put answers into. Used by the fuzzer.
+#[cfg(feature = "teach")]
+#[must_use]
+pub fn empty_answers() -> String {
+    let name = SheetName { assignment: "fuzzing".to_owned(), student: "student".to_owned() };
+    let header = Header::new(&fuzzing_secret(), name, &["exchange", "loss"]);
+    answers_file(&Sheet::draw(&fuzzing_secret(), header, &mut Runs::default()))
+}
+
+#[cfg(feature = "teach")]
+fn fuzzing_secret() -> Secret {
+    Secret::of(b"the secret of the fuzzer").unwrap_or_else(|| unreachable!("it is long enough"))
 }
 
 fn read_packets(file: &[u8], packets: &mut Vec<Captured>) -> Result<(), ReadError> {

@@ -4,7 +4,13 @@
 mod ask;
 mod capture;
 #[cfg(feature = "teach")]
+mod class;
+#[cfg(feature = "teach")]
+mod grade;
+#[cfg(feature = "teach")]
 pub(super) mod reports;
+#[cfg(feature = "teach")]
+mod sheet;
 
 use super::args::{Lab, LabCommand, LabRun, usage_of_lab_run as usage};
 use super::failure::Failure;
@@ -35,6 +41,12 @@ pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         LabCommand::Run(run) => run_labs(run, quiet),
+        #[cfg(feature = "teach")]
+        LabCommand::Sheet(arguments) => sheet::write_sheets(arguments),
+        #[cfg(feature = "teach")]
+        LabCommand::Key(arguments) => sheet::print_key(arguments),
+        #[cfg(feature = "teach")]
+        LabCommand::Grade(arguments) => grade::run(arguments),
     }
 }
 

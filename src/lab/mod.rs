@@ -217,6 +217,18 @@ impl Procedure {
         Ok(results)
     }
 
+    /// Returns the findings that theory fixes on every system, without a run: each has one expected value.
+    pub(crate) fn certain_findings(&self, setting: &Setting) -> Vec<Finding> {
+        let is_certain = |it: &Prediction| it.varies.is_none() && it.expected.only().is_some();
+        let certain: Vec<_> = (self.predict)(setting).into_iter().filter(is_certain).collect();
+        let observe = |it: &Prediction| {
+            let (transport, what) = (it.transport, it.what.to_owned());
+            it.expected.only().map(|value| Observation { transport, what, value: value.clone() })
+        };
+        let observed: Vec<_> = certain.iter().filter_map(observe).collect();
+        finding::compare(certain, &observed)
+    }
+
     /// Returns the seed; `None` if the run draws no random numbers.
     pub(crate) fn seed(&self, setting: &Setting) -> Option<u64> {
         (self.uses_seed)(setting).then_some(setting.seed)

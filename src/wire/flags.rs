@@ -27,6 +27,12 @@ impl Flags {
         (Self(0x80), "CWR"),
     ];
 
+    /// Returns the flag of this name, in capitals.
+    #[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "only answer files name flags"))]
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, other)| *other == name).map(|(flag, _)| *flag)
+    }
+
     /// Whether all flags in `these` are set.
     pub(crate) const fn contains(self, these: Self) -> bool {
         self.0 & these.0 == these.0

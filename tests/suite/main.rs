@@ -44,6 +44,10 @@ mod lab_obstacles;
 mod lab_reports;
 #[cfg(feature = "lab")]
 mod lab_screens;
+#[cfg(feature = "teach")]
+mod lab_sheets;
+#[cfg(feature = "teach")]
+mod lab_sheets_packets;
 #[cfg(target_os = "linux")]
 mod languages;
 mod layers;

@@ -1,6 +1,8 @@
 //! The command line of `daytime lab`.
 
 use super::Arguments;
+#[cfg(feature = "teach")]
+use super::teach;
 use crate::lab::{Engine, LABS, LabOptions, Setting};
 use crate::report::lab::Detail;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -55,6 +57,18 @@ pub(in crate::cli) enum LabCommand {
     /// Run a lab and compare the result with the prediction
     #[command(after_help = RUN_HELP)]
     Run(Box<Run>),
+    /// Write a sheet and an answer file for each student of a class
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::SHEET_HELP)]
+    Sheet(teach::Sheet),
+    /// Print the right answers of each student's sheet
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::KEY_HELP)]
+    Key(teach::Key),
+    /// Grade answer files: points and feedback for each item
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::GRADE_HELP)]
+    Grade(teach::Grade),
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,8 @@ mod parse;
 mod query;
 mod seconds;
 mod serve;
+#[cfg(feature = "teach")]
+mod teach;
 mod wire;
 mod workers;
 
@@ -25,6 +27,8 @@ pub(super) use listen_address::ListenAddress;
 pub(super) use parse::Parse;
 pub(super) use query::{MAX_LIMIT, Query};
 pub(super) use serve::{Inetd, Serve, ZoneOption};
+#[cfg(feature = "teach")]
+pub(super) use teach::{Drawn, Format, Grade, Key, Sheet};
 pub(super) use wire::Wire;
 
 use clap::{ArgAction, Args, CommandFactory, Error, FromArgMatches, Id, Parser, Subcommand};

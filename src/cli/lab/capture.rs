@@ -1,7 +1,7 @@
 //! Writes the packets from a lab run to capture files.
 
 use crate::cli::failure::Failure;
-use crate::lab::Report;
+use crate::lab::{Engine, Part, Report};
 use crate::report::lab::file_name;
 use crate::trace::HostId;
 use crate::wire::pcapng::pcapng;
@@ -22,10 +22,20 @@ impl<'a> Captures<'a> {
 
     /// For each part of the run that has packets, writes one file per host. Returns the files' paths.
     pub(super) fn write(&self, report: &Report) -> Result<Vec<PathBuf>, Failure> {
+        self.write_parts(report.lab.name, report.procedure.engine, report.parts().iter())
+    }
+
+    /// Writes the files of these parts of a run on an engine.
+    pub(super) fn write_parts<'b>(
+        &self,
+        lab: &str,
+        engine: Engine,
+        parts: impl Iterator<Item = &'b Part>,
+    ) -> Result<Vec<PathBuf>, Failure> {
         let mut written = Vec::new();
-        for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {
+        for part in parts.filter(|part| part.trace.packets().next().is_some()) {
             for host in (0..part.trace.hosts.len()).map(HostId) {
-                let path = self.free(&file_name::of_host(report, part, host), &written);
+                let path = self.free(&file_name::of_host(lab, engine, part, host), &written);
                 fs::write(&path, pcapng(&part.trace, host)).map_err(|error| {
                     Failure::Message(format!("cannot write {}: {error}", path.display()))
                 })?;

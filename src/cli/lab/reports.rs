@@ -87,7 +87,11 @@ impl<'a> Reports<'a> {
         let Some(folder) = self.svg else { return Ok(None) };
         let mut written = Vec::new();
         for (part, picture) in page::pictures(report) {
-            let path = free(folder, &file_name::of_part(report, part), &written);
+            let path = free(
+                folder,
+                &file_name::of_part(report.lab.name, report.procedure.engine, part),
+                &written,
+            );
             write(&path, standalone(picture))?;
             written.push(path);
         }
