@@ -111,19 +111,15 @@ fn check_limits(concurrency: u32, descriptors: u64, ports: u32) -> Result<(), Be
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
 
     #[test]
     fn more_sockets_than_descriptors_or_ports_are_refused() {
         assert!(check_limits(1008, 1024, 28_232).is_ok());
-        let message = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
-        assert_eq!(
-            message(check_limits(1009, 1024, 28_232)),
-            "cannot open 1009 sockets: this process may open 1008"
-        );
-        assert_eq!(
-            message(check_limits(28_233, 1 << 20, 28_232)),
-            "cannot open 28233 sockets: this system has 28232 ports for clients"
-        );
+        let process = check_limits(1009, 1024, 28_232).expect_err("too few descriptors");
+        mentions(&process, &["1009 sockets", "process", "1008"]);
+        let system = check_limits(28_233, 1 << 20, 28_232).expect_err("too few ports");
+        mentions(&system, &["28233 sockets", "system", "28232 ports"]);
     }
 
     #[test]

@@ -99,7 +99,8 @@ pub fn check(
 ) -> Result<Check, AskError> {
     let options = &options.ask;
     let addresses = target.resolve(options, options.deadline()?)?;
-    let session = Session { client: Client::new()?, addresses, options, progress, done: 0 };
+    let (host, client) = (target.host(), Client::new()?);
+    let session = Session { client, host, addresses, options, progress, done: 0 };
     let findings = judge::all(&session.observe());
     Ok(Check { target: target.clone(), findings })
 }

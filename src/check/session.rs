@@ -7,7 +7,7 @@ use super::stream::{self, Opening};
 use crate::client::{Client, Family, Options, Pace, await_turn, is_public, note_asked};
 use crate::transport::{IpVersion, Transport};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ const STEPS: u32 = 11;
 /// A check in progress.
 pub(super) struct Session<'a> {
     pub client: Client,
+    /// The host as the caller named it.
+    pub host: &'a str,
     pub addresses: Vec<SocketAddr>,
     pub options: &'a Options,
     pub progress: &'a mut dyn FnMut(u32, u32),
@@ -72,7 +74,7 @@ impl Session<'_> {
         let of_version = |address: &&SocketAddr| IpVersion::of(address.ip()) == version;
         let addresses: Vec<_> = self.addresses.iter().filter(of_version).copied().collect();
         if addresses.is_empty() {
-            let why = self.without(version).to_owned();
+            let why = self.without(version);
             return UsualExchange::new(transport, version, Err(why));
         }
         let mut further = 0;
@@ -89,12 +91,16 @@ impl Session<'_> {
         UsualExchange { further, ..UsualExchange::new(transport, version, Ok(answered)) }
     }
 
-    fn without(&self, version: IpVersion) -> &'static str {
+    /// Returns the reason why the check has no address of this version of IP.
+    fn without(&self, version: IpVersion) -> String {
+        let (host, is_address) = (self.host, self.host.parse::<IpAddr>().is_ok());
         match (version, self.options.family) {
-            (IpVersion::V4, Family::V6) => "skipped: IPv6 only",
-            (IpVersion::V6, Family::V4) => "skipped: IPv4 only",
-            (IpVersion::V4, _) => "the host has no IPv4 address",
-            (IpVersion::V6, _) => "the host has no IPv6 address",
+            (IpVersion::V4, Family::V6) => "skipped: IPv6 only".to_owned(),
+            (IpVersion::V6, Family::V4) => "skipped: IPv4 only".to_owned(),
+            (IpVersion::V4, _) if is_address => format!("{host} is an IPv6 address"),
+            (IpVersion::V6, _) if is_address => format!("{host} is an IPv4 address"),
+            (IpVersion::V4, _) => format!("no IPv4 address is known for {host}"),
+            (IpVersion::V6, _) => format!("no IPv6 address is known for {host}"),
         }
     }
 
@@ -151,4 +157,23 @@ impl Session<'_> {
 
 fn sent(asked: io::Result<Datagrams>) -> Tried<Datagrams> {
     asked.map_err(|error| format!("cannot ask: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_family_is_explained_for_a_name_and_for_an_address() {
+        let options = Options::default();
+        let without = |host, version| {
+            let (client, progress) = (Client::new().expect("a client"), &mut |_, _| {});
+            let (addresses, options) = (Vec::new(), &options);
+            Session { client, host, addresses, options, progress, done: 0 }.without(version)
+        };
+        assert_eq!(without("127.0.0.1", IpVersion::V6), "127.0.0.1 is an IPv4 address");
+        assert_eq!(without("::1", IpVersion::V4), "::1 is an IPv6 address");
+        let name = without("old.example", IpVersion::V6);
+        assert!(name.contains("IPv6") && name.contains("old.example"), "{name}");
+    }
 }

@@ -148,7 +148,7 @@ fn planned(arguments: &LabRun, setting: &Setting) -> Result<PlannedRuns, LabErro
             None => lab.engines().take(engines_of_one).collect(),
         };
         for engine in engines {
-            runs.push((lab, lab.procedure(engine, setting)?));
+            runs.push((lab, lab.procedure(engine, setting, |name| format!("--{name}"))?));
         }
     }
     Ok(runs)

@@ -3,18 +3,22 @@
 use crate::sys;
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
-use signal_hook::consts::{SIGINT, SIGQUIT};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag::{register_conditional_default, register_usize};
+use signal_hook::low_level::emulate_default_handler;
 use std::borrow::Cow;
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Once, OnceLock};
 
 /// Whether the user has switched the pager off.
 static IS_OFF: OnceLock<bool> = OnceLock::new();
-/// Whether a pager is running, which then handles Ctrl-C.
-static IS_RUNNING: AtomicBool = AtomicBool::new(false);
+/// Whether a signal may end this process: true except while a pager runs.
+static MAY_END: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
+/// The last SIGTERM or SIGHUP that arrived while a pager ran; 0 if none arrived.
+static POSTPONED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
 /// Exit statuses of a shell that cannot run a command (POSIX.1-2024, Shell Command Language, section 2.8.2).
 const NOT_RUN: [i32; 2] = [126, 127];
@@ -34,26 +38,43 @@ pub(super) fn is_possible() -> bool {
 
 #[cfg(feature = "lab")]
 pub(super) fn is_running() -> bool {
-    IS_RUNNING.load(Ordering::Relaxed)
+    !MAY_END.load(Ordering::Relaxed)
 }
 
 /// Shows a text in the pager, if the text is longer than the screen. Returns false if the text was not shown, because it
 /// is short or no pager can be run.
+///
+/// While the pager runs, no signal ends this process. Otherwise pager and shell would both read from the terminal. As
+/// with git, SIGTERM and SIGHUP end this process after the pager. Ctrl-C and Ctrl-\ concern only the pager.
 pub(super) fn show(text: &str) -> bool {
     let Some(command) = command().filter(|_| is_possible() && is_longer_than_screen(text)) else {
         return false;
     };
-    // Ctrl-C sends a signal to the pager and to this process. This process must not end before the pager.
-    let is_over = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGQUIT].into_iter().filter(|signal| !sys::ignores_signal(*signal)) {
-        // If no handler can be registered, Ctrl-C ends this process before its pager. The pager still works.
-        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_over));
-    }
-    IS_RUNNING.store(true, Ordering::Relaxed);
+    MAY_END.store(false, Ordering::Relaxed);
+    let_signals_end();
     let shown = page(&command, text).unwrap_or(false);
-    IS_RUNNING.store(false, Ordering::Relaxed);
-    is_over.store(true, Ordering::Relaxed);
+    MAY_END.store(true, Ordering::Relaxed);
+    if let Ok(signal @ 1..) = i32::try_from(POSTPONED.load(Ordering::Relaxed)) {
+        // This call ends the process, so it returns only if the system refuses the signal.
+        let _ = emulate_default_handler(signal);
+    }
     shown
+}
+
+/// Lets signals end this process, except while a pager runs. A signal that was ignored before stays ignored.
+pub(super) fn let_signals_end() {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        let signals = [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter();
+        for signal in signals.filter(|signal| !sys::ignores_signal(*signal)) {
+            // If no handler can be registered, the signal ends this process before its pager. The pager still works.
+            let _ = register_conditional_default(signal, Arc::clone(&MAY_END));
+            if [SIGTERM, SIGHUP].contains(&signal) {
+                let _ =
+                    register_usize(signal, Arc::clone(&POSTPONED), signal.unsigned_abs() as usize);
+            }
+        }
+    });
 }
 
 /// Returns the command of the pager; `None` if the command is empty or `cat`.

@@ -135,7 +135,8 @@ fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Op
         Ok(_) => None,
         Err(error) => {
             let hints = meaning::hints(error).map(|hint| format!("; {hint}"));
-            Some(format!("not a time: {error}{}", hints.collect::<String>()))
+            let reason = meaning::reason(error);
+            Some(format!("not a time: {reason}{}", hints.collect::<String>()))
         }
     }
 }

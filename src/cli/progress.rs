@@ -153,8 +153,8 @@ fn clear_on_signals(bar: ProgressBar) {
         // The signals are registered in this thread: if no thread starts, they keep their default effect.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         for signal in signals.forever() {
-            if signal == SIGINT && pager::is_running() {
-                continue;
+            if pager::is_running() {
+                continue; // the pager's module decides
             }
             bar.finish_and_clear();
             // This call ends the process, so it returns only if the system refuses the signal.

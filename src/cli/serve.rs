@@ -7,7 +7,7 @@ use super::inherited::InheritedSockets;
 use super::nonblocking::NonBlocking;
 use super::signals::{CaughtSignals, Controls};
 use super::{gauges, inherited};
-use crate::clock::Clock;
+use crate::clock::{Clock, Health};
 use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
 use crate::report::{json, plural};
@@ -52,6 +52,9 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     // From here on, the sandbox refuses new files, sockets and threads.
     let confined = confining.finish(&server)?;
     log_settings(&server);
+    if arguments.limits.require_sync {
+        warn_without_sync(Clock::System);
+    }
     log_confinement(&confined);
     if arguments.inetd.is_none() {
         let metrics_at = answering.as_ref().map(|answering| answering.address);
@@ -88,7 +91,9 @@ fn refuse_contradiction(
     } else if !syntax.uses_zone() && arguments.zone.zone != Zone::UTC {
         Some("--syntax nist is always UTC: leave --zone out".to_owned())
     } else {
-        arguments.workers.contradiction(arguments.idle).map(str::to_owned)
+        let of_workers = arguments.workers.contradiction(arguments.idle).map(str::to_owned);
+        let opens = handed_over.services.is_none();
+        of_workers.or_else(|| arguments.port_conflict().filter(|_| opens))
     };
     contradiction.map_or(Ok(()), |why| Err(Failure::Usage(why)))
 }
@@ -113,10 +118,8 @@ fn confinement(arguments: &Serve) -> Result<Confinement, ConfineError> {
 }
 
 fn config(arguments: &Serve, syntax: Syntax) -> Config {
-    let port = arguments.port;
-    let listen: Vec<_> = arguments.listen.iter().map(|on| on.with_port(port)).collect();
     Config {
-        addresses: if listen.is_empty() { Config::loopback(port) } else { listen },
+        addresses: arguments.addresses(),
         transports: arguments.proto.transports(),
         listen: Listen {
             reuse_address: !arguments.no_reuse_address,
@@ -147,6 +150,17 @@ fn log_settings(server: &Server) {
     for socket in server.bound() {
         let settings: Vec<String> = socket.settings.iter().map(ToString::to_string).collect();
         log::debug!("{socket}: {}", settings.join("; "));
+    }
+}
+
+/// Warns that no client gets a reply while the clock is not synchronised. An operator would otherwise see this only after
+/// the first client.
+fn warn_without_sync(clock: Clock) {
+    if clock.health().is_ok_and(|health| health != Health::Synchronised) {
+        log::warn!(
+            "the clock is not synchronised: because of --require-sync, TCP clients get an empty reply and UDP clients get \
+             none, until the kernel reports the clock as synchronised; see `timedatectl`"
+        );
     }
 }
 
@@ -194,5 +208,9 @@ fn log_totals(metrics: &Metrics) {
         plural(metrics.count(Event::TcpAnswered), "connection"),
         plural(metrics.count(Event::UdpAnswered), "datagram")
     );
-    log::debug!("{metrics:?}");
+    let count = |event: &Event| (*event, metrics.count(*event));
+    let counts = Event::ALL.iter().map(count).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(event, count)| format!("{event} {count}")).collect();
+    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+    log::debug!("counters that are not 0: {counts}");
 }

@@ -1,7 +1,7 @@
 //! Signals of `daytime serve`: stop the server, log the counters, or read the zone again.
 
 use super::args::ZoneOption;
-use super::gauges;
+use super::{gauges, pager};
 use crate::responder::SharedZone;
 use crate::server::Shutdown;
 use crate::syntax::Zone;
@@ -20,25 +20,26 @@ use std::thread::{self, JoinHandle};
 /// A flag that the first SIGINT or SIGTERM sets. The second signal ends the process at once with status 1.
 pub(super) struct StopFlag {
     pub is_set: Arc<AtomicBool>,
-    shutdowns: Vec<SigId>,
+    registered: Vec<SigId>,
 }
 
 impl StopFlag {
     pub(super) fn register() -> io::Result<Self> {
-        let (is_set, mut shutdowns) = (Arc::new(AtomicBool::new(false)), Vec::new());
+        let (is_set, mut registered) = (Arc::new(AtomicBool::new(false)), Vec::new());
         for signal in [SIGINT, SIGTERM] {
             // This registration must come before the next one, which sets the flag. The first signal then finds the
             // flag unset and does not end the process. The second signal ends the process.
-            shutdowns.push(flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_set))?);
-            flag::register(signal, Arc::clone(&is_set))?;
+            registered.push(flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_set))?);
+            registered.push(flag::register(signal, Arc::clone(&is_set))?);
         }
-        Ok(Self { is_set, shutdowns })
+        Ok(Self { is_set, registered })
     }
 
-    /// Makes a further signal harmless, so that Ctrl-C in a pager does not end this process before the pager.
+    /// Lets further signals end this process, except while a pager runs.
     pub(super) fn release(self) {
-        for shutdown in self.shutdowns {
-            low_level::unregister(shutdown);
+        pager::let_signals_end();
+        for id in self.registered {
+            low_level::unregister(id);
         }
     }
 }

@@ -163,6 +163,7 @@ fn once<'a, T>(
 #[cfg(test)]
 mod tests {
     use super::super::tests_at::read;
+    use crate::mentions::mentions;
 
     #[test]
     fn parts_in_any_order_are_read_if_the_month_has_a_name() {
@@ -180,7 +181,7 @@ mod tests {
         assert!(read("15:17:42 1 Nov 05 2018\n").starts_with("expected"));
         assert_eq!(read("09:05:11 GMT MAY 21 2018\n"), "free 2018-05-21T09:05:11Z GMT");
         assert_eq!(read("15:17:42, 21-Nov-18\n"), "free 2018-11-21T15:17:42 - two-digit-year");
-        assert!(read("Nov 21 15:17:42 18\n").starts_with("expected a year of four digits"));
+        mentions(&read("Nov 21 15:17:42 18\n"), &["expected", "a year of four digits"]);
         let cisco = "free 2018-11-21T15:17:42.123Z UTC fraction";
         assert_eq!(read("*15:17:42.123 UTC Wed Nov 21 2018"), cisco);
         assert_eq!(read("2018-Nov-21 15:17:42"), "free 2018-11-21T15:17:42 -");
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_missing_part() {
-        let error = "expected a day of the month, found the end of the line at octet 24";
-        assert_eq!(read("15:17:42 November, 2018\n"), error);
+        let error = read("15:17:42 November, 2018\n");
+        mentions(&error, &["a day of the month", "end of the line", "octet 24"]);
     }
 }

@@ -200,6 +200,7 @@ fn note_state(cursor: &mut Cursor, code: &TimeCode) {
 mod tests {
     use super::super::Syntax::Nist;
     use super::super::tests_at::{at, code, read, reply};
+    use crate::mentions::mentions;
 
     #[test]
     fn a_reply_is_read_with_any_spaces() {
@@ -277,8 +278,8 @@ mod tests {
             let line = read(&format!("60482 24-06-21 12:00:07 50 0 0 640.9 {other}"));
             assert!(!line.contains("truncated") && !line.contains("nist"), "{line}");
         }
-        let error = "expected the second, found \"0\" at octet 22; truncated";
-        assert_eq!(read("60482 24-06-21 12:00:0"), error);
+        let error = read("60482 24-06-21 12:00:0");
+        mentions(&error, &["the second", "\"0\"", "octet 22", "truncated"]);
     }
 
     #[test]

@@ -154,6 +154,7 @@ fn day_and_month(
 #[cfg(test)]
 mod tests {
     use super::super::tests_at::read;
+    use crate::mentions::mentions;
 
     /// Returns the date and time of a numeric reply. Panics if the reply has another form or names
     /// a zone.
@@ -252,12 +253,11 @@ mod tests {
 
     #[test]
     fn full_stops_in_date_and_time_are_refused_as_ambiguous() {
-        let error =
-            "expected different marks in date and time, found \"16.05.11 12.30.00\" at octet 1";
-        assert_eq!(read("16.05.11 12.30.00\n"), error);
+        let error = read("16.05.11 12.30.00\n");
+        mentions(&error, &["different marks", "\"16.05.11 12.30.00\"", "octet 1"]);
         // Fuzzing found this case: the result must be the same with and without a line end.
-        let error = "expected different marks in date and time, found \"1.1.11 1.1.19\" at octet 1";
-        assert_eq!(read("1.1.11 1.1.19\n"), error);
+        let error = read("1.1.11 1.1.19\n");
+        mentions(&error, &["different marks", "\"1.1.11 1.1.19\"", "octet 1"]);
         assert_eq!(read("1.1.11 1.1.19"), error);
         assert_eq!(naive("16.05.11 27.03.2009\n"), "2009-03-27T16:05:11");
     }
@@ -297,9 +297,9 @@ mod tests {
 
     #[test]
     fn numbers_without_a_possible_date_are_refused() {
-        let error = "expected a date that exists, found \"31/13/2009\" at octet 10";
-        assert_eq!(read("16:05:11 31/13/2009\n"), error);
-        let error = "expected a date that exists, found \"2009/27/03\" at octet 10";
-        assert_eq!(read("16:05:11 2009/27/03\n"), error);
+        for date in ["31/13/2009", "2009/27/03"] {
+            let error = read(&format!("16:05:11 {date}\n"));
+            mentions(&error, &["a date that exists", &format!("\"{date}\""), "octet 10"]);
+        }
     }
 }

@@ -14,8 +14,9 @@ pub struct Offset {
     /// The local clock minus the server's clock. Positive if the local clock is ahead.
     pub local_minus_server: TimeDelta,
     /// Maximum error of the difference: half the round trip, plus the resolution of the reply. The first term is needed
-    /// because the server read its clock at an unknown moment of the round trip. If NIST's server sends its code early
-    /// by more than the resolution (msADV), that time replaces the resolution. A leap second adds one second, because
+    /// because the server read its clock at an unknown moment of the round trip. A NIST server sends its code some
+    /// milliseconds early (field msADV). If this advance is longer than the resolution, it takes the place of the
+    /// resolution. A leap second adds one second, because
     /// POSIX clocks show the second before it twice.
     pub uncertainty: Duration,
 }

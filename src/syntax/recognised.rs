@@ -183,7 +183,7 @@ impl Recognised<'_> {
     /// let distrust = daytime::recognise(sick)?.validate().unwrap_err();
     /// assert_eq!(distrust.unhealthy, Some(2));
     /// assert!(distrust.contradictions.is_empty());
-    /// assert_eq!(distrust.to_string(), "the server reports itself unhealthy (H=2)");
+    /// assert!(distrust.to_string().contains("unhealthy (H=2)"));
     /// # Ok::<(), daytime::read::Unrecognised>(())
     /// ```
     pub fn validate(&self) -> Result<(), Distrust> {
@@ -374,6 +374,7 @@ fn resolution(fraction_digits: usize) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::{each_mentions, mentions};
 
     #[test]
     fn a_local_leap_second_is_accepted_only_where_some_zone_has_had_one() {
@@ -404,10 +405,13 @@ mod tests {
             (both.unhealthy, both.contradictions.contains(Flag::MjdMismatch)),
             (Some(2), true)
         );
-        let words = "the server reports itself unhealthy (H=2); the server contradicts itself: mjd-mismatch";
-        assert_eq!(both.to_string(), words);
+        each_mentions(
+            both.to_string().split("; "),
+            &[&["unhealthy", "H=2"], &["contradicts itself", "mjd-mismatch"]],
+        );
         let weekday = distrust("Tuesday, February 22, 1982 17:37:43-PST\r\n").unwrap_err();
-        assert_eq!(weekday.to_string(), "the server contradicts itself: weekday-mismatch");
+        mentions(&weekday, &["contradicts itself", "weekday-mismatch"]);
+        assert!(!weekday.to_string().contains("unhealthy"), "{weekday}");
     }
 
     #[test]

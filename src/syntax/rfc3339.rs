@@ -119,6 +119,7 @@ fn zone_in_brackets<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>,
 mod tests {
     use super::super::Syntax::Rfc3339;
     use super::super::tests_at::{read, reply};
+    use crate::mentions::mentions;
 
     #[test]
     fn similar_forms_are_read() {
@@ -148,11 +149,11 @@ mod tests {
         let contradiction = "rfc3339 2024-07-03T16:05:11 UTC zone-unknown zone-conflict";
         assert_eq!(read("2024-07-03 16:05:11 UTC +0100"), contradiction);
         assert_eq!(read("2024-07-03 16:05:11 CEST +0200"), format!("{at} +0200"));
-        let beyond = "expected an offset such as +0100, found \"+24:00\" at octet 21";
-        assert_eq!(read("2024-07-03 16:05:11 +24:00\n"), beyond);
-        assert!(read("9999-12-31T23:59:59-01:00").contains("in the years 1 to 9999"));
-        let none = "expected a date that exists, found \"0000-07-03T16:05:11Z\" at octet 1";
-        assert_eq!(read("0000-07-03T16:05:11Z"), none);
+        let beyond = read("2024-07-03 16:05:11 +24:00\n");
+        mentions(&beyond, &["an offset", "+0100", "\"+24:00\"", "octet 21"]);
+        mentions(&read("9999-12-31T23:59:59-01:00"), &["years 1 to 9999"]);
+        let none = read("0000-07-03T16:05:11Z");
+        mentions(&none, &["a date that exists", "\"0000-07-03T16:05:11Z\"", "octet 1"]);
         assert_eq!(read("Wed 2024-07-03 14:05:11 UTC"), format!("{at} UTC"));
         assert_eq!(read("2018-11-21 15:17:42"), "rfc3339 2018-11-21T15:17:42 -");
         let fraction = "rfc3339 2024-07-03T16:05:11.123456 - fraction";

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// use daytime::read::Pattern;
 /// assert!("%F %T %Z".parse::<Pattern>().is_ok());
 /// let error = "%F%n%T".parse::<Pattern>().unwrap_err();
-/// assert_eq!(error.to_string(), r#""%n" at octet 3 writes a control character"#);
+/// assert!(error.to_string().starts_with(r#""%n" at octet 3"#));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -201,6 +201,7 @@ mod tests {
     use super::super::Syntax::Strftime;
     use super::super::tests_at::reply;
     use super::*;
+    use crate::mentions::mentions;
 
     fn print(pattern: &str, instant: &str, zone: &str) -> String {
         reply(&Strftime(pattern.parse().expect("pattern")), instant, zone)
@@ -219,15 +220,20 @@ mod tests {
 
     #[test]
     fn an_error_names_the_wrong_part() {
-        assert_eq!(refusal("%F %Q"), "\"%Q\" at octet 4 is not a strftime specifier");
-        assert_eq!(refusal("%T%"), "\"%\" at octet 3 is not a strftime specifier");
-        assert_eq!(refusal("%F%n%T"), "\"%n\" at octet 3 writes a control character");
-        assert_eq!(refusal("a\u{1b}[2J"), "\"\\u{1b}\" at octet 2 writes a control character");
-        assert_eq!(refusal("le %d août"), "\"û\" at octet 9 is not ASCII");
-        assert_eq!(refusal("%é"), "\"%é\" at octet 1 is not ASCII");
-        assert_eq!(refusal("%#z"), "\"%#z\" at octet 1 is not a strftime specifier");
-        let empty = "the pattern is empty, or writes nothing at some instants";
-        assert_eq!([refusal(""), refusal("%.f")], [empty, empty]);
+        let [unknown, control, foreign] = ["specifier", "control character", "not ASCII"];
+        for (pattern, part, octet, cause) in [
+            ("%F %Q", "\"%Q\"", 4, unknown),
+            ("%T%", "\"%\"", 3, unknown),
+            ("%F%n%T", "\"%n\"", 3, control),
+            ("a\u{1b}[2J", "\"\\u{1b}\"", 2, control),
+            ("le %d août", "\"û\"", 9, foreign),
+            ("%é", "\"%é\"", 1, foreign),
+            ("%#z", "\"%#z\"", 1, unknown),
+        ] {
+            mentions(&refusal(pattern), &[part, &format!("octet {octet}"), cause]);
+        }
+        mentions(&refusal(""), &["empty"]);
+        mentions(&refusal("%.f"), &["nothing at some instants"]);
     }
 
     #[test]
@@ -235,10 +241,7 @@ mod tests {
         // Wednesday, the longest weekday in English, has nine letters.
         let fits = format!("{}%A", "x".repeat(501));
         assert!(fits.parse::<Pattern>().is_ok());
-        assert_eq!(
-            refusal(&format!("x{fits}")),
-            "\"%A\" at octet 503 takes the reply above 512 octets"
-        );
+        mentions(&refusal(&format!("x{fits}")), &["\"%A\"", "octet 503", "above 512 octets"]);
     }
 
     #[test]

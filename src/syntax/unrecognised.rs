@@ -145,12 +145,13 @@ fn is_words(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::tests_at::read;
+    use crate::mentions::mentions;
 
     #[test]
     fn a_reply_of_the_time_protocol_is_detected() {
-        let time = "four octets, as in RFC 868 (Time, port 37), which would mean \
-                    2024-07-03T20:14:15Z; ask port 13; binary";
-        assert_eq!(read("\u{ea}0/\u{97}"), time);
+        let time = read("\u{ea}0/\u{97}");
+        mentions(&time, &["four octets", "RFC 868", "port 37", "2024-07-03T20:14:15Z"]);
+        mentions(&time, &["port 13", "binary"]);
     }
 
     #[test]

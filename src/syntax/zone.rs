@@ -45,6 +45,15 @@ pub enum ZoneError {
         /// The system's setting that names the local zone.
         zone: String,
     },
+    /// The variable `TZ` is set, but not to a name in the IANA database.
+    #[error(
+        "TZ={value} is not the name of an IANA zone such as Europe/Rome; correct TZ, or name a \
+         zone instead of local"
+    )]
+    Variable {
+        /// The value of `TZ`, escaped.
+        value: String,
+    },
     /// The program cannot read the system's setting that names the local zone.
     #[error("cannot read the local zone: {reason}")]
     Unreadable {
@@ -60,8 +69,9 @@ impl Zone {
     /// Returns this host's zone: `TZ` if it is set, else the system's zone, else UTC (tzset(3)).
     ///
     /// # Errors
-    /// [`ZoneError::Local`]: the zone has no IANA name. `TZ` holds a POSIX rule such as
-    /// `CET-1CEST`, or the zone file is not a link into the database. [`ZoneError::Unreadable`]: a
+    /// [`ZoneError::Variable`]: `TZ` holds a misspelt name, or a POSIX rule such as `CET-1CEST`.
+    /// [`ZoneError::Local`]: the zone file is not a link into the database, so the zone has no
+    /// IANA name. [`ZoneError::Unreadable`]: a
     /// permission is missing, as inside a sandbox; or the crate was built without the features
     /// `client` and `server`, and does not ask the system.
     ///
@@ -77,7 +87,10 @@ impl Zone {
             return Ok(Self::UTC);
         };
         let plain = name.strip_prefix("posix/").unwrap_or(&name);
-        Self::named(plain).ok_or(ZoneError::Local { zone: name })
+        Self::named(plain).ok_or_else(|| match std::env::var("TZ") {
+            Ok(value) => ZoneError::Variable { value: value.escape_default().to_string() },
+            Err(_) => ZoneError::Local { zone: name },
+        })
     }
 
     fn named(name: &str) -> Option<Self> {

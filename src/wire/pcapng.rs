@@ -197,9 +197,9 @@ mod tests {
             (CLIENT, SERVER, 2 * MS, Fate::Lost(Loss::Chance)),
             (SERVER, CLIENT, 30 * MS, Fate::Arrived(vec![50 * MS])),
         ]);
-        let twice = "duplicated: arrived after 20 ms and after 40 ms".to_owned();
-        let once = "arrived after 20 ms".to_owned();
-        let lost = "lost by chance".to_owned();
+        let twice = Fate::Arrived(vec![21 * MS, 41 * MS]).words(MS);
+        let once = Fate::Arrived(vec![50 * MS]).words(30 * MS);
+        let lost = Fate::Lost(Loss::Chance).words(2 * MS);
         let client = [(1, 0, twice.clone()), (2, 1, lost), (50, 2, once.clone())];
         assert_eq!(packets(&pcapng(&trace, CLIENT)), client);
         let server = [(21, 0, twice.clone()), (30, 2, once), (41, 0, twice)];

@@ -18,13 +18,18 @@ mod docs;
 mod examples;
 mod faults;
 mod guard;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+mod help;
 mod interop;
+mod json;
 #[cfg(feature = "lab")]
 mod lab;
 #[cfg(feature = "teach")]
 mod lab_ask;
 #[cfg(feature = "lab")]
 mod lab_docs;
+#[cfg(feature = "lab")]
+mod lab_grounds;
 #[cfg(feature = "lab")]
 mod lab_json;
 #[cfg(feature = "lab")]

@@ -139,7 +139,7 @@ fn headers(version: IpVersion) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{datagrams, judged, seen};
+    use super::super::sample::{assert_judged, datagrams, judged, seen};
     use super::*;
     use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
     use crate::check::probe::Probe;
@@ -155,20 +155,19 @@ mod tests {
     #[test]
     fn exactly_one_datagram_of_the_usual_form_passes() {
         let noon = || datagrams(Reply::Octets(NOON.to_vec()));
-        assert_eq!(after_one_octet(noon()), (Pass, "one datagram of 22 octets".into()));
+        assert_judged(after_one_octet(noon()), Pass, &["one datagram", "22 octets"]);
         let twice = Datagrams { further: 1, ..noon() };
-        assert_eq!(after_one_octet(twice), (Fail, "got 2 datagrams, asked once".into()));
+        assert_judged(after_one_octet(twice), Fail, &["2 datagrams", "once"]);
         // Each question has its own port, so a late answer to the first question does not arrive on the second port.
         let twice_asked = Datagrams { questions: 2, ..noon() };
-        let one = "got 1 datagram of 22 octets, asked twice";
-        assert_eq!(after_one_octet(twice_asked), (Pass, one.into()));
+        assert_judged(after_one_octet(twice_asked), Pass, &["1 datagram", "22 octets", "twice"]);
         let twice = Datagrams { further: 1, questions: 2, ..noon() };
-        assert_eq!(after_one_octet(twice), (Fail, "got 2 datagrams, asked twice".into()));
+        assert_judged(after_one_octet(twice), Fail, &["2 datagrams", "twice"]);
         let other = datagrams(Reply::Octets(b"yes?".to_vec()));
-        assert_eq!(after_one_octet(other), (Fail, "got 4 octets instead of the usual 22".into()));
+        assert_judged(after_one_octet(other), Fail, &["4 octets", "usual 22"]);
         assert_eq!(after_one_octet(datagrams(Reply::Refused)).0, Fail);
-        let silence = (Fail, "no reply for 2 s, asked once".into());
-        assert_eq!(after_one_octet(datagrams(Reply::Silence)), silence);
+        let silence = datagrams(Reply::Silence);
+        assert_judged(after_one_octet(silence), Fail, &["no reply", "2 s", "once"]);
     }
 
     #[test]
@@ -176,35 +175,30 @@ mod tests {
         let mut seen = seen(NOON, NOON);
         assert_eq!(judged(Probe::UdpEmpty, &seen).0, Pass);
         seen.usual[1].further = 1;
-        let two = "got 2 datagrams, asked once";
-        assert_eq!(judged(Probe::UdpEmpty, &seen), (Fail, two.into()));
+        assert_judged(judged(Probe::UdpEmpty, &seen), Fail, &["2 datagrams", "once"]);
         assert_eq!(judged(Probe::Amplification, &seen).0, Fail);
         let answered = seen.usual[1].answered.as_mut().expect("asked");
         answered.as_mut().expect("answered").questions = 2;
-        let both = "got 2 datagrams of 22 octets, asked twice";
-        assert_eq!(judged(Probe::UdpEmpty, &seen), (Pass, both.into()));
+        let both = ["2 datagrams", "22 octets", "twice"];
+        assert_judged(judged(Probe::UdpEmpty, &seen), Pass, &both);
         assert_eq!(judged(Probe::Amplification, &seen).0, Pass);
     }
 
     #[test]
     fn an_answer_to_a_privileged_port_fails() {
         let mut seen = seen(NOON, NOON);
-        let silence = "no reply for 2 s, asked from port 1023".to_owned();
-        assert_eq!(judged(Probe::UdpPrivilegedPort, &seen), (Pass, silence));
+        let silence = ["no reply", "2 s", "port 1023"];
+        assert_judged(judged(Probe::UdpPrivilegedPort, &seen), Pass, &silence);
         seen.privileged_port = Ok(datagrams(Reply::Octets(NOON.to_vec())));
-        let (verdict, reason) = judged(Probe::UdpPrivilegedPort, &seen);
-        assert_eq!(verdict, Fail);
-        assert!(reason.starts_with("answered port 1023: "), "{reason}");
+        assert_judged(judged(Probe::UdpPrivilegedPort, &seen), Fail, &["answered", "port 1023"]);
         seen.privileged_port = Err("needs root".into());
         assert_eq!(judged(Probe::UdpPrivilegedPort, &seen), (NotTried, "needs root".into()));
     }
 
     #[test]
     fn the_reason_has_the_amplification_and_a_long_reply_fails() {
-        let (verdict, reason) = judged(Probe::Amplification, &seen(NOON, NOON));
-        let factor = "22 octets answer 1 octet; with IP and UDP headers, 50 octets answer an empty \
-                      question of 28: 1.8 times";
-        assert_eq!((verdict, reason.as_str()), (Pass, factor));
+        let factor = ["22 octets", "1 octet", "headers", "50 octets", "28", "1.8 times"];
+        assert_judged(judged(Probe::Amplification, &seen(NOON, NOON)), Pass, &factor);
         let long = [b'x'; 513];
         assert_eq!(judged(Probe::Amplification, &seen(NOON, &long)).0, Fail);
         let mut seen = seen(NOON, NOON);

@@ -51,7 +51,7 @@ pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed)
 #[cfg(test)]
 mod tests {
     use super::super::sample;
-    use super::super::sample::{refused, seen, usual};
+    use super::super::sample::{assert_judged, refused, seen, usual};
     use super::*;
     use crate::check::finding::Verdict;
     use crate::check::probe::Probe;
@@ -68,20 +68,17 @@ mod tests {
 
     #[test]
     fn the_whole_reply_and_an_end_without_reset_are_both_needed() {
-        let good = "22 octets, then end of stream, no reset".to_owned();
-        assert_eq!(after_crlf(NOON, StreamEnd::Clean), (Verdict::Pass, good));
+        let good = ["22 octets", "end of stream", "no reset"];
+        assert_judged(after_crlf(NOON, StreamEnd::Clean), Verdict::Pass, &good);
         let later = after_crlf(b"2026-11-22T12:00:01Z\r\n", StreamEnd::Clean);
         assert_eq!(later.0, Verdict::Pass, "a later time");
-        let reset = "reset after 22 octets of 22: this client may lose the reply".to_owned();
-        assert_eq!(after_crlf(NOON, StreamEnd::Reset), (Verdict::Fail, reset));
-        let part = "got 7 octets instead of the usual 22".to_owned();
-        assert_eq!(after_crlf(b"2026-11", StreamEnd::Clean), (Verdict::Fail, part));
+        let reset = ["reset", "22 octets of 22"];
+        assert_judged(after_crlf(NOON, StreamEnd::Reset), Verdict::Fail, &reset);
+        let part = ["7 octets", "usual 22"];
+        assert_judged(after_crlf(b"2026-11", StreamEnd::Clean), Verdict::Fail, &part);
         assert_eq!(after_crlf(b"", StreamEnd::Clean).0, Verdict::Fail);
-        let never = "no end of stream within 2 s, after 22 octets".to_owned();
-        assert_eq!(
-            after_crlf(NOON, StreamEnd::Never(Duration::from_secs(2))),
-            (Verdict::Fail, never)
-        );
+        let never = after_crlf(NOON, StreamEnd::Never(Duration::from_secs(2)));
+        assert_judged(never, Verdict::Fail, &["no end of stream", "2 s", "22 octets"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(in crate::syntax) struct Time {
     pub at: usize,
 }
 
-const SECONDS: &str = "the seconds after the mark used before the minute";
+const SECONDS: &str = "the seconds after the same separator as before the minute";
 
 /// A fraction of a second.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +125,7 @@ impl Cursor<'_> {
 mod tests {
     use super::super::Mismatch;
     use super::*;
+    use crate::mentions::mentions;
 
     fn time(text: &str) -> Result<(String, usize), (&'static str, usize)> {
         let mut cursor = Cursor::new(text.as_bytes(), true);
@@ -154,14 +155,21 @@ mod tests {
         assert_eq!(time("下午 3:05:07").expect("PM").0, "15:05:07");
         assert_eq!(time("午後0:34:56").expect("noon").0, "12:34:56");
         assert_eq!(time("14:34:56 PM").expect("said twice").0, "14:34:56");
-        assert_eq!(time("14:34:56 AM"), Err(("an hour up to 12, because of AM", 0)));
-        assert_eq!(time("0:34:56 PM"), Err(("an hour from 1, because of PM", 0)));
+        let (expected, at) = time("14:34:56 AM").expect_err("too late for AM");
+        mentions(expected, &["hour", "up to 12", "AM"]);
+        assert_eq!(at, 0);
+        let (expected, at) = time("0:34:56 PM").expect_err("too early for PM");
+        mentions(expected, &["hour", "from 1", "PM"]);
+        assert_eq!(at, 0);
     }
 
     #[test]
     fn an_error_names_the_position_of_the_wrong_part() {
-        assert_eq!(time("25:00:00"), Err(("a time of day", 0)));
-        assert_eq!(time("12:00:61"), Err(("a time of day", 0)));
+        for beyond in ["25:00:00", "12:00:61"] {
+            let (expected, at) = time(beyond).expect_err("no such time");
+            mentions(expected, &["time"]);
+            assert_eq!(at, 0);
+        }
         assert_eq!(time("12:00"), Err((SECONDS, 5)));
         assert_eq!(time("12:00.00"), Err((SECONDS, 5)));
         assert_eq!(time("12:000:00"), Err(("the minute", 3)));

@@ -1,6 +1,7 @@
 //! Reads sample files of both formats, which the tests build octet by octet.
 
 use super::*;
+use crate::mentions::mentions;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -238,18 +239,20 @@ fn packets_with_unsupported_link_types_are_counted() {
     assert_eq!(reading.unread_links, BTreeSet::from([127]));
     // A pcap file has only one link type, so no packet in it can be read.
     let error = all(&Order::BOTH[0].pcap(0xa1b2_c3d4, 127, 0)).expect_err("unread");
-    assert_eq!(error.to_string(), "link type 127 is not supported");
+    mentions(&error, &["link type 127"]);
 }
 
 #[test]
 fn a_file_of_another_format_is_refused() {
-    let message = |file: &[u8]| all(file).expect_err("no capture file").to_string();
-    assert_eq!(message(b""), "the file is empty");
-    let neither = "the file is neither pcap nor pcapng";
-    assert_eq!(message(b"Monday"), neither);
-    assert_eq!(message(b"Monday, November 23, 2026 10:00:00-UTC\r\n"), neither);
-    assert_eq!(message(&[&b"\x0a\x0d\x0d\x0a"[..], &[0xff; 40]].concat()), neither);
-    assert_eq!(message(&Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0)[..20]), neither);
+    mentions(&all(b"").expect_err("no octets"), &["empty"]);
+    for file in [
+        b"Monday",
+        &b"Monday, November 23, 2026 10:00:00-UTC\r\n"[..],
+        &[&b"\x0a\x0d\x0d\x0a"[..], &[0xff; 40]].concat(),
+        &Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0)[..20],
+    ] {
+        mentions(&all(file).expect_err("no capture file"), &["neither", "pcap", "pcapng"]);
+    }
 }
 
 #[test]
@@ -257,8 +260,7 @@ fn the_error_for_a_cut_file_has_packet_and_position() {
     let whole = Order::BOTH[0].pcapng(101, &[], 0);
     let last = whole.len() - 24; // the last block has 24 octets
     let error = all(&whole[..last + 9]).expect_err("cut");
-    let expected = format!("the file ends within the block at octet {last}, after packet 1");
-    assert_eq!(error.to_string(), expected);
+    mentions(&error, &["ends", &format!("octet {last}"), "packet 1"]);
     assert_eq!(all(&whole[..last]).expect("whole blocks").len(), 1);
 }
 
@@ -268,7 +270,7 @@ fn an_impossible_block_is_damage() {
     let first = 28 + 20;
     file[first + 4..first + 8].copy_from_slice(&7_u32.to_le_bytes());
     let error = all(&file).expect_err("damaged");
-    assert_eq!(error.to_string(), "the block at octet 48, after packet 0, is damaged");
+    mentions(&error, &["damaged", "octet 48", "packet 0"]);
     // Adds a packet of an interface that the file does not describe.
     let mut file = Order::BOTH[0].pcapng(101, &[], 0);
     file[first + 8] = 1;

@@ -1,7 +1,7 @@
 //! Runs `daytime wire`: the process, a namespace with a server to capture, and capture files to read.
 
 use super::wire::eventually;
-use super::{Namespace, Running, TO_END, good};
+use super::{Namespace, Running, TO_END, before, complains, good};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -34,8 +34,7 @@ impl Capturing {
     pub fn start(command: Command) -> Self {
         let mut capturing = Self::spawn(command);
         capturing.errors.read_line(&mut capturing.announced).expect("readable");
-        let line = &capturing.announced;
-        assert!(line.starts_with("daytime: capturing port"), "{line}");
+        complains(&capturing.announced, &["capturing"]);
         capturing
     }
 
@@ -157,6 +156,16 @@ impl Place {
         self.ask("udp");
         self.ask("tcp");
         wire.end()
+    }
+}
+
+/// Asserts that the last line counts these packets and exchanges.
+#[track_caller]
+pub fn assert_sum(text: &str, packets: usize, exchanges: usize) {
+    let last = text.lines().next_back().unwrap_or_default();
+    for (count, unit) in [(packets, "packet"), (exchanges, "exchange")] {
+        let unit = if count == 1 { unit.to_owned() } else { format!("{unit}s") };
+        assert_eq!(before(last, &unit), Some(&*count.to_string()), "{unit}: {text}");
     }
 }
 

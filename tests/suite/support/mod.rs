@@ -4,8 +4,12 @@
 pub mod capturing;
 mod ended;
 pub mod forge;
+#[path = "../../../src/mentions.rs"]
+mod mentions;
+mod message;
 mod namespace;
 mod running;
+mod screen;
 pub mod scripted;
 #[cfg(target_os = "linux")]
 pub mod systemd;
@@ -18,8 +22,11 @@ pub mod wire;
 #[cfg(feature = "lab")]
 pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
+pub use mentions::mentions;
+pub use message::{before, complains};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
+pub use screen::assert_screen;
 
 #[cfg(feature = "teach")]
 pub use terminal::Terminal;

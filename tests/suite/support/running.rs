@@ -36,7 +36,7 @@ pub fn assert_fits_80_columns(screen: &str) {
 /// Returns a counter from the log of a server with `-v`. The log leaves out counters that are 0.
 pub fn count(counters: &str, name: &str) -> u64 {
     let mut words = counters.split(['{', '}', ',', ' ', '\n']).filter(|word| !word.is_empty());
-    let found = words.find(|word| word.strip_suffix(':') == Some(name)).and_then(|_| words.next());
+    let found = words.find(|word| word.trim_end_matches(':') == name).and_then(|_| words.next());
     found.unwrap_or_else(|| panic!("no {name} in {counters}")).parse().expect("a number")
 }
 
@@ -158,9 +158,11 @@ impl Running {
     /// Stops a server that was started with `-v`. Returns the counters in its log that are not 0.
     pub fn counters(self) -> String {
         let log = self.stopped();
-        let counters = log.lines().find_map(|line| line.split_once("DEBUG] {"));
+        let counters =
+            log.lines().find_map(|line| line.split_once("DEBUG] counters that are not 0:"));
         let (_, counters) = counters.unwrap_or_else(|| panic!("no counters in {log}"));
-        counters.trim_end_matches('}').to_owned()
+        let counters = counters.trim().split(", ").map(|counter| counter.replace(' ', ": "));
+        counters.collect::<Vec<_>>().join(", ")
     }
 
     /// Returns a reader of standard error.
