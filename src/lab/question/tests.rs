@@ -14,11 +14,13 @@ fn settings(procedure: &Procedure) -> Vec<Setting> {
     let mut all = vec![LabOptions::default()];
     for OptionRange { option, values } in procedure.options {
         let (from, to) = (*values.start(), *values.end());
-        // A run takes as long as its count is large and, on the real kernel, as its delay is long.
-        let most = if procedure.engine == Engine::Sim { 1000 } else { 100 };
-        for at in [from, 2, 4, 10, 50, 100, most].map(|at| at.clamp(from, to)) {
-            all.push(with(*option, at));
-        }
+        // On the real kernel a run takes real time: as long as its count is large and its queue is full.
+        let values: &[u32] = match procedure.engine {
+            Engine::Sim => &[2, 4, 10, 50, 100, 1000],
+            _ => &[2, 10, 100],
+        };
+        let values = values.iter().map(|at| (*at).clamp(from, to));
+        all.extend([from].into_iter().chain(values).map(|at| with(*option, at)));
     }
     all.dedup();
     all.into_iter().map(|options| Setting { options, ..Setting::default() }).collect()
