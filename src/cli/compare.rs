@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
     Ok(status(faults.is_empty()))
 }
 
-/// Returns the failures over one transport. The other transport has at least one answer.
+/// Returns the failures to report for one transport. The other transport got at least one answer.
 fn faults(side: Result<Side, AskError>) -> Vec<Failure> {
     match side {
         Ok(Side { answer, failures, .. }) => {

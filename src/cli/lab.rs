@@ -3,6 +3,12 @@
 #[cfg(feature = "teach")]
 mod ask;
 mod capture;
+#[cfg(feature = "teach")]
+mod class;
+#[cfg(feature = "teach")]
+mod grade;
+#[cfg(feature = "teach")]
+mod sheet;
 
 use super::args::{Lab, LabCommand, LabRun, usage_of_lab_run as usage};
 use super::failure::Failure;
@@ -30,6 +36,12 @@ pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         LabCommand::Run(run) => run_labs(run, quiet),
+        #[cfg(feature = "teach")]
+        LabCommand::Sheet(arguments) => sheet::write_sheets(arguments),
+        #[cfg(feature = "teach")]
+        LabCommand::Key(arguments) => sheet::print_key(arguments),
+        #[cfg(feature = "teach")]
+        LabCommand::Grade(arguments) => grade::run(arguments),
     }
 }
 
@@ -109,11 +121,11 @@ fn run_planned(
     Ok(status(arguments, &done))
 }
 
-/// Enters a user namespace if this process needs one to make network namespaces. Call this function while the process
+/// Enters a user namespace if this process needs one to create network namespaces. Call this function while the process
 /// has only one thread. If the system refuses, the labs report the reason.
 ///
-/// In a user namespace, root cannot write to directories of other users. If capture files go to such a directory, root
-/// without the capabilities does not enter a user namespace.
+/// In a user namespace, root cannot write to other users' directories. So if capture files go to such a directory, root
+/// does not enter a user namespace even if it lacks the capabilities for network namespaces.
 pub(super) fn permit_namespaces(captures: Option<&Path>) {
     let is_foreign = |folder: &&Path| folder.metadata().is_ok_and(|it| it.uid() != 0);
     match captures.filter(is_foreign) {
@@ -148,13 +160,13 @@ fn planned(arguments: &LabRun, setting: &Setting) -> Result<PlannedRuns, LabErro
             None => lab.engines().take(engines_of_one).collect(),
         };
         for engine in engines {
-            runs.push((lab, lab.procedure(engine, setting)?));
+            runs.push((lab, lab.procedure(engine, setting, |name| format!("--{name}"))?));
         }
     }
     Ok(runs)
 }
 
-/// Whether the run may stop: standard output has no reader, and no capture files are wanted.
+/// Whether the run may stop, because standard output has no reader and no capture files are wanted.
 fn may_stop(printed: Result<(), Failure>, captures: Option<&Captures>) -> Result<bool, Failure> {
     match printed {
         Err(Failure::OutputClosed) => Ok(captures.is_none()),
@@ -166,7 +178,8 @@ fn form(arguments: &LabRun) -> Form {
     if arguments.text { Form::List } else { Form::Ladder(width()) }
 }
 
-/// Returns how much of the section TRY NEXT is printed; `--answers` implies the section.
+/// Returns how much of the report section TRY NEXT is printed. `--answers` prints the section even if the report is
+/// not detailed.
 fn next_steps(arguments: &LabRun) -> NextSteps {
     match arguments {
         LabRun { answers: true, .. } => NextSteps::WithAnswers,
@@ -175,7 +188,7 @@ fn next_steps(arguments: &LabRun) -> NextSteps {
     }
 }
 
-/// The output of a run, and the arguments that determine its form.
+/// A run's output, and the arguments that determine its form.
 struct Output<'a> {
     arguments: &'a LabRun,
     form: Form,
@@ -184,7 +197,7 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Prints text while labs run. JSON and CSV are printed after the last lab.
+    /// Prints text while labs run. Does nothing for JSON and CSV, which are printed after the last lab.
     fn print_text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: false, csv: false, .. } => {
@@ -220,8 +233,8 @@ fn hint<'a>(arguments: &LabRun, mut reports: impl Iterator<Item = &'a Report>) -
     }
 }
 
-/// Returns failure if a finding differs or a lab did not run. A missing engine counts only for a lab that the user
-/// named.
+/// Returns failure if a result differs from its prediction or a lab did not run. A missing engine counts as a failure
+/// only for a lab that the user named.
 fn status(arguments: &LabRun, done: &[FinishedRun]) -> ExitCode {
     let is_good = |report: &Report| match report.outcome {
         Err(Obstacle::Missing(_)) => arguments.is_all(),

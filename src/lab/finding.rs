@@ -73,6 +73,7 @@ fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error>
 /// let time = report.finding(Tcp, "time to the reply").expect("a finding");
 /// assert_eq!(time.verdict(), Verdict::AsPredicted);
 /// assert_eq!(time.expected().only(), time.observed());
+/// assert_eq!(time.expected().to_string(), "1.08 s");
 /// assert_eq!(time.observed().map(ToString::to_string), Some("1.08 s".to_owned()));
 ///
 /// let share = report.finding(Udp, "answered with one try").expect("a finding").expected();

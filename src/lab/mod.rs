@@ -38,6 +38,7 @@ mod markdown;
 mod netns;
 mod packet;
 mod plan;
+#[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
 pub(crate) mod question;
 mod recorder;
 mod report;
@@ -147,11 +148,11 @@ impl Lab {
     /// let loss = lab::find("loss").expect("a lab of that name");
     /// let error = loss.run(Engine::Loopback, &Setting::default()).expect_err("not there");
     /// assert!(error.is_usage());
-    /// assert_eq!(error.to_string(), "loss does not run on loopback; it runs on sim");
+    /// assert!(error.to_string().contains("loopback") && error.to_string().contains("sim"));
     /// # Ok::<(), lab::LabError>(())
     /// ```
     pub fn run(&'static self, engine: Engine, setting: &Setting) -> Result<Report, LabError> {
-        let procedure = self.procedure(engine, setting)?;
+        let procedure = self.procedure(engine, setting, str::to_owned)?;
         let report = run_and_compare(self, procedure, setting);
         match report.outcome {
             Ok(_) => Ok(report),
@@ -165,6 +166,10 @@ impl Lab {
     }
 
     /// Returns the questions that make sense for a run with this procedure and setting.
+    #[cfg_attr(
+        not(feature = "teach"),
+        allow(dead_code, reason = "without `teach` no student answers")
+    )]
     pub(crate) fn questions(
         &'static self,
         procedure: &Procedure,
@@ -209,6 +214,18 @@ impl Procedure {
         let mut results = Results::default();
         (self.run)(setting, &mut results)?;
         Ok(results)
+    }
+
+    /// Returns the findings that theory fixes on every system, without a run: each has one expected value.
+    pub(crate) fn certain_findings(&self, setting: &Setting) -> Vec<Finding> {
+        let is_certain = |it: &Prediction| it.varies.is_none() && it.expected.only().is_some();
+        let certain: Vec<_> = (self.predict)(setting).into_iter().filter(is_certain).collect();
+        let observe = |it: &Prediction| {
+            let (transport, what) = (it.transport, it.what.to_owned());
+            it.expected.only().map(|value| Observation { transport, what, value: value.clone() })
+        };
+        let observed: Vec<_> = certain.iter().filter_map(observe).collect();
+        finding::compare(certain, &observed)
     }
 
     /// Returns the seed; `None` if the run draws no random numbers.
@@ -280,7 +297,7 @@ pub fn all() -> impl Iterator<Item = &'static Lab> {
 ///
 /// ```
 /// let loss = daytime::lab::find("loss").expect("a lab of that name");
-/// assert_eq!(loss.question(), "Who repairs what the network loses?");
+/// assert!(loss.question().ends_with('?'));
 /// assert!(daytime::lab::find("lost").is_none());
 /// ```
 #[must_use]

@@ -2,8 +2,11 @@
 
 use super::{Engine, LABS, Lab, LabError, LabOption, Obstacle, Procedure, Setting};
 
+/// How an error names an option: the library by its name, the command line with dashes.
+pub(crate) type NameOption = fn(&str) -> String;
+
 impl Lab {
-    /// Returns the procedure of the lab on this engine.
+    /// Returns the procedure of the lab on this engine. `option_name` writes the name of an option in an error.
     ///
     /// # Errors
     /// [`LabError::is_usage`]: the lab does not run on this engine, or does not accept an option or its value. A run
@@ -12,21 +15,29 @@ impl Lab {
         &self,
         engine: Engine,
         setting: &Setting,
+        option_name: NameOption,
     ) -> Result<&'static Procedure, LabError> {
         let procedure = self.procedure_on(engine).ok_or_else(|| self.no_engine(engine));
-        let checked = procedure.and_then(|it| self.check(it, setting).map(|()| it));
+        let checked = procedure.and_then(|it| self.check(it, setting, option_name).map(|()| it));
         checked.map_err(|usage| LabError(Obstacle::Usage(usage)))
     }
 
-    fn check(&self, procedure: &Procedure, setting: &Setting) -> Result<(), String> {
+    fn check(
+        &self,
+        procedure: &Procedure,
+        setting: &Setting,
+        option_name: NameOption,
+    ) -> Result<(), String> {
         for option in setting.options.given() {
-            let range =
-                procedure.range_of(option).ok_or_else(|| self.no_option(procedure, option))?;
+            let range = procedure
+                .range_of(option)
+                .ok_or_else(|| self.no_option(procedure, option, option_name))?;
             if let Some(at) = setting.options.of(option).into_iter().find(|at| !range.allows(*at)) {
-                let (lab, engine, option) = (self.name, procedure.engine, option.name());
+                let (lab, engine, option) =
+                    (self.name, procedure.engine, option_name(option.name()));
                 let (least, most) = (range.values.start(), range.values.end());
                 return Err(format!(
-                    "{lab} takes --{option} from {least} to {most} on {engine}, not {at}"
+                    "{lab} takes {option} from {least} to {most} on {engine}, not {at}"
                 ));
             }
         }
@@ -38,16 +49,21 @@ impl Lab {
         format!("{} does not run on {engine}; it runs on {}", self.name, list(&has))
     }
 
-    fn no_option(&self, procedure: &Procedure, option: LabOption) -> String {
-        let dashed = |option: &LabOption| format!("--{}", option.name());
-        let (name, engine, wanted) = (self.name, procedure.engine, dashed(&option));
+    fn no_option(
+        &self,
+        procedure: &Procedure,
+        option: LabOption,
+        option_name: NameOption,
+    ) -> String {
+        let (name, engine, wanted) = (self.name, procedure.engine, option_name(option.name()));
         let others: Vec<&str> = self.engines_with(option).map(Engine::name).collect();
         if !others.is_empty() {
             let others = list(&others);
-            return format!("{name} has no {wanted} on {engine}: it is for --engine {others}");
+            let on = option_name("engine");
+            return format!("{name} has no {wanted} on {engine}: it is for {on} {others}");
         }
         let has: Vec<String> =
-            procedure.options.iter().map(|range| dashed(&range.option)).collect();
+            procedure.options.iter().map(|range| option_name(range.name())).collect();
         let takes = if has.is_empty() { "no option".to_owned() } else { list(&has) };
         let has_it = |lab: &&&Self| lab.engines_with(option).next().is_some();
         let others: Vec<&str> = LABS.iter().filter(has_it).map(|lab| lab.name).collect();

@@ -92,7 +92,7 @@ impl Report {
     ///
     /// let loss = lab::find("loss").expect("a lab of that name");
     /// let report = loss.run(Engine::Sim, &Setting::default().loss(100.0).count(10))?;
-    /// assert!(report.lesson().any(|it| it.contains("no client over TCP received a reply")));
+    /// assert!(report.lesson().any(|it| it.contains("no client over TCP")));
     /// # Ok::<(), lab::LabError>(())
     /// ```
     pub fn lesson(&self) -> impl Iterator<Item = &'static str> {

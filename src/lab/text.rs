@@ -2,9 +2,10 @@
 //!
 //! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections of [`read_section`]. The comment after a sentence of a lesson names its
 //! grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value of an option; the page shows the default
-//! value there. `question::page` reads the section `## Questions`; `docs/labs/README.md` describes its format. The section
-//! `## Example` is for readers of the page only; a test compares it with the program's
-//! output.
+//! value there. The section `## Example` is for readers of the page only; a test compares it with the program's output.
+//!
+//! `question::page` reads the section `## Questions`, whose format `docs/labs/README.md` describes: each question is a
+//! heading, a comment for the program, and a list of answers with their conditions and explanations.
 
 use super::Engine;
 use super::lesson::{Ground, Lesson};

@@ -118,6 +118,7 @@ pub(crate) fn gauge_lines(gauges: &Gauges) -> [String; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::{each_mentions, mentions};
 
     fn gauges() -> Gauges {
         Gauges {
@@ -188,24 +189,34 @@ mod tests {
         }
         assert!(page.contains("process_max_fds 1024\n"), "{page}");
         let [clock, _, descriptors] = gauge_lines(&unknown);
-        assert_eq!(clock, "clock: unknown: the kernel does not report its synchronisation");
-        assert_eq!(descriptors, "descriptors: unknown open, at most 1024");
+        mentions(&clock, &["clock", "unknown", "synchronisation"]);
+        mentions(&descriptors, &["descriptors", "unknown", "at most 1024"]);
     }
 
     #[test]
     fn the_log_has_clock_limits_and_descriptors() {
         let udp_total = Rate { per_second: 0, burst: 1 };
         let limits = Limits { udp_total, loopback: true, ..Limits::default() };
-        assert_eq!(
-            gauge_lines(&Gauges { limits, synchronised: Some(true), ..gauges() }),
-            [
-                "clock: synchronised",
-                "limits: udp 20 per second after a burst of 100 per source, no limit in total; tcp 64 \
-                 open per source, 4096 in total; a source is a /32 of IPv4 or a /64 of IPv6; loopback \
-                 limited",
-                "descriptors: 12 open, at most 1024",
-            ]
+        let lines = gauge_lines(&Gauges { limits, synchronised: Some(true), ..gauges() });
+        let clauses: Vec<&str> = lines[1].split("; ").collect();
+        each_mentions(
+            clauses,
+            &[
+                &[
+                    "limits",
+                    "udp",
+                    "20 per second",
+                    "burst of 100",
+                    "per source",
+                    "no limit in total",
+                ],
+                &["tcp", "64 open per source", "4096 in total"],
+                &["source", "/32 of IPv4", "/64 of IPv6"],
+                &["loopback limited"],
+            ],
         );
+        assert_eq!(lines[0], "clock: synchronised");
+        mentions(&lines[2], &["descriptors", "12 open", "at most 1024"]);
     }
 
     #[test]

@@ -183,11 +183,11 @@ fn finding(finding: &Finding) -> Value {
 pub(crate) fn comparison(comparison: &Comparison) -> Value {
     json!({
         "host": comparison.target.to_string(),
-        "own_server": comparison.local_server,
+        "local_server": comparison.local_server,
         "count": comparison.count,
         "tcp": side(&comparison.target, &comparison.tcp),
         "udp": side(&comparison.target, &comparison.udp),
-        "nobody_listens": match &comparison.closed {
+        "closed_port": match &comparison.closed {
             Ok(closed) => closed_port(closed),
             Err(error) => json!({ "error": error.to_string() }),
         },
@@ -210,7 +210,7 @@ fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
             "after": phase(side.phases.after),
             "total": phase(side.phases.total),
         },
-        "left_behind": side.leftover.name(),
+        "remaining_state": side.leftover.name(),
         "latency_us": {
             "min": percentile(0),
             "median": percentile(50),

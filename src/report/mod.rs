@@ -67,7 +67,7 @@ fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
 }
 
 /// Returns octets in hexadecimal, two digits for each.
-fn hex(octets: &[u8]) -> String {
+pub(crate) fn hex(octets: &[u8]) -> String {
     octets.iter().fold(String::with_capacity(octets.len() * 2), |mut hex, octet| {
         let _ = write!(hex, "{octet:02x}");
         hex

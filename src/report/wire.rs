@@ -30,7 +30,7 @@ pub(crate) fn json(seen: &Sighting) -> Value {
     });
     let retransmission = (role.transport == Transport::Tcp)
         .then(|| json!({ "retransmission": role.is_retransmission }));
-    let reporter = role.third_party.map(|it| json!({ "said_by": it.to_string() }));
+    let reporter = role.third_party.map(|it| json!({ "reported_by": it.to_string() }));
     let name = interface.and_then(|it| it.name.as_deref());
     let name = name.map(|name| json!({ "interface_name": Printable(name).to_string() }));
     let comments: Vec<String> = seen.comments().collect();

@@ -1,6 +1,8 @@
 //! The command line of `daytime lab`.
 
 use super::Arguments;
+#[cfg(feature = "teach")]
+use super::teach;
 use crate::lab::{Engine, LABS, LabOptions, Setting};
 use crate::report::lab::Detail;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -54,6 +56,18 @@ pub(in crate::cli) enum LabCommand {
     /// Run a lab and compare the result with the prediction
     #[command(after_help = RUN_HELP)]
     Run(Box<Run>),
+    /// Write a sheet and an answer file for each student of a class
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::SHEET_HELP)]
+    Sheet(teach::Sheet),
+    /// Print the right answers of each student's sheet
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::KEY_HELP)]
+    Key(teach::Key),
+    /// Grade answer files: points and feedback for each item
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::GRADE_HELP)]
+    Grade(teach::Grade),
 }
 
 #[derive(Debug, Args)]
@@ -147,11 +161,16 @@ impl Run {
     }
 
     /// Whether the student answers questions.
+    #[cfg(feature = "teach")]
     pub(in crate::cli) fn asks(&self) -> bool {
-        #[cfg(feature = "teach")]
-        return self.ask || self.ask_from.is_some();
-        #[cfg(not(feature = "teach"))]
-        return false;
+        self.ask || self.ask_from.is_some()
+    }
+
+    /// Without the feature `teach` no option asks.
+    #[cfg(not(feature = "teach"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(in crate::cli) fn asks(&self) -> bool {
+        false
     }
 
     pub(in crate::cli) fn detail(&self) -> Detail {

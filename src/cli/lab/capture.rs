@@ -1,7 +1,7 @@
 //! Writes the packets of a lab's run as capture files.
 
 use crate::cli::failure::Failure;
-use crate::lab::{Part, Report};
+use crate::lab::{Engine, Part, Report};
 use crate::trace::HostId;
 use crate::wire::pcapng::pcapng;
 use std::fs;
@@ -21,10 +21,20 @@ impl<'a> Captures<'a> {
 
     /// Writes one file for each host of each part with packets. Returns the paths of the files.
     pub(super) fn write(&self, report: &Report) -> Result<Vec<PathBuf>, Failure> {
+        self.write_parts(report.lab.name, report.procedure.engine, report.parts().iter())
+    }
+
+    /// Writes the files of these parts of a run on an engine.
+    pub(super) fn write_parts<'b>(
+        &self,
+        lab: &str,
+        engine: Engine,
+        parts: impl Iterator<Item = &'b Part>,
+    ) -> Result<Vec<PathBuf>, Failure> {
         let mut written = Vec::new();
-        for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {
+        for part in parts.filter(|part| part.trace.packets().next().is_some()) {
             for host in (0..part.trace.hosts.len()).map(HostId) {
-                let path = self.free(&name(report, part, host), &written);
+                let path = self.free(&name(lab, engine, part, host), &written);
                 fs::write(&path, pcapng(&part.trace, host)).map_err(|error| {
                     Failure::Message(format!("cannot write {}: {error}", path.display()))
                 })?;
@@ -47,11 +57,10 @@ impl<'a> Captures<'a> {
 
 /// Returns the name of a file, such as `exchange-sim-tcp-client`. If the part has a name, the part's name comes before
 /// the host's name.
-fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
-    let (lab, engine) = (report.lab.name, report.procedure.engine.name());
+fn name(lab: &str, engine: Engine, part: &Part, HostId(host): HostId) -> String {
     let transport = part.transport.to_string();
     let host = part.trace.hosts.get(host).map_or("", |host| host.name.as_str());
-    let words = [lab, engine, &transport, &part.name, host].map(words);
+    let words = [lab, engine.name(), &transport, &part.name, host].map(words);
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 

@@ -101,9 +101,11 @@ fn iterative(transport: Transport, idle: u32, results: &mut Results) -> Result<(
 
 /// Runs the iterative server: it accepts the next client only after the last one has closed.
 fn serve_in_turn(server: &RecordedSocket, reply: &Reply, clients: u32) -> Result<(), CallError> {
-    for _ in 0..clients {
+    for number in 1..=clients {
         // A client that closed while it waited may cause an error here; the server goes on with the next one.
         match server.answer(reply) {
+            // The drawing ends with the last reply.
+            Ok(Some(stream)) if number == clients => drop(stream),
             Ok(Some(stream)) => {
                 let _ = stream.socket.shutdown(Shutdown::Write);
                 let _ = stream.receive_within(PATIENCE);
@@ -144,7 +146,6 @@ fn ask_after(
     if let Some(after) = answered {
         results.observe(transport, REPLY_TIME, after);
     }
-    next.close();
     Ok(())
 }
 

@@ -100,6 +100,7 @@ fn received(octets: &[u8]) -> &'static str {
 mod tests {
     use super::*;
     use crate::lab::LabOptions;
+    use crate::mentions::each_mentions;
 
     #[test]
     fn a_whole_reply_a_part_and_silence_are_distinguished() {
@@ -120,16 +121,9 @@ mod tests {
             ..LabOptions::default()
         };
         let method = LAB.method(&LAB.procedures[0], &Setting { seed: 1, options });
-        for word in [
-            "12 %",
-            "34 %",
-            "56 %",
-            "7.5 ms",
-            "8, 9",
-            "78 clients ask over TCP",
-            "78 clients ask over UDP",
-        ] {
+        for word in ["12 %", "34 %", "56 %", "7.5 ms", "8, 9"] {
             assert!(method.contains(word), "{word}: {method}");
         }
+        each_mentions(method.split("78 clients").skip(1), &[&["over TCP"], &["over UDP"]]);
     }
 }

@@ -96,8 +96,8 @@ fn datagrams_listen(results: &mut Results) -> Result<(), Obstacle> {
 }
 
 fn one_recv(room: usize, results: &mut Results) -> Result<(), Obstacle> {
+    let recorder = Recorder::on_loopback();
     for what in [RECV_AT_ONCE, RECV_OCTET_BY_OCTET] {
-        let recorder = Recorder::on_loopback();
         let Pair { client, server } = Pair::new(Tcp, &recorder)?;
         let reply = ctime_reply()?;
         // The client receives the first octet before the server sends the second, as on a slow network.
@@ -108,10 +108,8 @@ fn one_recv(room: usize, results: &mut Results) -> Result<(), Obstacle> {
         for octet in rest.chunks(1) {
             server.send(octet)?;
         }
-        server.close();
-        client.close();
-        results.keep_trace(Tcp, what, recorder.short_trace());
     }
+    results.keep_trace(Tcp, "one recv: line at once, octet by octet", recorder.short_trace());
     Ok(())
 }
 
@@ -119,10 +117,11 @@ fn one_address(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let named = own_address(&recorder);
     let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
-    server.serve_at(SocketAddr::new(named, 0))?;
+    server.bind(SocketAddr::new(named, 0))?;
+    server.unrecorded("listen(5)", |socket| socket.listen(5))?;
     let there = server.local_address()?;
     let client = ask(&recorder, CLIENT, Tcp, there)?;
-    server.answer(&ctime_reply()?)?;
+    send_line(&server)?;
     results.observe(Tcp, ASKED_AT_NAMED, received(&client.receive_within(PATIENCE)));
     if is_local(OTHER_ADDRESS.into()) {
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
@@ -134,6 +133,12 @@ fn one_address(results: &mut Results) -> Result<(), Obstacle> {
         results.observe(Tcp, ASKED_AT_OTHER, outcome(&connected, CONNECTED));
     }
     results.keep_trace(Tcp, "bound to the host's name", recorder.trace());
+    Ok(())
+}
+
+/// Accepts a client and sends it a line; the drawing has the send only.
+fn send_line(server: &RecordedSocket) -> Result<(), Obstacle> {
+    server.accept_unrecorded()?.send(ctime_reply()?.octets())?;
     Ok(())
 }
 
@@ -166,7 +171,10 @@ fn resolve_own_name() -> Option<IpAddr> {
 fn one_at_a_time(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::among(&["first client", "server", "second client"]);
     let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
-    server.serve_at(ANY_PORT)?;
+    server.unrecorded("bind(), listen(5)", |socket| {
+        socket.bind(&ANY_PORT.into())?;
+        socket.listen(5)
+    })?;
     let (at, reply) = (server.local_address()?, ctime_reply()?);
     let _first = ask(&recorder, CLIENT, Tcp, at)?;
     let waiting = ask(&recorder, SECOND_CLIENT, Tcp, at)?;
@@ -193,7 +201,7 @@ fn one_version(results: &mut Results) -> Result<(), Obstacle> {
     let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
     let client = RecordedSocket::of(&recorder, CLIENT, Tcp, client);
     client.connect(server.local_address()?)?;
-    server.answer(&ctime_reply()?)?;
+    send_line(&server)?;
     results.observe(Tcp, OVER_V6, received(&client.receive_within(PATIENCE)));
     results.keep_trace(Tcp, "IPv4 only", recorder.trace());
     Ok(())

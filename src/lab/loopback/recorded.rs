@@ -134,6 +134,17 @@ impl RecordedSocket {
     pub(crate) fn accept(&self, connection: &str) -> Result<Self, CallError> {
         let accept = |listener: &Socket| within_timeout(listener, || listener.accept());
         let (socket, _) = self.call("accept()", accept, |_| connection.to_owned())?;
+        self.accepted(socket)
+    }
+
+    /// Accepts the next connection without recording it.
+    pub(crate) fn accept_unrecorded(&self) -> Result<Self, CallError> {
+        let accept = |listener: &Socket| within_timeout(listener, || listener.accept());
+        let (socket, _) = self.unrecorded("accept()", accept)?;
+        self.accepted(socket)
+    }
+
+    fn accepted(&self, socket: Socket) -> Result<Self, CallError> {
         let accepted = Self::of(&self.recorder, self.host, self.transport, socket);
         accepted.set_timeouts()?;
         Ok(accepted)

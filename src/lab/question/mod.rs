@@ -120,6 +120,14 @@ named! {
 }
 
 impl Question {
+    /// Returns the choices; none for a number.
+    pub(crate) fn choices(&self) -> &[Choice] {
+        match &self.form {
+            AnswerForm::Choice(choices) => choices,
+            AnswerForm::Number(_) => &[],
+        }
+    }
+
     /// Returns whether the question makes sense for a run on this engine with these predictions.
     pub(crate) fn applies(&self, engine: Engine, predictions: &[Prediction]) -> bool {
         let expected: Vec<Finding> = predictions.iter().map(as_expected).collect();

@@ -97,7 +97,7 @@ impl Service {
             if self.is_answered(peer, &content, host.now) {
                 self.waiting.push_back(Waiting { due, peer, question: self.questions });
             } else {
-                host.call("the guard", || "ignores it".into());
+                host.call("the guard ignores it", String::new);
             }
         }
     }

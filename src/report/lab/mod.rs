@@ -1,5 +1,6 @@
 //! A run of a lab as text: the question, the drawings, the table of predictions and observations, and the lesson.
 
+#[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
 pub(crate) mod ask;
 mod brief;
 mod csv;

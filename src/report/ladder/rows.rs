@@ -42,6 +42,9 @@ pub(super) enum FoldKind {
     Repeated(usize),
     /// The group above this line occurs this many times, and groups of the neighbouring folds occur between them.
     Alternating(usize),
+    /// The group above this line occurs this many times. In between, `other_times` groups have the host `other` in the
+    /// place of another host.
+    Mirrored { times: usize, other: String, other_times: usize },
     /// The ladder with this name shows the same rows.
     SameAs(String),
 }
@@ -56,6 +59,9 @@ impl Fold {
         match &self.kind {
             FoldKind::Repeated(times) => format!("{rows} × {times}, {span}"),
             FoldKind::Alternating(times) => format!("{rows} × {times} in mixed order, {span}"),
+            FoldKind::Mirrored { times, other, other_times } => {
+                format!("{rows} × {times}, with the {other} × {other_times}, {span}")
+            }
             FoldKind::SameAs(name) => format!("{} rows as in {name}, {span}", self.rows),
         }
     }

@@ -147,7 +147,7 @@ pub(super) fn run(setting: &Setting, results: &mut Results) {
         run_tcp_exchange(setting, &lost, results);
     }
     let drop = lost_over_udp(setting);
-    for (name, tries, part) in [(ONE_TRY, 1, "one try"), (RETRY, TRIES, "a retry")] {
+    for (name, tries) in [(ONE_TRY, 1), (RETRY, TRIES)] {
         let timeout = timeout_of_all_tries(setting, Duration::from_secs(3));
         let (mut client, mut service) = (Asker::new(1, tries - 1, timeout), service());
         let conditions = without_chance(setting, drop, Fault::None);
@@ -158,7 +158,10 @@ pub(super) fn run(setting: &Setting, results: &mut Results) {
             results.observe(Udp, LOST, lost_packets(&trace));
         }
         results.observe(Udp, name, (client.received, "reply"));
-        results.keep_trace(Udp, part, trace);
+        // The drawing of a client that asks again begins like that of a client with one try.
+        if tries > 1 {
+            results.keep_trace(Udp, "question lost", trace);
+        }
     }
 }
 
@@ -177,7 +180,7 @@ fn run_tcp_exchange(setting: &Setting, lost: &Lost, results: &mut Results) {
     if let Some(time) = time_to_the_answer(&trace) {
         results.observe(Tcp, lost.time, time);
     }
-    results.keep_trace(Tcp, lost.part, trace);
+    results.keep_trace(Tcp, lost.part, sim::without_details(trace));
 }
 
 /// Returns the time after which the client gives up. Timeouts double up to a minute, so each lost packet costs at most
@@ -218,8 +221,7 @@ mod tests {
             let expected = [
                 ("SYN lost", vec!["SYN"]),
                 ("reply lost", vec!["FIN"]), // the server sends the FIN with the reply
-                ("one try", vec!["datagram"]),
-                ("a retry", vec!["datagram"]),
+                ("question lost", vec!["datagram"]),
             ];
             assert_eq!(all, expected);
         }

@@ -1,0 +1,17 @@
+//! Checks messages of `daytime`: their form, and numbers with a unit.
+
+use super::mentions;
+
+/// Asserts that a text is one line, which `daytime` reports, and that it has each of these parts (see [`mentions`]).
+#[track_caller]
+pub fn complains(text: &str, parts: &[&str]) {
+    let line = text.strip_prefix("daytime: ").and_then(|rest| rest.strip_suffix('\n'));
+    assert!(line.is_some_and(|it| !it.contains('\n')), "not one line of `daytime`: {text:?}");
+    mentions(text, parts);
+}
+
+/// Returns the word before a unit: `3` in `3 packets`.
+pub fn before<'a>(text: &'a str, unit: &str) -> Option<&'a str> {
+    let words: Vec<&str> = text.split([' ', ':', ';', ',', '\n']).collect();
+    words.windows(2).find(|pair| pair[1] == unit).map(|pair| pair[0])
+}
