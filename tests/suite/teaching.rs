@@ -8,7 +8,7 @@ fn page(name: &str) -> String {
 }
 
 /// A row of a plan: `| minutes | lab | step |`. The lab may be empty.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Row {
     minutes: u64,
     lab: String,
