@@ -2,11 +2,15 @@
 
 use super::args::Compare;
 use super::failure::Failure;
+#[cfg(feature = "teach")]
+use super::lab::reports::write;
 use super::output::{print_result, status};
 use super::progress::Progress;
 use crate::client::AskError;
 use crate::compare::{CompareOptions, Side, compare};
 use crate::report::{chain, comparison, json, plural};
+#[cfg(feature = "teach")]
+use crate::teach::page;
 use std::process::ExitCode;
 
 pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure> {
@@ -16,10 +20,22 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
     let mut show = |done, of| progress.show(done, of);
     let compared = compare(arguments.host.as_ref(), &options, &mut show);
     progress.finish();
+    #[cfg(feature = "teach")]
+    if let (Some(path), Ok(compared)) = (&arguments.html, &compared) {
+        let command = command(arguments);
+        write(path, page::comparison(&comparison::tables(compared), &command))?;
+    }
     let compared = print_result(compared, arguments.json, json::comparison, comparison::text)?;
     let faults: Vec<_> = [compared.tcp, compared.udp].into_iter().flat_map(faults).collect();
     faults.iter().for_each(Failure::print);
     Ok(status(faults.is_empty()))
+}
+
+/// Returns the command line that repeats the comparison, with its server and its number of exchanges.
+#[cfg(feature = "teach")]
+fn command(arguments: &Compare) -> String {
+    let host = arguments.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
+    format!("daytime compare --count {}{host}", arguments.count)
 }
 
 /// Returns the failures to report for one transport. The other transport got at least one answer.

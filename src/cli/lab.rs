@@ -8,6 +8,8 @@ mod class;
 #[cfg(feature = "teach")]
 mod grade;
 #[cfg(feature = "teach")]
+pub(super) mod reports;
+#[cfg(feature = "teach")]
 mod sheet;
 
 use super::args::{Lab, LabCommand, LabRun, usage_of_lab_run as usage};
@@ -15,15 +17,18 @@ use super::failure::Failure;
 use super::output::LongText;
 use super::progress::Progress;
 use super::{print_exactly, print_paged, width};
+use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
 use crate::report::lab::{self as report, Detail, FinishedRun, NextSteps};
 use crate::report::ladder::Form;
 use crate::sys;
 use capture::Captures;
+#[cfg(feature = "teach")]
+use reports::Reports;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
     match &arguments.command {
@@ -59,20 +64,20 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
         let _ = usage(CSV_HAS_NO_ANSWERS).print();
         return Ok(ExitCode::from(2));
     }
-    let captures = arguments.pcapng.as_deref().map(Captures::open).transpose()?;
+    let files = Files::open(arguments, runs.len())?;
     if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
-        permit_namespaces(arguments.pcapng.as_deref());
+        permit_namespaces(&files.folders(arguments));
     }
     #[cfg(feature = "teach")]
     if arguments.asks() {
-        return ask::run(runs, &setting, captures.as_ref(), arguments, quiet);
+        return ask::run(runs, &setting, &files, arguments, quiet);
     }
     let text = LongText::of(runs.len());
     let progress = Progress::start_named(quiet, runs.len());
     let output = Output { arguments, form: form(arguments), progress, text };
-    let status = run_planned(runs, &setting, captures.as_ref(), &output);
+    let status = run_planned(runs, &setting, &files, &output);
     output.progress.finish();
-    may_stop(output.text.finish(), captures.as_ref())?;
+    may_stop(output.text.finish(), &files)?;
     status
 }
 
@@ -86,7 +91,7 @@ type PlannedRuns = Vec<(&'static lab::Lab, &'static Procedure)>;
 fn run_planned(
     runs: PlannedRuns,
     setting: &Setting,
-    captures: Option<&Captures>,
+    files: &Files<'_>,
     output: &Output<'_>,
 ) -> Result<ExitCode, Failure> {
     let (count, arguments) = (runs.len(), output.arguments);
@@ -96,7 +101,7 @@ fn run_planned(
         output.progress.begin(number, count, &name);
         let printed = output
             .print_text(|| report::before_run(lab, procedure, setting, arguments.detail(), number));
-        if may_stop(printed, captures)? {
+        if may_stop(printed, files)? {
             return Ok(status(arguments, &done));
         }
         let began = Instant::now();
@@ -104,20 +109,23 @@ fn run_planned(
         if number + 1 == count {
             output.progress.finish(); // no lab runs while the last result is printed
         }
-        let written = captures.map(|it| it.write(&report)).transpose()?;
+        let finished = files.write(report, began.elapsed(), None)?;
+        let report = &finished.report;
         let printed = output.print_text(|| {
-            report::after_run(&report, arguments.detail(), output.form)
-                + &report::next(&report, next_steps(arguments))
-                + &hint(arguments, [&report].into_iter().filter(|_| count == 1))
+            report::after_run(report, arguments.detail(), output.form)
+                + &report::next(report, next_steps(arguments))
+                + &hint(arguments, [report].into_iter().filter(|_| count == 1))
+                + &report::captures(&finished)
+                + &report::reports(&finished)
         });
-        done.push(FinishedRun { report, took: began.elapsed(), captures: written, answers: None });
-        let printed = printed.and_then(|()| output.print_text(|| report::captures(&done[number])));
-        if may_stop(printed, captures)? {
+        done.push(finished);
+        if may_stop(printed, files)? {
             return Ok(status(arguments, &done));
         }
     }
     output.progress.finish();
-    may_stop(output.print_result(&done), captures)?;
+    files.write_index(&done)?;
+    may_stop(output.print_result(&done), files)?;
     Ok(status(arguments, &done))
 }
 
@@ -126,9 +134,9 @@ fn run_planned(
 ///
 /// In a user namespace, root cannot write to other users' directories. So if capture files go to such a directory, root
 /// does not enter a user namespace even if it lacks the capabilities for network namespaces.
-pub(super) fn permit_namespaces(captures: Option<&Path>) {
-    let is_foreign = |folder: &&Path| folder.metadata().is_ok_and(|it| it.uid() != 0);
-    match captures.filter(is_foreign) {
+pub(super) fn permit_namespaces(folders: &[&Path]) {
+    let is_foreign = |folder: &&&Path| folder.metadata().is_ok_and(|it| it.uid() != 0);
+    match folders.iter().find(is_foreign) {
         Some(folder) if sys::is_root() && !sys::may_set_up_networks() => {
             let folder = folder.display();
             lab::refuse_namespaces(format!(
@@ -138,6 +146,85 @@ pub(super) fn permit_namespaces(captures: Option<&Path>) {
             ));
         }
         _ => drop(lab::permit_namespaces()),
+    }
+}
+
+/// The files that a run writes.
+struct Files<'a> {
+    captures: Option<Captures<'a>>,
+    #[cfg(feature = "teach")]
+    reports: Reports<'a>,
+}
+
+impl<'a> Files<'a> {
+    /// Opens the folders for the files of this number of runs.
+    fn open(arguments: &'a LabRun, runs: usize) -> Result<Self, Failure> {
+        #[cfg(not(feature = "teach"))]
+        let _ = runs;
+        Ok(Self {
+            captures: arguments.pcapng.as_deref().map(Captures::open).transpose()?,
+            #[cfg(feature = "teach")]
+            reports: Reports::open(
+                arguments.reports.html.as_deref(),
+                arguments.reports.svg.as_deref(),
+                runs,
+            )?,
+        })
+    }
+
+    /// Returns the folders to which files go.
+    #[cfg_attr(
+        not(feature = "teach"),
+        expect(clippy::unused_self, reason = "reports have folders")
+    )]
+    fn folders(&self, arguments: &'a LabRun) -> Vec<&Path> {
+        let captures = arguments.pcapng.as_deref();
+        #[cfg(feature = "teach")]
+        let folders = captures.into_iter().chain(self.reports.folders()).collect();
+        #[cfg(not(feature = "teach"))]
+        let folders = captures.into_iter().collect();
+        folders
+    }
+
+    fn are_wanted(&self) -> bool {
+        #[cfg(feature = "teach")]
+        let reports = self.reports.are_wanted();
+        #[cfg(not(feature = "teach"))]
+        let reports = false;
+        self.captures.is_some() || reports
+    }
+
+    /// Writes the files of a run that has just ended.
+    fn write(
+        &self,
+        report: Report,
+        took: Duration,
+        answers: Option<Vec<AnsweredQuestion>>,
+    ) -> Result<FinishedRun, Failure> {
+        let captures = self.captures.as_ref().map(|it| it.write(&report)).transpose()?;
+        #[cfg(feature = "teach")]
+        let (html, pictures) = (
+            self.reports.write_html(&report, answers.as_deref())?,
+            self.reports.write_svg(&report)?,
+        );
+        #[cfg(not(feature = "teach"))]
+        let (html, pictures) = (None, None);
+        Ok(FinishedRun { report, took, captures, answers, html, pictures })
+    }
+
+    /// Writes the index of all reports, if they are in a folder.
+    #[cfg_attr(
+        not(feature = "teach"),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "reports have folders")
+    )]
+    fn write_index(&self, done: &[FinishedRun]) -> Result<(), Failure> {
+        #[cfg(feature = "teach")]
+        return self.reports.write_index(done);
+        #[cfg(not(feature = "teach"))]
+        {
+            let _ = done;
+            Ok(())
+        }
     }
 }
 
@@ -167,9 +254,9 @@ fn planned(arguments: &LabRun, setting: &Setting) -> Result<PlannedRuns, LabErro
 }
 
 /// Whether the run may stop, because standard output has no reader and no capture files are wanted.
-fn may_stop(printed: Result<(), Failure>, captures: Option<&Captures>) -> Result<bool, Failure> {
+fn may_stop(printed: Result<(), Failure>, files: &Files<'_>) -> Result<bool, Failure> {
     match printed {
-        Err(Failure::OutputClosed) => Ok(captures.is_none()),
+        Err(Failure::OutputClosed) => Ok(!files.are_wanted()),
         printed => printed.map(|()| false),
     }
 }

@@ -1,20 +1,21 @@
-//! Sentences that a lab teaches, each with the findings that support it.
+//! Sentences that sum up what a lab teaches, each with the findings that support it.
 //!
-//! A run's lesson has only sentences whose grounds the run has observed. In a lab with several parts, the sentence
-//! names the part that its grounds come from. Otherwise another row of the table could contradict the sentence.
+//! A run prints only the sentences whose grounds it observed: a ground is a finding and a condition on its value. If a
+//! lab tests several cases, the sentence names the case that its grounds come from, because another row of the table
+//! may conflict with the sentence.
 
 use super::finding::{Finding, Verdict, find, to_f64};
 use crate::transport::Transport;
 
-/// A sentence to remember.
+/// A sentence that a student should remember after the run.
 #[derive(Debug)]
 pub(crate) struct Lesson {
     pub says: String,
-    /// Conditions on findings that make the sentence true. Never empty.
+    /// Conditions on findings that together make the sentence true. The list is never empty.
     pub rests_on: Vec<Ground>,
 }
 
-/// A finding, and the condition on its value.
+/// A finding and the condition that its value must meet.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ground {
     pub transport: Transport,
@@ -23,7 +24,7 @@ pub(crate) struct Ground {
     pub must: Requirement,
 }
 
-/// Condition on the value of a finding.
+/// Condition on a finding's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requirement {
     /// The value equals the prediction, which must be a single value and not a range.
@@ -38,21 +39,22 @@ pub(crate) enum Requirement {
 pub(crate) enum Comparand {
     /// Another finding of the same run.
     Finding(Transport, &'static str),
-    /// A number, to compare with a count or with a share.
+    /// A number to compare with the finding's count, share, or time in seconds.
     Number(u64),
     Text(&'static str),
 }
 
 impl Lesson {
-    /// Returns whether the findings of a run support the sentence.
+    /// Returns whether a run's findings support the sentence.
     pub(crate) fn holds(&self, findings: &[Finding]) -> bool {
         !self.rests_on.is_empty() && self.rests_on.iter().all(|ground| ground.holds(findings))
     }
 }
 
 impl Ground {
-    /// Parses a ground as a page writes it: `tcp packets > 6`, `tcp packets < 9`, `tcp packets > udp packets`, `udp answered = 1`, `tcp
-    /// recv() = "EAGAIN"`, or `tcp packets as predicted`.
+    /// Parses a ground in the syntax of the lab's page in `docs/labs`: `tcp packets > 6`, `tcp packets < 9`,
+    /// `tcp packets > udp packets`,
+    /// `udp answered = 1`, `tcp recv() = "EAGAIN"`, or `tcp packets as predicted`.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
             (left, Requirement::BeAsPredicted)
@@ -107,7 +109,7 @@ impl Comparand {
     }
 }
 
-/// Parses a transport and the name of a finding from one line.
+/// Parses a transport and a finding's name, such as `tcp packets`. The name must not contain a line break.
 pub(super) fn transport_and_name(text: &'static str) -> Option<(Transport, &'static str)> {
     let (transport, what) = text.split_once(' ').filter(|_| !text.contains('\n'))?;
     let transport = Transport::BOTH.into_iter().find(|it| it.to_string() == transport)?;

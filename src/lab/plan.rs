@@ -1,16 +1,16 @@
-//! Checks whether a lab runs on an engine with a setting. If it does not, the error names the alternatives.
+//! Checks whether a lab runs on an engine with a setting. If the lab does not, the error names the alternatives.
 
 use super::{Engine, LABS, Lab, LabError, LabOption, Obstacle, Procedure, Setting};
 
-/// How an error names an option: the library by its name, the command line with dashes.
+/// Formats an option's name for an error: the library prints the bare name, the command line adds the dashes.
 pub(crate) type NameOption = fn(&str) -> String;
 
 impl Lab {
-    /// Returns the procedure of the lab on this engine. `option_name` writes the name of an option in an error.
+    /// Returns the lab's procedure for this engine. `option_name` formats an option's name for an error.
     ///
     /// # Errors
-    /// [`LabError::is_usage`]: the lab does not run on this engine, or does not accept an option or its value. A run
-    /// that ignored an option would mislead the student: the option would seem to make no difference.
+    /// [`LabError::is_usage`]: the lab does not run on this engine, or rejects an option or its value. The lab never
+    /// ignores an option, because the option would then seem to make no difference.
     pub(crate) fn procedure(
         &self,
         engine: Engine,
@@ -71,14 +71,14 @@ impl Lab {
         format!("{name} has no {wanted}: it has {takes}; {wanted} is for {others}")
     }
 
-    /// Iterates over the engines on which the lab accepts an option.
+    /// Iterates over the engines on which the lab accepts this option.
     pub(crate) fn engines_with(&self, option: LabOption) -> impl Iterator<Item = Engine> {
         let procedures = self.procedures.iter();
         procedures.filter(move |it| it.range_of(option).is_some()).map(|it| it.engine)
     }
 }
 
-/// Joins names to a list: `one`, `one and two`, `one, two and three`.
+/// Joins names as in a sentence: `one`, `one and two`, `one, two and three`.
 fn list(names: &[impl AsRef<str>]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     match &names[..] {

@@ -1,8 +1,9 @@
-//! Text of a lab: its page in `docs/labs`. People read the whole page; the program prints parts of it.
+//! A lab's text: its page in `docs/labs`. People read the whole page; the program prints parts of it.
 //!
-//! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections of [`read_section`]. The comment after a sentence of a lesson names its
-//! grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value of an option; the page shows the default
-//! value there. The section `## Example` is for readers of the page only; a test compares it with the program's output.
+//! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections of [`read_section`]. The
+//! comment after a sentence of a lesson names its grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value
+//! of an option; the page shows the default value there. The section `## Example` is for readers of the page only; a test
+//! compares it with the program's output.
 //!
 //! `question::page` reads the section `## Questions`, whose format `docs/labs/README.md` describes: each question is a
 //! heading, a comment for the program, and a list of answers with their conditions and explanations.
@@ -31,7 +32,7 @@ pub(crate) struct LabText {
     pub question: String,
     /// Sentences of theory with their sources.
     pub theory: Vec<Theory>,
-    /// Description of the experiment, for each engine by name.
+    /// Descriptions of the experiment, each with the name of its engine.
     methods: Vec<(&'static str, String)>,
     /// Sentences to remember; a run prints those that its findings support.
     pub lessons: Vec<Lesson>,
@@ -72,14 +73,14 @@ pub(crate) struct Program {
     pub text: &'static str,
 }
 
-/// Values of options for a description, each with the name of its place: `delay` for `{delay: 20 ms}`.
+/// Option values to fill into a description, each with its placeholder's name: `delay` for `{delay: 20 ms}`.
 pub(crate) type Values = Vec<(&'static str, String)>;
 
 impl LabText {
-    /// Reads the page of the lab of this name.
+    /// Reads the page of the lab with this name.
     ///
     /// # Panics
-    /// The page has a mistake; the message names its line. A test reads every page.
+    /// Panics if the page has a mistake; the message names the line. A test reads every page.
     #[expect(clippy::panic, reason = "pages are part of the program, and a test reads each")]
     pub(crate) fn of(name: &str, page: &'static str) -> Self {
         read_page(name, page).unwrap_or_else(|Mistake { expected, at }| {
@@ -103,7 +104,7 @@ impl LabText {
         }
     }
 
-    /// Returns the description of the experiment on an engine, with these values in their places.
+    /// Returns the description of the experiment on an engine, with these values in place of the placeholders.
     pub(crate) fn method(&self, engine: Engine, values: &[(&str, String)]) -> String {
         let method = self.methods.iter().find(|(name, _)| *name == engine.name());
         fill(method.map_or("", |(_, method)| method), values)
@@ -179,7 +180,7 @@ fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake
     Ok(())
 }
 
-/// Adds the n-th answer of the section `## Answers` to the n-th question.
+/// Adds the n-th answer in the section `## Answers` to the n-th question.
 fn add_answers(body: &'static str, steps: &mut [NextStep]) -> Result<(), Mistake> {
     let answers = items(body, |answer| Ok(strip_markup(answer)))?;
     if answers.len() != steps.len() {

@@ -1,4 +1,4 @@
-//! Draws an answer: the reply, and below it how the reply arrived and what it means.
+//! Formats an answer as text: the reply, how it arrived, and what it means.
 
 use super::meaning::printable_line;
 use super::page::Page;
@@ -8,7 +8,7 @@ use crate::syntax::{Flag, Recognised, ReplyTime, Unrecognised};
 use crate::transport::Transport;
 use chrono::TimeDelta;
 
-/// Returns the reply and the lines below it. `stopped` is the reason of an incomplete reply.
+/// Returns the reply and the lines below it. If the reply is incomplete, `stopped` is the reason.
 pub(crate) fn text(
     answer: &Answer,
     read: &Result<Recognised, Unrecognised>,
@@ -24,7 +24,7 @@ pub(crate) fn text(
     page.finish() + meaning.trim_end()
 }
 
-/// Describes the offset of the local clock from the server's clock, or the reason why it is unknown.
+/// Describes the offset between the local clock and the server's clock, or why the offset is unknown.
 fn offset(answer: &Answer, recognised: &Recognised) -> String {
     let Some(offset) = answer.offset_of(recognised) else {
         let cut = recognised.flags.contains(Flag::Truncated);
@@ -47,7 +47,7 @@ fn offset(answer: &Answer, recognised: &Recognised) -> String {
     format!("{offset}, round trip {}: {verdict}", human(answer.round_trip))
 }
 
-/// Describes how the reply arrived: transport, peer, time, length and number of reads.
+/// Describes how the reply arrived: transport, peer, elapsed time, length and number of reads.
 fn detail(answer: &Answer, stopped: Option<&Interruption>) -> String {
     let Answer { peer, transport, elapsed, .. } = answer;
     let octets = plural(answer.octets.len() as u64, "octet");
@@ -100,8 +100,8 @@ mod tests {
         mentions(&again, &["2 questions"]);
     }
 
-    /// Returns the description of the offset for a reply with a round trip of 1 ms, if the local clock shows `arrived`
-    /// when the reply arrives.
+    /// Returns the description of the offset for a reply that took a round trip of 1 ms and arrived when the local
+    /// clock showed `arrived`.
     fn shown(reply: &str, arrived: &str) -> String {
         let answer = Answer {
             octets: reply.into(),

@@ -1,4 +1,4 @@
-//! Draws a comparison as a page with one column for TCP and one for UDP.
+//! Formats the result of `daytime compare` as a page of text, with one column for TCP and one for UDP.
 
 use super::page::Page;
 use super::{human, plural};
@@ -7,39 +7,94 @@ use crate::compare::{
 };
 use std::time::Duration;
 
+/// A comparison as tables, for the text and for the page.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    /// What was asked, and how often.
+    pub head: String,
+    pub sections: Vec<Section>,
+}
+
+/// A table with a column for each transport.
+#[derive(Debug, Default)]
+pub(crate) struct Section {
+    pub heading: String,
+    /// Why the section has no rows. Empty if it has some.
+    pub note: String,
+    pub rows: Vec<Row>,
+}
+
+/// A row of a table. A line feed in a cell begins a new line.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub label: String,
+    pub tcp: String,
+    pub udp: String,
+}
+
+impl Tables {
+    fn heading(&mut self, heading: &str) {
+        self.sections.push(Section { heading: heading.to_owned(), ..Section::default() });
+    }
+
+    /// Adds a row to the last section.
+    fn row(&mut self, label: &str, tcp: &str, udp: &str) {
+        if let Some(section) = self.sections.last_mut() {
+            let [label, tcp, udp] = [label, tcp, udp].map(str::to_owned);
+            section.rows.push(Row { label, tcp, udp });
+        }
+    }
+}
+
+/// Returns the tables of a comparison.
+pub(crate) fn tables(comparison: &Comparison) -> Tables {
+    let mut tables = Tables { head: head(comparison), ..Tables::default() };
+    reply(&mut tables, comparison);
+    wire(&mut tables, comparison);
+    client(&mut tables, comparison);
+    latency(&mut tables, comparison);
+    closed_port(&mut tables, comparison);
+    leftover(&mut tables, comparison);
+    tables
+}
+
 /// Returns the whole page as text.
 pub(crate) fn text(comparison: &Comparison) -> String {
+    let tables = tables(comparison);
     let mut page = Page::default();
-    head(&mut page, comparison);
-    reply(&mut page, comparison);
-    wire(&mut page, comparison);
-    client(&mut page, comparison);
-    latency(&mut page, comparison);
-    closed_port(&mut page, comparison);
-    leftover(&mut page, comparison);
+    page.paragraph(0, &tables.head);
+    page.line("");
+    page.transport_heads("TCP: a stream", "UDP: datagrams");
+    for Section { heading, note, rows } in &tables.sections {
+        page.heading(heading);
+        if !note.is_empty() {
+            page.paragraph(0, &format!("  {note}"));
+        }
+        for Row { label, tcp, udp } in rows {
+            page.transport_row(label, tcp, udp);
+        }
+    }
     page.finish()
 }
 
-fn head(page: &mut Page, comparison: &Comparison) {
+fn head(comparison: &Comparison) -> String {
     let Comparison { target, count, .. } = comparison;
     let server = if comparison.local_server { " (a local server)" } else { "" };
     let times = plural((*count).into(), "time");
-    page.paragraph(0, &format!("Asked {target}{server} {times} over each transport."));
-    page.line("");
-    page.transport_heads("TCP: a stream", "UDP: datagrams");
+    format!("Asked {target}{server} {times} over each transport.")
 }
 
-fn reply(page: &mut Page, comparison: &Comparison) {
-    page.heading("THE REPLY");
-    sides(page, comparison, "text", |side| shortened(side.answer.text()));
-    sides(page, comparison, "length", |side| {
+fn reply(tables: &mut Tables, comparison: &Comparison) {
+    tables.heading("THE REPLY");
+    sides(tables, comparison, "text", |side| shortened(side.answer.text()));
+    sides(tables, comparison, "length", |side| {
         let cut = if side.answer.truncated { ", cut: the datagram was longer" } else { "" };
         format!("{}{cut}", plural(side.answer.octets.len() as u64, "octet"))
     });
-    sides(page, comparison, "server", |side| side.answer.peer.to_string());
+    sides(tables, comparison, "server", |side| side.answer.peer.to_string());
 }
 
-/// Cuts a reply to the length of three rows. A reply may have 4096 octets.
+/// Cuts a reply so that it fits into three rows of its column. A reply can be up to 4096 octets long.
 fn shortened(line: String) -> String {
     const MAX_CHARACTERS: usize = 80;
     match line.char_indices().nth(MAX_CHARACTERS) {
@@ -48,38 +103,38 @@ fn shortened(line: String) -> String {
     }
 }
 
-fn wire(page: &mut Page, comparison: &Comparison) {
-    page.heading("ON THE WIRE (IP packets in both directions; measured, unless marked derived)");
-    let row = |page: &mut Page, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
+fn wire(tables: &mut Tables, comparison: &Comparison) {
+    tables.heading("ON THE WIRE (IP packets in both directions; measured, unless marked derived)");
+    let row = |tables: &mut Tables, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
         let cell = |side: &Side, words: &str| format!("{}\n{words}", packets(pick(side)));
-        each(page, comparison, label, |side| cell(side, tcp), |side| cell(side, udp));
+        each(tables, comparison, label, |side| cell(side, tcp), |side| cell(side, udp));
     };
     row(
-        page,
+        tables,
         "connect",
         |side| side.phases.before,
         "SYN, SYN-ACK, ACK: one round trip",
         "only stores the server's address",
     );
     row(
-        page,
+        tables,
         "question, reply",
         |side| side.phases.exchange,
         fin_words(comparison),
         "an empty question, and the reply",
     );
     row(
-        page,
+        tables,
         "close",
         |side| side.phases.after,
         "the client's ACK and FIN, the server's ACK",
         "there is no connection to close",
     );
-    row(page, "total", |side| side.phases.total, "", "");
+    row(tables, "total", |side| side.phases.total, "", "");
 }
 
-/// Names the packets of a TCP exchange. One segment can have both reply and FIN. If the server sends reply and FIN in
-/// two segments, the client acknowledges each.
+/// Names the packets of the TCP exchange. One segment can carry both the reply and the FIN. If the server sends them in
+/// two segments, the client acknowledges each segment.
 fn fin_words(comparison: &Comparison) -> &'static str {
     match &comparison.tcp {
         Ok(side) if side.phases.exchange.packets > 1 => {
@@ -100,9 +155,9 @@ fn packets(phase: Phase) -> String {
     format!("{}, {}{source}", plural(phase.packets, "packet"), plural(phase.octets, "octet"))
 }
 
-fn client(page: &mut Page, comparison: &Comparison) {
-    page.heading("THE CLIENT");
-    sides(page, comparison, "usual system calls", |side| {
+fn client(tables: &mut Tables, comparison: &Comparison) {
+    tables.heading("THE CLIENT");
+    sides(tables, comparison, "usual system calls", |side| {
         let names = side.calls.names();
         format!("{}: {}", names.len(), names.join(" "))
     });
@@ -115,23 +170,23 @@ fn client(page: &mut Page, comparison: &Comparison) {
         }
     };
     let udp = |_: &Side| "1: a datagram arrives whole or not at all".to_owned();
-    each(page, comparison, "reads", tcp, udp);
+    each(tables, comparison, "reads", tcp, udp);
     let tcp = |_: &Side| "a read of 0 octets, after the server's FIN".to_owned();
     let udp = |_: &Side| "the length of the datagram".to_owned();
-    each(page, comparison, "end found by", tcp, udp);
+    each(tables, comparison, "end found by", tcp, udp);
 }
 
-fn latency(page: &mut Page, comparison: &Comparison) {
-    page.heading("LATENCY (from opening the socket to closing it)");
+fn latency(tables: &mut Tables, comparison: &Comparison) {
+    tables.heading("LATENCY (from opening the socket to closing it)");
     for (label, percent) in
         [("minimum", 0), ("median", 50), ("p90", 90), ("p99", 99), ("maximum", 100)]
     {
-        sides(page, comparison, label, |side| {
+        sides(tables, comparison, label, |side| {
             side.latencies.percentile(percent).map_or("–".into(), human)
         });
     }
-    distribution(page, comparison);
-    sides(page, comparison, "no answer", |side| {
+    distribution(tables, comparison);
+    sides(tables, comparison, "no answer", |side| {
         let (failures, answered) = (u64::from(side.failures), side.latencies.sorted().len() as u64);
         let asked = failures + answered;
         if asked < comparison.count.into() {
@@ -143,12 +198,12 @@ fn latency(page: &mut Page, comparison: &Comparison) {
 
 const BUCKETS: u32 = 8;
 const MAX_BAR_COLUMNS: usize = 20;
-/// Minimum number of latencies for which the page has bars. For fewer latencies, the percentiles are enough.
+/// Minimum number of latencies for which the page shows a bar chart. For fewer, the percentiles are enough.
 const MIN_LATENCIES: usize = 10;
 
-/// Draws both distributions as bars. Each row is a range of latencies, and its bounds have a constant ratio. The
-/// longest bar is that of the range with the most latencies.
-fn distribution(page: &mut Page, comparison: &Comparison) {
+/// Draws the latency distributions of both transports as bar charts. Each row is a range of latencies; each range ends
+/// at a constant multiple of the previous bound. The range with the most latencies has the longest bar.
+fn distribution(tables: &mut Tables, comparison: &Comparison) {
     let both = [&comparison.tcp, &comparison.udp].map(|side| {
         side.as_ref().map_or_else(|_| Latencies::default(), |side| side.latencies.clone())
     });
@@ -168,12 +223,12 @@ fn distribution(page: &mut Page, comparison: &Comparison) {
             Some(bound) => format!("  up to {}", human(*bound)),
             None => "  more".to_owned(),
         };
-        page.transport_row(&label, &bar(*tcp), &bar(*udp));
+        tables.row(&label, &bar(*tcp), &bar(*udp));
     }
 }
 
-/// Returns the upper bounds of the ranges, from the smallest latency to the larger 99th percentile. The ratio of each
-/// bound to the bound before it is constant. Without latencies the result is `None`.
+/// Returns the upper bounds of the ranges, which run from the smallest latency to the larger of the two 99th
+/// percentiles. Each bound is a constant multiple of the previous one. Returns `None` if there are no latencies.
 fn bounds(both: &[Latencies; 2]) -> Option<Vec<Duration>> {
     let least = both.iter().filter_map(|it| it.percentile(0)).min()?.as_secs_f64();
     let most = both.iter().filter_map(|it| it.percentile(99)).max()?.as_secs_f64();
@@ -182,34 +237,32 @@ fn bounds(both: &[Latencies; 2]) -> Option<Vec<Duration>> {
     Some((1..BUCKETS).map(bound).collect())
 }
 
-fn closed_port(page: &mut Page, comparison: &Comparison) {
+fn closed_port(tables: &mut Tables, comparison: &Comparison) {
     let closed = match &comparison.closed {
         Ok(closed) => closed,
         Err(error) => {
-            page.heading("IF NO SERVER LISTENS");
-            page.paragraph(0, &format!("  cannot reserve a closed port: {error}"));
+            tables.heading("IF NO SERVER LISTENS");
+            if let Some(section) = tables.sections.last_mut() {
+                section.note = format!("cannot reserve a closed port: {error}");
+            }
             return;
         }
     };
-    page.heading(&format!("IF NO SERVER LISTENS (tried on {})", closed.address));
+    tables.heading(&format!("IF NO SERVER LISTENS (tried on {})", closed.address));
     let words = |reaction: &NoListener, how: &str| match reaction {
         NoListener::Refused { after } => format!("refused after {}, {how}", human(*after)),
         NoListener::Silence { waited } => format!("no reaction for {}", human(*waited)),
         NoListener::Other { cause } => cause.to_string(),
     };
     let tcp = words(&closed.tcp, "by a reset (RST)");
-    page.transport_row(
-        "connected socket",
-        &tcp,
-        &words(&closed.udp_connected, "by an ICMP message"),
-    );
+    tables.row("connected socket", &tcp, &words(&closed.udp_connected, "by an ICMP message"));
     let unconnected = words(&closed.udp_unconnected, "by an ICMP message");
-    page.transport_row("unconnected socket", "not possible: TCP has to connect", &unconnected);
+    tables.row("unconnected socket", "not possible: TCP has to connect", &unconnected);
 }
 
-fn leftover(page: &mut Page, comparison: &Comparison) {
-    page.heading("STATE LEFT IN THE KERNEL");
-    sides(page, comparison, "after the close", |side| {
+fn leftover(tables: &mut Tables, comparison: &Comparison) {
+    tables.heading("STATE LEFT IN THE KERNEL");
+    sides(tables, comparison, "after the close", |side| {
         match side.leftover {
             Leftover::Nothing => "none: UDP has no connections",
             Leftover::TimeWaitAtClient => "TIME_WAIT at the client, which closed first",
@@ -221,13 +274,18 @@ fn leftover(page: &mut Page, comparison: &Comparison) {
     });
 }
 
-/// Adds a row whose cells are made in the same way for both transports. A transport without an answer gets a dash.
-fn sides(page: &mut Page, comparison: &Comparison, label: &str, cell: impl Fn(&Side) -> String) {
-    each(page, comparison, label, &cell, &cell);
+/// Adds a row and formats both transports' cells with the same function. A transport without an answer gets a dash.
+fn sides(
+    tables: &mut Tables,
+    comparison: &Comparison,
+    label: &str,
+    cell: impl Fn(&Side) -> String,
+) {
+    each(tables, comparison, label, &cell, &cell);
 }
 
 fn each(
-    page: &mut Page,
+    tables: &mut Tables,
     comparison: &Comparison,
     label: &str,
     tcp: impl Fn(&Side) -> String,
@@ -235,7 +293,7 @@ fn each(
 ) {
     let tcp = comparison.tcp.as_ref().map_or("–".into(), tcp);
     let udp = comparison.udp.as_ref().map_or("–".into(), udp);
-    page.transport_row(label, tcp.trim_end(), udp.trim_end());
+    tables.row(label, tcp.trim_end(), udp.trim_end());
 }
 
 #[cfg(test)]

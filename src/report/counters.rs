@@ -1,20 +1,20 @@
-//! Formats the counters and gauges of a server for Prometheus and for the log.
+//! Formats a server's counters and gauges for Prometheus and for the log.
 
 use crate::limit::{Limits, Rate};
 use crate::metrics::{Event, Kind, Metrics, family, gauge};
 use crate::transport::{IpVersion, Transport};
 use std::fmt::Write;
 
-/// Values that a server reports in addition to its counters: its start time, limits, clock and descriptors. All were
-/// read at one moment.
+/// Values that a server reports in addition to its counters: its start time, limits, clock state and open descriptors.
+/// All are read at the same moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gauges {
-    /// Start time of the server in seconds since 1970.
+    /// The server's start time in seconds since 1970.
     pub started: Option<i64>,
     pub limits: Limits,
-    /// Whether the kernel reports a synchronised clock, or `None` if the kernel does not answer.
+    /// Whether the kernel reports that its clock is synchronised; `None` if the kernel does not report this.
     pub synchronised: Option<bool>,
-    /// Number of open descriptors, or `None` if the server could not count them at its start.
+    /// Number of open descriptors; `None` if the server could not count them when it started.
     pub open_descriptors: Option<u64>,
     pub max_descriptors: u64,
 }
@@ -62,7 +62,8 @@ fn limits(page: &mut String, limits: &Limits) {
     gauge(page, "daytime_limits_loopback", about, Some(u8::from(limits.loopback)));
 }
 
-/// Returns log lines with the counters: one line for each transport and version of IP, without counters that are 0.
+/// Returns the counters as log lines: one line for each transport and IP version. Apart from the arrivals and the
+/// exchanges, omits counters that are 0.
 pub(crate) fn lines(metrics: &Metrics) -> Vec<String> {
     let both = |transport| IpVersion::BOTH.map(|version| line(metrics, transport, version));
     Transport::BOTH.into_iter().flat_map(both).collect()
@@ -87,7 +88,7 @@ fn line(metrics: &Metrics, transport: Transport, version: IpVersion) -> String {
     line
 }
 
-/// Returns log lines with the gauges.
+/// Returns the gauges as log lines.
 pub(crate) fn gauge_lines(gauges: &Gauges) -> [String; 3] {
     let Limits { udp_per_source, udp_total, tcp_per_source, tcp_total, .. } = gauges.limits;
     let Limits { prefix_v4, prefix_v6, loopback, .. } = gauges.limits;

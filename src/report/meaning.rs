@@ -1,4 +1,4 @@
-//! Describes the meaning of a reply in words.
+//! Describes what a reply means: its time, its syntax, and anything unusual about it.
 
 use super::page::{Columns, PLAIN, Page};
 use super::plural;
@@ -9,10 +9,10 @@ use std::iter;
 use std::slice;
 use std::time::Duration;
 
-/// Widths of the columns below a reply: label and text.
+/// Columns of the lines below a reply: label and text.
 const ENTRY: Columns<2> = Columns(4, [6, 68]);
 
-/// Returns the lines below a reply: meaning, syntax and notes. With `offset`, also the offset of the local clock.
+/// Returns the lines below a reply: meaning, syntax and notes. If `offset` is given, also the local clock's offset.
 pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
     let meaning = ("means", meaning(recognised));
     let offset = offset.map(|offset| ("offset", offset));
@@ -22,7 +22,7 @@ pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
     entries([Some(meaning), offset, Some(syntax), code].into_iter().flatten().chain(notes))
 }
 
-/// Returns the lines below a reply that has no known form.
+/// Returns the lines below a reply that is not in a known form.
 pub(crate) fn unknown(error: &Unrecognised) -> String {
     let meaning = format!("not a time in a known form: {}", reason(error));
     let notes = hints(error).map(|note| ("note", note.to_owned()));
@@ -37,7 +37,7 @@ fn entries(entries: impl Iterator<Item = (&'static str, String)>) -> String {
     page.finish()
 }
 
-/// Returns the octets as escaped text, without the line ends around them. Cuts a long text; `--json` has the whole.
+/// Returns the octets as escaped text, without the line ends around them. Cuts a long text; `--json` prints all of it.
 pub(crate) fn printable_line(octets: &[u8]) -> String {
     const MAX_CHARACTERS: usize = 240;
     let mut text = String::new();
@@ -51,7 +51,7 @@ pub(crate) fn printable_line(octets: &[u8]) -> String {
     text
 }
 
-/// Returns the time without blanks, for scripts. A time in UTC ends in `Z`; a time in an unknown zone does not.
+/// Returns the time in a form for scripts. A time in UTC ends in `Z`; a time in an unknown zone does not.
 pub(crate) fn time(recognised: &Recognised) -> String {
     match recognised.time {
         ReplyTime::Instant { utc, .. } => format!("{}Z", rfc3339(utc.naive_utc())),
@@ -62,7 +62,7 @@ pub(crate) fn time(recognised: &Recognised) -> String {
     }
 }
 
-/// Returns the reasons to distrust the reply: the server reports itself unhealthy, or the reply contradicts itself.
+/// Returns the reasons to distrust the reply: the server reports that it is unhealthy, or the reply contradicts itself.
 pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
     let Err(distrust) = recognised.validate() else { return Vec::new() };
     let unhealthy = distrust
@@ -139,7 +139,7 @@ fn described(form: Form) -> &'static str {
     }
 }
 
-/// Describes the parts of a time code that have a meaning.
+/// Describes the fields of a time code that carry a meaning.
 fn code(form: Form, code: &TimeCode) -> String {
     let mjd = format!("MJD {}", code.mjd);
     let daylight = code.daylight.map(|tt| format!("TT={tt:02}: {}", daylight(tt)));
@@ -150,7 +150,7 @@ fn code(form: Form, code: &TimeCode) -> String {
         let milliseconds = format!("{:.1}", advance.as_secs_f64() * 1e3);
         format!("msADV={milliseconds}: sent {milliseconds} ms early")
     });
-    // Other telephone codes end in `*` too, but their specifications do not define this mark.
+    // Other telephone codes also end in `*`, but their specifications do not define this mark.
     let marker = code.marker.filter(|_| matches!(form, Form::Nist | Form::Acts));
     let marker = marker.map(|marker| {
         let corrected =
@@ -161,7 +161,8 @@ fn code(form: Form, code: &TimeCode) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// Describes TT of a NIST code: daylight saving time in the US, with the days until the next change.
+/// Describes the field TT of a NIST time code: whether the US is on daylight saving time, and the days until the next
+/// change.
 fn daylight(tt: u8) -> String {
     match tt {
         0 => "standard time in the US".to_owned(),
@@ -195,7 +196,7 @@ fn health(h: u8) -> &'static str {
     }
 }
 
-/// Describes the flags that the meaning and the code do not already describe.
+/// Describes the flags that the lines `means` and `code` do not cover.
 fn notes(recognised: &Recognised) -> Vec<String> {
     let numeric = recognised.form == Form::Numeric;
     let note = |flag| match flag {
@@ -212,8 +213,8 @@ fn contradiction(flag: Flag, recognised: &Recognised) -> String {
     let what = match (flag, recognised.weekday, recognised.naive()) {
         (Flag::WeekdayMismatch, Some(named), Some(time)) => {
             let date = time.date();
-            // `%A` formats the weekday of a date. This date is the first day of a week that begins on the named
-            // weekday.
+            // `%A` formats a date's weekday, so this needs a date on the named weekday: the first day of a week that
+            // begins on this weekday.
             let named = date.week(named).first_day().format("%A");
             format!("it says {named}, but {date} was a {}", date.format("%A"))
         }
@@ -243,8 +244,8 @@ fn note(flag: Flag) -> Option<&'static str> {
     })
 }
 
-/// Returns the only reason why a reply is not a time. For words and for binary data, the octet where reading stopped says
-/// less.
+/// Returns the reason why a reply is not a time. For words and for binary data, the reason is their kind, which says
+/// more than the octet at which parsing stopped.
 pub(crate) fn reason(error: &Unrecognised) -> String {
     let has = |flag| error.flags.contains(flag);
     match error.reason {
@@ -256,7 +257,7 @@ pub(crate) fn reason(error: &Unrecognised) -> String {
     }
 }
 
-/// Describes the flags of a reply that is not a time, without those that the reason covers.
+/// Describes the flags of a reply that is not a time, except those that the reason covers.
 pub(crate) fn hints(error: &Unrecognised) -> impl Iterator<Item = &'static str> {
     let is_reason = |flag| matches!(flag, Flag::Binary | Flag::LooksLikeRefusal | Flag::Truncated);
     error.flags.iter().filter(move |flag| !is_reason(*flag)).filter_map(note)

@@ -1,4 +1,4 @@
-//! Draws results as text and JSON, without sockets, clocks or terminals.
+//! Formats results as text and JSON, without using sockets, clocks or terminals.
 
 #[cfg(feature = "cli")]
 pub(crate) mod answer;
@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt::Write;
 
-/// Returns the text of an error and of each of its causes, joined by `: `.
+/// Returns an error's text and those of its chain of causes, separated by `: `.
 pub(crate) fn chain(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", chain(cause)),
@@ -36,7 +36,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     }
 }
 
-/// Returns a number with its noun, in the plural if the number is not 1.
+/// Returns a number with its noun, which is in the plural unless the number is 1.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
     let ends_in = |ends: &[&str]| ends.iter().any(|end| noun.ends_with(end));
     match noun.strip_suffix('y') {
@@ -47,15 +47,26 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
     }
 }
 
-/// Escapes control characters in a text that may contain octets from a peer.
+/// Escapes control characters in a text that may contain octets from a peer, and the characters that change the
+/// direction or the lines of a text without being visible.
 pub(crate) fn escaped(text: &str) -> String {
     let escape = |it: char| {
-        if it.is_control() { it.escape_default().to_string() } else { it.to_string() }
+        let is_escaped = it.is_control() || is_invisible(it);
+        if is_escaped { it.escape_default().to_string() } else { it.to_string() }
     };
     text.chars().map(escape).collect()
 }
 
-/// Joins the keys of several JSON objects into one object.
+/// Whether a character is a bidirectional control (Unicode Standard Annex 9), a separator of lines or paragraphs, or
+/// takes no room.
+const fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+/// Merges several JSON objects into one.
 fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
     let mut keys = Map::new();
     for object in objects {
@@ -66,7 +77,7 @@ fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
     keys.into()
 }
 
-/// Returns octets in hexadecimal, two digits for each.
+/// Returns octets in hexadecimal, two digits per octet.
 pub(crate) fn hex(octets: &[u8]) -> String {
     octets.iter().fold(String::with_capacity(octets.len() * 2), |mut hex, octet| {
         let _ = write!(hex, "{octet:02x}");
@@ -77,6 +88,12 @@ pub(crate) fn hex(octets: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_that_reverses_or_hides_text_is_escaped() {
+        assert_eq!(escaped("a\u{202e}b\u{2066}c\u{feff}"), "a\\u{202e}b\\u{2066}c\\u{feff}");
+        assert_eq!(escaped("4 × µs – “é”"), "4 × µs – “é”");
+    }
 
     #[test]
     fn one_is_singular() {

@@ -8,6 +8,8 @@ pub(crate) mod grade;
 pub(crate) mod item;
 pub(crate) mod key;
 pub(crate) mod mistake;
+pub(crate) mod page;
+pub(crate) mod picture;
 pub(crate) mod predictions;
 pub(crate) mod sheet;
 pub(crate) mod submission;

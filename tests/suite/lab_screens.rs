@@ -5,6 +5,7 @@ use crate::or_skip;
 use crate::support::{
     assert_fits_80_columns, assert_screen, bad, daytime, good, on_terminal, run, skip, stdout,
 };
+use serde_json::Value;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
@@ -93,6 +94,21 @@ fn a_run_of_a_lab_has_at_most_70_lines_at_80_columns() {
         }
     }
     assert!(counted > 10, "{counted}");
+}
+
+#[test]
+fn loss_and_stale_leave_tcp_states_out_of_their_drawings_and_have_them_in_json() {
+    for name in ["loss", "stale"] {
+        let screen = good(&mut lab(&["run", name]));
+        for left_out in ["[ESTABLISHED]", "shutdown(", "TIME-WAIT"] {
+            assert!(!screen.contains(left_out), "{left_out}: {screen}");
+        }
+        let all: Value = good(&mut lab(&["run", name, "--json"])).parse().expect("JSON");
+        let events = &all["runs"][0]["parts"][0]["events"];
+        let events = events.as_array().expect("the events over TCP");
+        let has = |key: &str, value: &str| events.iter().any(|event| event[key] == value);
+        assert!(has("state", "ESTABLISHED") && has("call", "shutdown(SHUT_WR)"), "{all}");
+    }
 }
 
 #[test]

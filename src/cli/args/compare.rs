@@ -4,6 +4,8 @@ use super::ask::AskOptions;
 use super::seconds::seconds;
 use crate::client::Target;
 use clap::Args;
+#[cfg(feature = "teach")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) const HELP: &str = "\
@@ -11,6 +13,7 @@ Examples:
   daytime compare
   daytime compare --count 1000 localhost:9999
   daytime compare --json
+  daytime compare --html compare.html
 
 Without HOST, compare starts a local server on a free port of loopback.
 Exit status: 0 if every question over TCP and UDP had an answer, else 1; 2 for a
@@ -33,4 +36,8 @@ pub(in crate::cli) struct Compare {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+    /// Write the result to this file as a page
+    #[cfg(feature = "teach")]
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }

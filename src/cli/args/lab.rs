@@ -18,6 +18,7 @@ Examples:
   daytime lab run exchange --brief
   daytime lab run exchange --explain
   daytime lab run loss --drop 2 --seed 7
+  daytime lab run loss --html loss.html
 
 A lab asks one question, predicts what will be observed over TCP and over UDP,
 and runs. Where theory has no formula for a value, the prediction is `observe`.
@@ -107,9 +108,24 @@ pub(in crate::cli) struct Run {
     /// Write the packets of each host to a file in this directory
     #[arg(long, value_name = "DIR")]
     pub pcapng: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     // This field is last, because its heading applies to all following options.
     #[command(flatten)]
     lab_options: LabOptionArgs,
+}
+
+/// Files that show a run. Without the feature `teach` there are none.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ReportArgs {
+    /// Write a report with pictures: of one lab to a file, of several to a directory
+    #[cfg(feature = "teach")]
+    #[arg(long, value_name = "FILE|DIR")]
+    pub html: Option<PathBuf>,
+    /// Write each picture to an SVG file in this directory, for slides
+    #[cfg(feature = "teach")]
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
 }
 
 /// How much of a run is printed.

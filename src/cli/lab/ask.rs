@@ -4,7 +4,7 @@ mod file;
 mod screen;
 mod terminal;
 
-use super::{Captures, PlannedRuns, form, next_steps, status};
+use super::{Files, PlannedRuns, form, next_steps, status};
 use crate::cli::args::LabRun;
 use crate::cli::failure::Failure;
 use crate::cli::print_exactly;
@@ -22,14 +22,14 @@ use terminal::Prompt;
 pub(super) fn run(
     runs: PlannedRuns,
     setting: &Setting,
-    captures: Option<&Captures<'_>>,
+    files: &Files<'_>,
     arguments: &LabRun,
     quiet: bool,
 ) -> Result<ExitCode, Failure> {
     let answers = file::answers(&runs, setting, arguments)?;
     let screen = Screen::of(arguments, answers.is_some());
     let session =
-        Session { arguments, setting, captures, screen, is_asking: answers.is_none(), quiet };
+        Session { arguments, setting, files, screen, is_asking: answers.is_none(), quiet };
     let (mut done, mut ended) = (Vec::new(), Ok(()));
     for (number, (lab, procedure)) in runs.into_iter().enumerate() {
         let answers = match &answers {
@@ -45,6 +45,7 @@ pub(super) fn run(
         }
     }
     session.print_result(&done)?;
+    files.write_index(&done)?;
     ended.map(|()| status(arguments, &done))
 }
 
@@ -61,7 +62,7 @@ fn unanswered(
 struct Session<'a> {
     arguments: &'a LabRun,
     setting: &'a Setting,
-    captures: Option<&'a Captures<'a>>,
+    files: &'a Files<'a>,
     screen: Screen,
     /// Whether a student at the terminal answers.
     is_asking: bool,
@@ -91,9 +92,9 @@ impl Session<'_> {
         } else {
             self.observe(&report, &mut answers)?;
         }
-        let captures = self.captures.map(|it| it.write(&report)).transpose()?;
-        let run = FinishedRun { report, took, captures, answers: Some(answers) };
+        let run = self.files.write(report, took, Some(answers))?;
         screen.print(&report::captures(&run))?;
+        screen.print(&report::reports(&run))?;
         Ok(run)
     }
 

@@ -1,13 +1,14 @@
-//! Writes the packets of a lab's run as capture files.
+//! Writes the packets from a lab run to capture files.
 
 use crate::cli::failure::Failure;
 use crate::lab::{Engine, Part, Report};
+use crate::report::lab::file_name;
 use crate::trace::HostId;
 use crate::wire::pcapng::pcapng;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The directory for the capture files.
+/// The directory to which the capture files are written.
 pub(super) struct Captures<'a>(&'a Path);
 
 impl<'a> Captures<'a> {
@@ -19,7 +20,7 @@ impl<'a> Captures<'a> {
         Ok(Self(directory))
     }
 
-    /// Writes one file for each host of each part with packets. Returns the paths of the files.
+    /// For each part of the run that has packets, writes one file per host. Returns the files' paths.
     pub(super) fn write(&self, report: &Report) -> Result<Vec<PathBuf>, Failure> {
         self.write_parts(report.lab.name, report.procedure.engine, report.parts().iter())
     }
@@ -34,7 +35,7 @@ impl<'a> Captures<'a> {
         let mut written = Vec::new();
         for part in parts.filter(|part| part.trace.packets().next().is_some()) {
             for host in (0..part.trace.hosts.len()).map(HostId) {
-                let path = self.free(&name(lab, engine, part, host), &written);
+                let path = self.free(&file_name::of_host(lab, engine, part, host), &written);
                 fs::write(&path, pcapng(&part.trace, host)).map_err(|error| {
                     Failure::Message(format!("cannot write {}: {error}", path.display()))
                 })?;
@@ -44,7 +45,8 @@ impl<'a> Captures<'a> {
         Ok(written)
     }
 
-    /// Returns a path that this run has not used. The names of two parts may differ only in punctuation.
+    /// Returns a path that this run has not used yet. A name may be taken, because the names of two parts of the run
+    /// may differ only in punctuation, which file names leave out.
     fn free(&self, name: &str, taken: &[PathBuf]) -> PathBuf {
         let path = |number: usize| match number {
             1 => self.0.join(format!("{name}.pcapng")),
@@ -53,19 +55,4 @@ impl<'a> Captures<'a> {
         let free = (1..=taken.len() + 1).map(path).find(|path| !taken.contains(path));
         free.unwrap_or_else(|| path(1))
     }
-}
-
-/// Returns the name of a file, such as `exchange-sim-tcp-client`. If the part has a name, the part's name comes before
-/// the host's name.
-fn name(lab: &str, engine: Engine, part: &Part, HostId(host): HostId) -> String {
-    let transport = part.transport.to_string();
-    let host = part.trace.hosts.get(host).map_or("", |host| host.name.as_str());
-    let words = [lab, engine.name(), &transport, &part.name, host].map(words);
-    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
-}
-
-/// Replaces all characters except letters and digits by single dashes, so that every file system accepts the name.
-fn words(text: &str) -> String {
-    let parts = text.split(|it: char| !it.is_ascii_alphanumeric()).filter(|it| !it.is_empty());
-    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }

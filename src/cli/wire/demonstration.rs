@@ -23,7 +23,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let procedure =
         lab::find(LAB).and_then(|lab| lab.procedure_on(Engine::Netns)).ok_or_else(missing)?;
     let setting = Setting { seed: 0, options: LabOptions::default() };
-    permit_namespaces(arguments.pcapng.as_deref().and_then(Path::parent));
+    permit_namespaces(arguments.pcapng.as_deref().and_then(Path::parent).as_slice());
     let run =
         procedure.perform(&setting).map_err(|error| Failure::Message(report::chain(&error)))?;
     // Opens the output file only after the run, so that a failed run does not change it.

@@ -1,4 +1,4 @@
-//! Lab `exchange`: the packets and the time that one answer costs.
+//! Lab `exchange`: how many packets and how much time one reply costs.
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
@@ -37,7 +37,7 @@ const PACKETS: &str = "packets sent";
 const ROUND_TRIPS: &str = "round trips to the reply";
 const TIME: &str = "time to the reply";
 
-/// Returns a time that is long enough for the reply, for closing the connection, and for TIME-WAIT, whatever the delay.
+/// Returns a run time that is long enough, at any delay, for the reply, for closing the connection, and for TIME-WAIT.
 fn run_time(setting: &Setting) -> Duration {
     100 * conditions(setting).delay + Duration::from_secs(1) + sim::TIME_WAIT
 }
@@ -82,7 +82,7 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
 }
 
-/// Records the findings that a trace of either engine shows.
+/// Records the findings from a trace, in the same way for both engines.
 fn observe(results: &mut Results, transport: Transport, trace: Trace) {
     results.observe(transport, PACKETS, count(trace.packets(), "packet"));
     results.observe(transport, ROUND_TRIPS, (round_trips(&trace), "round trip"));

@@ -1,4 +1,4 @@
-//! Lab `notes`: the calls of the client and the server from the notes of a course.
+//! Lab `notes`: system calls of the sample client and server in a course's lecture notes.
 
 use crate::client::{Family, Options, Target};
 use crate::compare::closed_port;
@@ -23,9 +23,9 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("buffer", buffer(setting).to_string())]
     });
 
-/// Size in octets of the buffer in the notes' client.
+/// Size in octets of the buffer that the sample client in the lecture notes passes to recv(2).
 const BUFFER: usize = 1024;
-/// Maximum size of the buffer, far larger than any reply.
+/// Maximum buffer size in octets, far larger than any reply.
 const MAX_BUFFER: u32 = 65_536;
 const LISTEN_ON_DATAGRAMS: &str = "listen(5) on SOCK_DGRAM";
 const RECV_AT_ONCE: &str = "one recv, line at once";
@@ -42,7 +42,7 @@ const REFUSED: &str = "ECONNREFUSED";
 
 const SECOND_CLIENT: HostId = HostId(2);
 
-/// Another loopback address. Linux normally has all of 127.0.0.0/8 on loopback; other systems have 127.0.0.1 only.
+/// A second loopback address. Linux normally has all of 127.0.0.0/8 on loopback; other systems have only 127.0.0.1.
 const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn buffer(setting: &Setting) -> usize {
@@ -69,7 +69,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// Returns whether this host has IPv6, at least on loopback.
+/// Returns whether this host has the IPv6 loopback address ::1.
 fn has_v6() -> bool {
     is_local(Ipv6Addr::LOCALHOST.into())
 }
@@ -136,17 +136,17 @@ fn one_address(results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Accepts a client and sends it a line; the drawing has the send only.
+/// Accepts a client and sends it a reply; the trace shows only the send.
 fn send_line(server: &RecordedSocket) -> Result<(), Obstacle> {
     server.accept_unrecorded()?.send(ctime_reply()?.octets())?;
     Ok(())
 }
 
-/// Maximum time for resolving the host's own name.
+/// Timeout for resolving the host's own name.
 const RESOLVER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Returns the IPv4 address of the host's own name, as gethostbyname(3) does. If it is not on loopback, returns
-/// 127.0.0.1, so that the lab opens no port to the network.
+/// Resolves the host's own name to an IPv4 address, as gethostbyname(3) does. If this is not a loopback address of this
+/// host, or there is none, returns 127.0.0.1, so that the lab opens no port to the network.
 fn own_address(recorder: &Recorder) -> IpAddr {
     let here = IpAddr::from(Ipv4Addr::LOCALHOST);
     let (outcome, address) = match resolve_own_name() {
@@ -167,7 +167,7 @@ fn resolve_own_name() -> Option<IpAddr> {
     addresses.first().map(SocketAddr::ip)
 }
 
-/// Lets two clients connect to a server that serves one at a time, and records what the second one receives.
+/// Lets two clients connect to a server that serves one client at a time, and records what the second client receives.
 fn one_at_a_time(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::among(&["first client", "server", "second client"]);
     let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
@@ -179,7 +179,8 @@ fn one_at_a_time(results: &mut Results) -> Result<(), Obstacle> {
     let _first = ask(&recorder, CLIENT, Tcp, at)?;
     let waiting = ask(&recorder, SECOND_CLIENT, Tcp, at)?;
     let with_first = server.answer(&reply)?;
-    // This receive does not wait: the server has already sent all that it sends before it closes the first client.
+    // This receive need not wait: until the server closes the first client's connection, it sends the second client
+    // nothing.
     waiting.set_nonblocking(true)?;
     results.observe(Tcp, SECOND_MEANWHILE, received(&waiting.receive(BUFFER)));
     if let Some(stream) = with_first {
@@ -207,10 +208,11 @@ fn one_version(results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Maximum number of ports tried: a port that is free over IPv4 may be taken over IPv6.
+/// Maximum number of ports to try: a port that is free over IPv4 may be in use over IPv6.
 const MAX_ATTEMPTS: usize = 16;
 
-/// Returns a listener on ::1, the address 127.0.0.1 with the same port, and a socket that keeps this port closed.
+/// Returns a listener on ::1, the address 127.0.0.1 with the same port, and a socket that reserves this port on
+/// 127.0.0.1 without listening, so that a connect there is refused.
 fn listen_on_v6_only() -> io::Result<(Socket, SocketAddr, Socket)> {
     let mut taken = io::ErrorKind::AddrInUse.into();
     for _ in 0..MAX_ATTEMPTS {

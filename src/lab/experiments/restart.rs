@@ -1,4 +1,4 @@
-//! Lab `restart`: a server ends and is started again at once, on the same port.
+//! Lab `restart`: a server ends and is restarted at once on the same port.
 
 use crate::lab::loopback::{
     ANY_PORT, CLIENT, CallError, PATIENCE, RecordedSocket, SERVER, ask, ctime_reply, outcome,
@@ -19,14 +19,14 @@ pub(super) static LAB: Lab = lab!("restart", [PROCEDURE], Seconds);
 
 const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
-/// Which of the two runs set `SO_REUSEADDR` on their listener.
+/// Which of the server's two runs set `SO_REUSEADDR` on their listener.
 #[derive(Clone, Copy, Debug)]
 struct Reuse {
     earlier: bool,
     later: bool,
-    /// Name of the finding: the result of the later bind if the server closes first.
+    /// Name of the finding: the second run's bind(2) result if the server closes the connection first.
     label: &'static str,
-    /// Which of the two runs set the option, for the title of a drawing.
+    /// Which of the two runs set the option, as text for the title of a ladder diagram.
     on: &'static str,
 }
 
@@ -46,8 +46,8 @@ const ALL_CASES: &str = "rebind, all 8 cases";
 const BOUND: &str = "bound";
 const IN_USE: &str = "EADDRINUSE";
 
-/// Range of the time left in TIME-WAIT. Linux keeps the state for 60 seconds (`TCP_TIMEWAIT_LEN`). A few seconds may
-/// pass before the lab reads the state.
+/// Predicted range of the time left in TIME-WAIT. Linux keeps a connection in this state for 60 seconds
+/// (`TCP_TIMEWAIT_LEN`), of which a few may pass before the lab reads the state.
 const TIME_WAIT_LEFT: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
 
 fn predict(_: &Setting) -> Vec<Prediction> {
@@ -78,7 +78,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// Returns the number of successful binds in words: `bound, 4 of 4`.
+/// Formats the number of successful binds: `bound, 4 of 4`.
 fn bound_of(bound: usize, of: usize) -> String {
     format!("{BOUND}, {bound} of {of}")
 }
@@ -101,7 +101,7 @@ fn server_first(results: &mut Results) -> Result<(), Obstacle> {
             results.observe(Tcp, TIME_WAIT_SERVER_FIRST, at);
             results.observe(Tcp, TIME_LEFT, left);
         }
-        // The cases in which one run sets the option look like the first case, so only the table has them.
+        // The cases in which only one run sets the option look like the first case, so they appear only in the table.
         if reuse.earlier == reuse.later {
             results.keep_trace(Tcp, &title(SERVER, reuse), recorder.trace());
         }
@@ -114,7 +114,7 @@ fn client_first(results: &mut Results) -> Result<(), Obstacle> {
     for (number, reuse) in REUSES.into_iter().enumerate() {
         let Case { recorder, ends, rebind } = try_out(Tcp, CLIENT, reuse)?;
         bound += usize::from(rebind.is_ok());
-        // Only the first case is drawn: the others differ in the options only.
+        // The report draws only the first case: the others differ only in the options set.
         if number == 0 {
             if let Some((at, _)) = time_wait(ends) {
                 results.observe(Tcp, TIME_WAIT_CLIENT_FIRST, at);
@@ -150,21 +150,21 @@ fn title(closes_first: HostId, reuse: Reuse) -> String {
     format!("{} closes first, SO_REUSEADDR on {}", host_name(closes_first), reuse.on)
 }
 
-/// Result of a case: the addresses of the connection, and the result of the second bind.
+/// Result of one case: the connection's addresses, and the second run's bind result.
 struct Case {
     recorder: Recorder,
     ends: Ends,
     rebind: Result<(), CallError>,
 }
 
-/// Addresses of the two ends of a connection.
+/// Addresses of a connection's two ends.
 #[derive(Clone, Copy)]
 struct Ends {
     client: SocketAddr,
     server: SocketAddr,
 }
 
-/// Runs one case: serves a client, ends the server, and binds the next server to the same port.
+/// Runs one case: serves one client, closes the server's socket, and binds a new server socket to the same port.
 fn try_out(transport: Transport, closes_first: HostId, reuse: Reuse) -> Result<Case, Obstacle> {
     let recorder = Recorder::on_loopback();
     let server = server_socket(transport, reuse.earlier, &recorder)?;
@@ -179,8 +179,8 @@ fn try_out(transport: Transport, closes_first: HostId, reuse: Reuse) -> Result<C
     Ok(Case { recorder, ends, rebind })
 }
 
-/// Serves one client and closes both ends. Over UDP, a client that does not close first stays open, and the function
-/// returns it.
+/// Serves one client and closes both ends, in the order that `closes_first` sets. Over UDP, if the server closes first,
+/// the client's socket stays open and the function returns it.
 fn exchange(
     client: RecordedSocket,
     server: &RecordedSocket,
@@ -198,7 +198,7 @@ fn exchange(
     }
     client.close();
     if let Some(stream) = connection {
-        // Waits for the client's FIN. If the server has closed first, TIME-WAIT begins now.
+        // Waits for the client's FIN. If the server closed first, its TIME-WAIT begins now.
         stream.receive_within(PATIENCE)?;
         if closes_first == CLIENT {
             stream.shutdown("FIN sent")?;
@@ -220,7 +220,7 @@ fn server_socket(
     Ok(socket)
 }
 
-/// Waits until the peer has acknowledged the last FIN. From then on the socket has no peer address.
+/// Waits until the peer has acknowledged the last FIN. From then on, the socket no longer reports a peer address.
 fn wait_until_over(stream: &RecordedSocket) -> Result<(), CallError> {
     let started = Instant::now();
     while stream.socket.peer_addr().is_ok() {
@@ -232,11 +232,13 @@ fn wait_until_over(stream: &RecordedSocket) -> Result<(), CallError> {
     Ok(())
 }
 
-/// Maximum number of reads of the kernel's list of connections. One read may miss an entry while the list changes.
+/// Maximum number of times that the lab reads the kernel's list of connections. One read may miss an entry while the
+/// list changes.
 const MAX_READS: usize = 16;
 
-/// Returns the side that has the connection in TIME-WAIT, and the time left; `None` if the system has no such list.
-/// Both ends are compared, because the server's port may have been a client's port before.
+/// Returns which side has the connection in TIME-WAIT, and the time left in this state; `None` if the system does not
+/// list such connections. Compares both ends' addresses, because the server's port may have been a client's port
+/// before.
 fn time_wait(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> {
     for _ in 0..MAX_READS {
         let mut known = sys::time_waits()?.into_iter();

@@ -1,4 +1,4 @@
-//! Lab `share`: two servers on the same port.
+//! Lab `share`: which of two servers on the same port gets a client.
 
 use crate::lab::analysis;
 use crate::lab::loopback::{
@@ -26,12 +26,12 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("count", count(setting).to_string())]
     });
 
-/// Default number of clients, for each transport and each option.
+/// Default number of clients for each transport and each socket option.
 const CLIENTS: u32 = 200;
-/// Maximum number of clients: each needs a port of its own, and a host has a limited number (Linux: 28 232).
+/// Maximum number of clients. Each client needs its own port, and a host has a limited number of them (Linux: 28 232).
 const MAX_CLIENTS: u32 = 10_000;
-/// Number of clients from which the lab predicts that each server gets at least one. With 64 clients, one server gets
-/// none in one of 2^63 runs.
+/// With this number of clients or more, the lab predicts that each server gets at least one. The probability that one
+/// of the servers gets none of 64 clients is 1 in 2^63.
 const CLIENTS_FOR_BOTH: u32 = 64;
 
 const SECOND_BIND: &str = "REUSEADDR: 2nd bind()";
@@ -44,11 +44,11 @@ const ASKED_OF_ONE: &str = "questions of one socket";
 const MET_BY_ONE: &str = "servers met by 1 socket";
 const THIRD_BIND: &str = "3rd bind(), no REUSEPORT";
 const BOUND: &str = "bound";
-/// Title of the drawings in which the servers share the port.
+/// Title of the ladder diagrams in which both servers share the port.
 const BOTH_REUSEPORT: &str = "both with SO_REUSEPORT";
 const IN_USE: &str = "EADDRINUSE";
 
-/// Backlog of every listener; the clients connect one after the other.
+/// Backlog of each listener. A small one is enough, because the clients connect one after the other.
 const BACKLOG: u16 = 5;
 
 const CLIENT: HostId = HostId(0);
@@ -111,7 +111,7 @@ fn two_sockets(
 ) -> Result<Option<[RecordedSocket; 2]>, Obstacle> {
     let [first, second] = SERVERS.map(|host| {
         let server = RecordedSocket::open(recorder, host, transport)?;
-        // The title of the drawing names the option.
+        // This call is not recorded, because the ladder diagram's title names the option.
         server.unrecorded("setsockopt(SO_REUSEADDR)", |it| it.set_reuse_address(true))?;
         Ok::<_, CallError>(server)
     });
@@ -191,7 +191,7 @@ fn sharing(transport: Transport, recorder: &Recorder) -> Result<[RecordedSocket;
     servers.try_into().map_err(one)
 }
 
-/// Lets one client ask many times from the same socket, and records how many servers receive its questions.
+/// Lets one client send `count` queries from the same socket, and records how many servers receive them.
 fn one_socket(
     servers: &[RecordedSocket; 2],
     count: u32,
@@ -218,7 +218,7 @@ fn one_socket(
     Ok(())
 }
 
-/// Lets this number of clients ask. Returns for each server how many clients received its reply.
+/// Lets this number of clients send a query each. Returns, for each server, how many clients received its reply.
 fn serve(servers: &[RecordedSocket; 2], count: u32) -> Result<[u32; 2], Obstacle> {
     let RecordedSocket { recorder, transport, .. } = &servers[0];
     let (at, reply) = (servers[0].local_address()?, ctime_reply()?);
@@ -227,14 +227,14 @@ fn serve(servers: &[RecordedSocket; 2], count: u32) -> Result<[u32; 2], Obstacle
         let client = ask(recorder, CLIENT, *transport, at)?;
         let place = asked(servers)?;
         servers[place].answer(&reply)?;
-        // After one client without a reply the others are not tried: each would wait for the whole timeout.
+        // If a client gets no reply, the remaining ones are not tried: each would wait for the full timeout.
         let Ok(received) = client.receive_within(PATIENCE) else { break };
         answered[place] += u32::from(received == reply.octets());
     }
     Ok(answered)
 }
 
-/// Waits until one of the two servers has a question or a connection. Returns the index of this server.
+/// Waits until one of the two servers has a query or a connection. Returns the server's index.
 fn asked(servers: &[RecordedSocket; 2]) -> Result<usize, Obstacle> {
     let mut both = servers.each_ref().map(|it| PollFd::new(it.socket.as_fd(), PollFlags::POLLIN));
     let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);

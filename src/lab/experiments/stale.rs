@@ -1,4 +1,4 @@
-//! Lab `stale`: a client asks again too early.
+//! Lab `stale`: a client sends a second question before the reply to the first one arrives.
 
 use crate::duration::short;
 use crate::lab::analysis::count;
@@ -25,10 +25,10 @@ const ASKS: &str = "question of 2nd query";
 const ANSWERED_QUESTION: &str = "2nd query gets reply to";
 const SENT: &str = "questions sent";
 
-/// Time that the server needs for a reply. It is longer than a second, so that two replies differ.
+/// Time that the server takes to reply. It is longer than a second, so that two replies show different times.
 const SERVER_DELAY: Duration = Duration::from_millis(1500);
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// Time after which a query with one retry gives up: it waits 1 s for the first reply, and 2 s after the retry.
+/// Time after which a query with one retry times out: 1 s after the first question, and 2 s more after the retry.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 fn delay(setting: &Setting) -> Duration {
@@ -39,7 +39,7 @@ fn conditions(setting: &Setting) -> Conditions {
     sim::conditions(&setting.options, Duration::from_millis(1))
 }
 
-/// Returns a time that is long enough for every reply.
+/// Returns a run time that is long enough for every reply to arrive.
 fn deadline(setting: &Setting) -> Duration {
     Duration::from_secs(15) + 10 * delay(setting)
 }
@@ -50,7 +50,7 @@ fn first_answer(setting: &Setting) -> Duration {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    // If the first query gives up, the second query waits for the same time.
+    // If the first query times out, the second query begins and waits for the same time.
     let is_to = match first_answer(setting) {
         answer if answer <= EXCHANGE_TIMEOUT => question(2),
         answer if answer <= 2 * EXCHANGE_TIMEOUT => question(1),
@@ -71,8 +71,9 @@ fn question(number: usize) -> String {
     format!("question {number}")
 }
 
-/// Returns the number of questions sent. The first query asks twice. The second query asks once, and again if no reply
-/// arrives in time. A reply in time answers one of the questions of the first query.
+/// Returns the number of questions (datagrams) that the two queries send. The first query sends two. The second query
+/// sends one, and another if no reply arrives in time; a reply that does arrive in time answers one of the first
+/// query's questions.
 fn questions(setting: &Setting) -> u64 {
     let answer = first_answer(setting);
     if answer <= EXCHANGE_TIMEOUT + TIMEOUT { 3 } else { 4 }
@@ -87,7 +88,7 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed)
 }
 
-/// Opens two connections; the second begins when the first client gives up.
+/// Opens two connections; the second client connects when the first one gives up.
 fn streams(setting: &Setting, results: &mut Results) {
     let mut first = StreamClient::new(Duration::ZERO, TIMEOUT, 50_000);
     let mut second = StreamClient::new(TIMEOUT, deadline(setting), 50_001);
@@ -99,11 +100,11 @@ fn streams(setting: &Setting, results: &mut Results) {
     results.observe(Tcp, SECOND, reply_owner(&second, &service));
     let names = ["the first connection", "the second connection"];
     for (name, trace) in names.into_iter().zip(network.into_traces()) {
-        results.keep_trace(Tcp, name, sim::without_details(trace));
+        results.keep_trace(Tcp, name, trace);
     }
 }
 
-/// Describes the reply that a client has read: the reply sent to its own port, another reply, or none.
+/// Returns which reply a client has read: the reply sent to its own port, another client's reply, or none.
 fn reply_owner(client: &StreamClient, service: &StreamService) -> &'static str {
     let sent = |to_second: bool| {
         let to_it = move |port: &Option<u16>| (*port == Some(client.port)) == to_second;
@@ -116,7 +117,7 @@ fn reply_owner(client: &StreamClient, service: &StreamService) -> &'static str {
     }
 }
 
-/// Makes two queries on one socket.
+/// Makes two queries on one socket, one after the other.
 fn datagrams(setting: &Setting, thinks: Duration, results: &mut Results) {
     let mut network = network(setting).traced();
     let mut client = Asker::new(2, 1, EXCHANGE_TIMEOUT);
@@ -139,14 +140,14 @@ fn datagrams(setting: &Setting, thinks: Duration, results: &mut Results) {
     results.keep_trace(Udp, "", numbered(network.into_trace(), &service.answers, delay));
 }
 
-/// Returns the number of the question that a reply answers, found by the reply's time of arrival. 0 means that there is
-/// no such reply.
+/// Returns the number of the question that a reply answers. The time at which the reply arrived identifies the reply; 0
+/// means that no reply arrived at that time.
 fn answered(answers: &[Answer], came: Duration, delay: Duration) -> usize {
     let sent = came.saturating_sub(delay);
     answers.iter().find(|answer| answer.sent == sent).map_or(0, |answer| answer.question)
 }
 
-/// Adds the numbers of the questions to the calls of a trace; the packets themselves have no such number.
+/// Adds question numbers to the calls in a trace; the packets themselves carry no such number.
 fn numbered(mut trace: Trace, answers: &[Answer], delay: Duration) -> Trace {
     let [mut asked, mut taken] = [0, 0];
     let next = |number: &mut usize| {

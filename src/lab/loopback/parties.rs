@@ -1,4 +1,4 @@
-//! Clients and servers on this host, and their actions over both transports.
+//! Clients and servers on this host, and what they do over each transport.
 
 use super::{ANY_PORT, CLIENT, CallError, RecordedSocket, SERVER, failed, octets};
 use crate::lab::Obstacle;
@@ -11,8 +11,8 @@ use socket2::Socket;
 use std::io;
 use std::net::SocketAddr;
 
-/// A client's socket and the server's, connected to each other. Of the calls that connect them, the trace has only the
-/// client's connect.
+/// A client's socket and a server's socket, connected to each other. The trace shows only the client's connect(2), not
+/// the other calls that set up the pair.
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub client: RecordedSocket,
@@ -51,8 +51,8 @@ impl Pair {
     }
 }
 
-/// Opens a client's socket, and connects it to the server. Over UDP, also sends an empty datagram as the question; the
-/// trace has this datagram and not the connect, which sends no packet.
+/// Opens a client's socket, and connects it to the server at `at`. Over UDP, also sends an empty datagram as the query.
+/// The trace shows this send but not the UDP connect(2), which sends no packet.
 pub(crate) fn ask(
     recorder: &Recorder,
     client: HostId,
@@ -71,7 +71,7 @@ pub(crate) fn ask(
 }
 
 impl RecordedSocket {
-    /// Connects the socket to the server, and over UDP sends an empty datagram.
+    /// Connects the socket to the server at `at`. Over UDP, also sends an empty datagram as the query.
     pub(crate) fn ask(&self, at: SocketAddr) -> Result<(), CallError> {
         self.connect(at)?;
         if self.transport == Transport::Udp {
@@ -80,8 +80,8 @@ impl RecordedSocket {
         Ok(())
     }
 
-    /// Waits for the next question and answers it, as a plain server does. Returns the connection over TCP, `None` over
-    /// UDP.
+    /// Waits for the next connection or query and replies to it, as a simple server does. Over TCP returns the
+    /// connection, over UDP `None`.
     pub(crate) fn answer(&self, reply: &Reply) -> Result<Option<Self>, CallError> {
         match self.transport {
             Transport::Tcp => {
@@ -98,7 +98,7 @@ impl RecordedSocket {
     }
 }
 
-/// Starts the service of this crate at one address, over one transport.
+/// Starts this crate's own Daytime service at one address, over one transport.
 pub(crate) fn start_service(transport: Transport, at: SocketAddr) -> Result<Running, Obstacle> {
     let config = Config { addresses: vec![at], transports: vec![transport], ..Config::default() };
     let server = Server::bind(config).map_err(io::Error::other);

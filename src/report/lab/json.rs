@@ -1,5 +1,5 @@
-//! Labs and their runs as JSON. On `sim` the same seed gives the same octets: no key depends on the duration of the run
-//! or on the host.
+//! Formats labs and their runs as JSON. On `sim` the same seed gives the same octets: no value depends on the host or
+//! on how long the run took.
 
 use super::ask;
 use super::deciding::{self, Decision};
@@ -54,7 +54,8 @@ fn question(Question { id, text, form, .. }: &Question) -> Json {
     joined([Some(json!({ "id": id, "question": text })), Some(form)])
 }
 
-/// Returns the name of an engine, and the options with their ranges there: percent, milliseconds, or a count.
+/// Returns the engine's name, and the options that the lab accepts on this engine with their ranges: percent,
+/// milliseconds, octets, or a count.
 fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
     let limits = |range: &OptionRange| {
         let (from, to) = (*range.values.start(), *range.values.end());
@@ -65,10 +66,16 @@ fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
 
 /// Returns runs with their findings and traces.
 pub(crate) fn runs(done: &[FinishedRun]) -> Json {
-    let one = |FinishedRun { report, captures, answers, .. }: &FinishedRun| {
+    let one = |FinishedRun { report, captures, answers, html, pictures, .. }: &FinishedRun| {
         let mut run = json!(report);
         if let Some(answers) = answers {
             run["answers"] = answers.iter().map(|it| answered(it, report)).collect();
+        }
+        if let Some(html) = html {
+            run["html"] = html.display().to_string().into();
+        }
+        if let Some(pictures) = pictures {
+            run["pictures"] = pictures.iter().map(|path| path.display().to_string()).collect();
         }
         if let Some(captures) = captures {
             run["captures"] = captures.iter().map(|path| path.display().to_string()).collect();
@@ -183,7 +190,7 @@ fn finding(finding: &Finding, unit: Unit) -> Json {
     })
 }
 
-/// Returns a prediction as an object. Without a predicted value it has only the words.
+/// Returns a prediction as an object. If theory predicts no value, the object has only the key `in_words`.
 fn prediction_of(prediction: &Expected, unit: Unit) -> Json {
     let mut object = Map::new();
     let ends = match prediction.only() {
@@ -231,6 +238,6 @@ fn event(TraceEvent { at, host, action, .. }: TraceEvent) -> Json {
 }
 
 fn nanoseconds(duration: Duration) -> Json {
-    // u64::MAX nanoseconds are 584 years, so no run lasts longer.
+    // u64::MAX nanoseconds are 584 years, longer than any run.
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).into()
 }

@@ -12,7 +12,7 @@ const COLUMNS: Columns<4> = Columns(2, [WHAT, 17, 17, 14]);
 
 const VALUES: Columns<2> = Columns(2, [WHAT + 8, 44]);
 
-/// Writes the table, TCP above UDP.
+/// Writes the table, with the rows for TCP above those for UDP.
 pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     page.heading("OBSERVED");
     for transport in Transport::BOTH {
@@ -48,14 +48,14 @@ pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
     }
 }
 
-pub(super) fn name(transport: Transport) -> &'static str {
+pub(crate) fn name(transport: Transport) -> &'static str {
     match transport {
         Transport::Tcp => "TCP",
         Transport::Udp => "UDP",
     }
 }
 
-/// Writes a row whose other cells begin at the last line of the name.
+/// Writes a row. If the name takes several lines, the other cells begin on the last of them.
 fn row<const N: usize>(page: &mut Page, columns: &Columns<N>, cells: [(Style, &str); N]) {
     let name = wrap(cells[0].1, WHAT);
     let mut cells = cells;

@@ -1,4 +1,4 @@
-//! Phrases for predictions, observations and verdicts.
+//! Formats predictions, observations and verdicts as short phrases.
 
 use crate::duration::{Unit, short};
 use crate::lab::{
@@ -8,7 +8,7 @@ use crate::report::{escaped, plural};
 use std::fmt;
 
 /// Returns a value as text: `2 reads`, `30 %`, or a time in this unit, such as `20 ms`.
-pub(super) fn value(value: &Value, unit: Unit) -> String {
+pub(crate) fn value(value: &Value, unit: Unit) -> String {
     match value {
         Value::Count { count, of } => plural(*count, of),
         Value::Share { share } => percent(*share),
@@ -17,7 +17,7 @@ pub(super) fn value(value: &Value, unit: Unit) -> String {
     }
 }
 
-/// Prints a time in the unit that suits it.
+/// Formats a value as text; a time is in the unit that suits it.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&match self {
@@ -27,13 +27,14 @@ impl fmt::Display for Value {
     }
 }
 
-/// Returns a prediction as text: `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`. Without a prediction it is
-/// `observe`.
-pub(super) fn expected(expected: &Expected, unit: Unit) -> String {
+/// Returns a prediction as text: `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`, or `observe` if theory predicts
+/// nothing.
+pub(crate) fn expected(expected: &Expected, unit: Unit) -> String {
     range(expected, |of| value(of, unit))
 }
 
-/// Writes an expectation with each time in the unit that suits it: `at least 2 reads`, or `observe` without a value.
+/// Formats an expectation as text: `at least 2 reads`, or `observe` if theory predicts nothing. Each time is in the
+/// unit that suits it.
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&range(self, Value::to_string))
@@ -54,8 +55,9 @@ fn range(expected: &Expected, value: impl Fn(&Value) -> String) -> String {
     }
 }
 
-/// Returns a verdict with its reason: `as predicted`, `observed`, `differs: 2 too many`, `varies here: …`.
-pub(super) fn verdict(finding: &Finding, unit: Unit) -> String {
+/// Returns a verdict, with its reason if it has one: `as predicted`, `observed`, `differs: 2 too many`, `varies here:
+/// …`.
+pub(crate) fn verdict(finding: &Finding, unit: Unit) -> String {
     let why = match (finding.verdict, &finding.observed) {
         (Verdict::AsPredicted | Verdict::Observed, _) => None,
         (Verdict::Varies, _) => finding.prediction.varies.map(str::to_owned),
@@ -66,8 +68,8 @@ pub(super) fn verdict(finding: &Finding, unit: Unit) -> String {
     why.map_or_else(|| verdict.to_string(), |why| format!("{verdict}: {why}"))
 }
 
-/// Returns how far an observation is outside the predicted range: `2 too many`. Returns `None` for texts, because no
-/// number says how far two texts differ.
+/// Returns how far an observation is outside the predicted range: `2 too many`. Returns `None` for shares and texts,
+/// and if the two values have different nouns or kinds.
 fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     let beyond = |more: &Value, less: &Value| match (more, less) {
         (Value::Count { count, .. }, Value::Count { count: less, .. }) => {
@@ -86,8 +88,8 @@ fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<Stri
     Some(format!("{gap} too {too_much}"))
 }
 
-/// Returns the value that a lesson requires of a finding, as text: `more than 0`, `"ECONNREFUSED"`.
-pub(super) fn requirement(requirement: Requirement) -> String {
+/// Returns the condition that a lesson sets on a finding's value, as text: `more than 0`, `"ECONNREFUSED"`.
+pub(crate) fn requirement(requirement: Requirement) -> String {
     let other = |other| match other {
         Comparand::Finding(transport, what) => format!("in {transport} {what}"),
         Comparand::Number(number) => number.to_string(),
@@ -102,8 +104,8 @@ pub(super) fn requirement(requirement: Requirement) -> String {
     }
 }
 
-/// Returns the options that the user set, as on the command line.
-pub(super) fn options(options: &LabOptions) -> Vec<String> {
+/// Returns the options that are set, as written on the command line.
+pub(crate) fn options(options: &LabOptions) -> Vec<String> {
     let setting = |option: LabOption| {
         let all: Vec<String> = options.of(option).iter().map(f64::to_string).collect();
         all.join(",")
@@ -112,7 +114,7 @@ pub(super) fn options(options: &LabOptions) -> Vec<String> {
     given.map(|option| format!("--{} {}", option.name(), setting(option))).collect()
 }
 
-/// Returns a share in percent, with at most one decimal.
+/// Formats a share in percent, with at most one decimal place.
 fn percent(share: f64) -> String {
     let percent = format!("{:.1}", share * 100.0);
     format!("{} %", percent.trim_end_matches(".0"))
@@ -176,7 +178,7 @@ mod tests {
         mentions(&verdict(times, Some((43 * MS).into())), &["differs", "3 ms", "long"]);
         assert_eq!(verdict(Expected::is("a"), Some("b".into())), "differs");
         mentions(&verdict(Expected::is(reads(2)), None), &["differs", "not reached"]);
-        // No number says how far values of different kinds differ, so the verdict has none.
+        // Counts with different nouns cannot be subtracted, so the verdict has no number.
         assert_eq!(verdict(Expected::is(reads(2)), Some((5, "packet").into())), "differs");
     }
 

@@ -1,4 +1,4 @@
-//! The screens, CSV and JSON of a sample lab.
+//! Tests the text, CSV and JSON output for a sample lab.
 
 use super::*;
 use crate::duration::Unit;
@@ -35,18 +35,24 @@ fn a_run_begins_with_question_engine_seed_and_options() {
 }
 
 #[test]
-fn a_run_on_loopback_says_in_one_line_why_it_draws_no_packets() {
-    let begin = |engine| {
+fn a_run_on_loopback_says_in_one_line_that_it_draws_calls_and_which_engine_draws_packets() {
+    let begin = |lab, engine| {
         let procedure = Procedure::new(engine, predict, |_, _| Ok(()));
         let setting = setting(LabOptions::default());
-        plain(&before_run(&LAB, &procedure, &setting, Detail::Usual, 0))
+        plain(&before_run(lab, &procedure, &setting, Detail::Usual, 0))
     };
-    let screen = begin(Engine::Loopback);
-    let line = screen.lines().find(|line| line.contains("system calls")).expect("the line");
-    assert!(line.contains("packets") && line.contains("CAP_NET_RAW"), "{line}");
-    assert!(line.chars().count() <= 80, "{line}");
+    let text: fn() -> LabText = || LabText::of("made-up", PAGE);
+    let text = LazyLock::new(text);
+    let only_calls = Lab { name: "made-up", text, time_unit: Unit::Milliseconds, procedures: &[] };
+    for (lab, draws_packets) in [(&LAB, true), (&only_calls, false)] {
+        let screen = begin(lab, Engine::Loopback);
+        let line = screen.lines().find(|line| line.contains("system calls")).expect("the line");
+        assert_eq!(line.contains("--engine netns"), draws_packets, "{line}");
+        assert!(line.contains("packets") && !line.contains("root"), "{line}");
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     for engine in [Engine::Sim, Engine::Netns] {
-        assert!(!begin(engine).contains("system calls"), "{engine} draws packets");
+        assert!(!begin(&LAB, engine).contains("system calls"), "{engine} draws packets");
     }
 }
 
@@ -112,7 +118,7 @@ fn a_run_prints_each_prediction_once_beside_its_observation() {
     assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
 }
 
-/// Returns the whole screen of a run.
+/// Returns everything that a run prints.
 fn whole(report: &Report, detail: Detail) -> String {
     let before = before_run(report.lab, report.procedure, &report.setting, detail, 0);
     plain(&(before + &after_run(report, detail, Form::Ladder(80))))
@@ -305,7 +311,7 @@ fn json_has_the_traces_with_octets_fates_and_times() {
     assert_eq!(all["runs"][2]["obstacle"], "no namespaces here, run it as root");
 }
 
-/// The page of the sample lab.
+/// The sample lab's page, as in `docs/labs`.
 const PAGE: &str = "\
 # made-up
 
@@ -398,7 +404,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Observes what is predicted; with loss, six octets fewer over TCP.
+/// Records observations that agree with the predictions. If the option `loss` is set, six octets are missing over TCP.
 fn observe(setting: &Setting, results: &mut Results) {
     let lost = setting.options.loss.is_some();
     results.observe(
@@ -421,7 +427,7 @@ fn trace(fate: Fate) -> Trace {
     trace
 }
 
-/// Returns a run of the sample lab, with a duration of one second.
+/// Runs the sample lab; the run's reported duration is one second.
 fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     let setting = Setting { seed: 867, options };
     let procedure = LAB.procedure_on(engine).expect("it runs there");
@@ -430,6 +436,8 @@ fn done(engine: Engine, options: LabOptions) -> FinishedRun {
         took: Duration::from_secs(1),
         captures: None,
         answers: None,
+        html: None,
+        pictures: None,
     }
 }
 

@@ -1,7 +1,9 @@
-//! Folds rows that repeat: each group of rows is drawn once, with its count and its span of time.
+//! Folds repeated rows: a group of rows that repeats is drawn once, and a line below it, the fold, shows the number of
+//! repetitions and the time that they span.
 //!
-//! Two rows are equal if they differ only in their times. A retransmission is never folded, because its time is the
-//! point of drawing it. Groups whose intervals grow are not folded either: they may be retries that back off.
+//! Two rows count as equal if they differ only in their times. A retransmission is never folded, because the drawing is
+//! meant to show when it happens. Groups that follow each other at growing intervals are not folded either, because
+//! they may be retries with back-off.
 
 use super::rows::{Arrow, ArrowEnd, ArrowKind, Fold, FoldKind, Item, Row};
 use crate::trace::{Host, HostId};
@@ -9,30 +11,32 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Maximum number of rows in one group.
+/// Maximum number of rows in a group.
 const MAX_GROUP_ROWS: usize = 12;
-/// Minimum number of equal groups that are folded.
+/// Minimum number of equal groups to fold.
 const MIN_GROUPS: usize = 3;
-/// Maximum number of different groups that alternate.
+/// Maximum number of different groups that may alternate within one fold.
 const MAX_GROUP_FORMS: usize = 3;
-/// Maximum number of groups that are examined to find the frequent ones.
+/// Maximum number of groups to examine in search of frequent ones.
 const MAX_SAMPLED_GROUPS: usize = 64;
-/// Minimum number of rows that a fold leaves out.
+/// Minimum number of rows that folding must save.
 const MIN_HIDDEN_ROWS: usize = 4;
-/// Minimum interval between two groups that counts as a wait, and not as the time that calls take.
+/// Minimum interval between two groups that counts as a deliberate wait. A shorter interval may just be the time that
+/// the calls take.
 const MIN_WAIT: Duration = Duration::from_millis(20);
-/// Maximum number of rows that are compared from each of two ladders. The time for the comparison is proportional to
-/// the product of both numbers.
+/// Two ladders are compared only if each has at most this number of rows, because the comparison takes time
+/// proportional to the product of both numbers.
 const MAX_COMPARED_ROWS: usize = 400;
 
-/// Another ladder, with the name that a fold gives it.
+/// Another ladder that a fold can refer to by name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reference<'a> {
     pub rows: &'a [Row],
     pub name: &'a str,
 }
 
-/// Folds the runs of rows that the other ladder has too, then the groups that repeat. `hosts` are those of the rows.
+/// Folds runs of rows that also appear in the other ladder, and then groups that repeat. `hosts` are the hosts that the
+/// rows refer to.
 pub(super) fn fold(rows: &[Row], hosts: &[Host], other: Option<Reference<'_>>) -> Vec<Row> {
     let mut shapes = Shapes::default();
     let ids = shapes.ids(rows);
@@ -49,7 +53,8 @@ pub(super) fn fold(rows: &[Row], hosts: &[Host], other: Option<Reference<'_>>) -
     folded
 }
 
-/// Returns a row that counts the events of `hidden`, except those of the first `shown` rows.
+/// Returns the row for a fold that spans the rows `hidden`. The row counts their events, except those in the first
+/// `shown` rows, which are drawn.
 fn folded_row(kind: FoldKind, hidden: &[Row], rows: usize, shown: usize) -> Row {
     let time = |row: Option<&Row>| row.map_or(Duration::ZERO, |row| row.at);
     let (from, until) = (time(hidden.first()), time(hidden.last()));
@@ -76,8 +81,8 @@ fn fold_repeats(rows: &[Row], ids: &[usize], hosts: &[Host]) -> Vec<Row> {
     folded
 }
 
-/// Adds the first occurrence of each group and its fold. A second group that differs from the first one only in a host
-/// is not drawn: the fold names this host and counts the group.
+/// Adds the first occurrence of each group, followed by its fold. If there are two groups that differ only in one host,
+/// the second one is not drawn: the fold names its host and counts its occurrences.
 fn draw_groups(groups: &[GroupForm], rows: &[Row], hosts: &[Host], folded: &mut Vec<Row>) {
     if let [first, second] = groups
         && let Some(host) = other_host(first.first_of(rows), second.first_of(rows))
@@ -95,8 +100,7 @@ fn draw_groups(groups: &[GroupForm], rows: &[Row], hosts: &[Host], folded: &mut 
     }
 }
 
-/// Returns the host of the second group that takes the place of another host in the first group, if the two groups
-/// differ in nothing else.
+/// If two groups differ only in that one host takes another's place, returns that host from the second group.
 fn other_host(first: &[Row], second: &[Row]) -> Option<HostId> {
     let caller = |row: &Row| match &row.item {
         Item::Call(host, _) | Item::State(host, _) => Some(*host),
@@ -111,7 +115,7 @@ fn other_host(first: &[Row], second: &[Row]) -> Option<HostId> {
     (first.len() == second.len() && is_mirrored).then_some(swap.1)
 }
 
-/// Returns the shape of a row in which two hosts have changed places.
+/// Returns a row's content without its times, and with the two hosts swapped.
 fn swapped(item: &Item, (one, other): (HostId, HostId)) -> Item {
     let swap = |host: &mut HostId| {
         *host = match *host {
@@ -138,7 +142,7 @@ fn shape(item: &Item) -> Item {
     shape
 }
 
-/// Whether the groups follow each other after longer and longer waits.
+/// Whether each wait between two groups is clearly longer than the wait before it.
 fn has_growing_intervals(form: &GroupForm, rows: &[Row]) -> bool {
     let starts: Vec<Duration> = form.ranges.iter().map(|range| rows[range.start].at).collect();
     let waits: Vec<Duration> =
@@ -147,10 +151,10 @@ fn has_growing_intervals(form: &GroupForm, rows: &[Row]) -> bool {
     !waits.is_empty() && waits.windows(2).all(grows)
 }
 
-/// A group of rows that repeats. The drawing shows it once, and a fold counts how often it occurs.
+/// A group of rows that repeats. The drawing shows the group once, and a fold says how often it occurs.
 #[derive(Debug)]
 struct GroupForm {
-    /// The rows of each occurrence.
+    /// The row numbers of each occurrence.
     ranges: Vec<Range<usize>>,
 }
 
@@ -173,7 +177,7 @@ impl GroupForm {
     }
 }
 
-/// Returns the groups that repeat from the first row on. The result is empty if their fold would hide too few rows.
+/// Returns the groups that repeat, beginning at the first row. Returns none if folding them would save too few rows.
 fn groups_at(ids: &[usize]) -> Vec<GroupForm> {
     let one_form = periodic(ids);
     let several = alternating(ids);
@@ -185,7 +189,8 @@ fn groups_at(ids: &[usize]) -> Vec<GroupForm> {
     if rows(&chosen) >= drawn + MIN_HIDDEN_ROWS { chosen } else { Vec::new() }
 }
 
-/// Returns groups that follow each other directly. Chooses the length of a group that covers most rows.
+/// Looks for one group that repeats without interruption. Chooses the group length whose repetitions cover the most
+/// rows.
 fn periodic(ids: &[usize]) -> Vec<GroupForm> {
     let repeats = |length: usize| {
         let group = &ids[..length];
@@ -201,7 +206,7 @@ fn periodic(ids: &[usize]) -> Vec<GroupForm> {
     form.into_iter().collect()
 }
 
-/// Returns groups that begin with the same row and follow each other in any order.
+/// Looks for several groups that begin with the same row and follow each other in any order.
 fn alternating(ids: &[usize]) -> Vec<GroupForm> {
     let mut forms: Vec<(&[usize], GroupForm)> = frequent_groups(ids)
         .into_iter()
@@ -221,7 +226,7 @@ fn alternating(ids: &[usize]) -> Vec<GroupForm> {
     forms.into_iter().map(|(_, form)| form).collect()
 }
 
-/// Returns the frequent groups that begin with the same row as `ids`, the longest group first.
+/// Returns the frequent groups that begin with the first row in `ids`, longest first.
 fn frequent_groups(ids: &[usize]) -> Vec<&[usize]> {
     let Some(first) = ids.first() else { return Vec::new() };
     let sampled = ids.iter().take(MAX_SAMPLED_GROUPS * MAX_GROUP_ROWS);
@@ -238,7 +243,7 @@ fn frequent_groups(ids: &[usize]) -> Vec<&[usize]> {
     groups
 }
 
-/// Returns the runs of rows that both ladders have in the same order.
+/// Returns the runs of rows that appear in both ladders in the same order.
 fn common_runs(ids: &[usize], other: &[usize]) -> Vec<Range<usize>> {
     if ids.len().max(other.len()) > MAX_COMPARED_ROWS {
         return Vec::new();
@@ -250,13 +255,13 @@ fn common_runs(ids: &[usize], other: &[usize]) -> Vec<Range<usize>> {
     before.into_iter().chain([here.clone()]).chain(after).collect()
 }
 
-/// Returns the longest run of rows in both ladders, as its position in each. Returns `None` if a fold would hide too
-/// few rows.
+/// Returns the positions, in both ladders, of the longest run of rows that they have in common. Returns `None` if
+/// folding it would save too few rows.
 fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, Range<usize>)> {
     let mut lengths = vec![0; other.len() + 1];
     let mut best = (0, 0, 0);
     for (here, id) in ids.iter().enumerate() {
-        // Goes from right to left, because the entries on the left still have the lengths of the previous row.
+        // Goes from right to left, because each entry needs its left neighbour's value from the previous row.
         for there in (0..other.len()).rev() {
             lengths[there + 1] = if *id == other[there] { lengths[there] + 1 } else { 0 };
             if lengths[there + 1] > best.0 {
@@ -268,11 +273,12 @@ fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, R
     (length > MIN_HIDDEN_ROWS).then(|| (here - length..here, there - length..there))
 }
 
-/// Gives each row a number. Rows that differ only in their times have the same number.
+/// Assigns a number to each row. Rows that differ only in their times get the same number, except that each
+/// retransmission gets its own.
 #[derive(Debug, Default)]
 struct Shapes {
     known: BTreeMap<Item, usize>,
-    /// Number of rows that equal no other row.
+    /// Number of retransmissions so far, none of which equals another row.
     unique: usize,
 }
 
@@ -297,7 +303,7 @@ mod tests {
     use crate::mentions::mentions;
     use crate::trace::HostId;
 
-    /// Returns one row for each letter, a millisecond apart.
+    /// Returns one row per letter, with times one millisecond apart.
     fn rows(letters: &str) -> Vec<Row> {
         let row = |(at, letter): (u64, char)| Row {
             at: Duration::from_millis(at),
@@ -307,7 +313,8 @@ mod tests {
         (0..).zip(letters.chars()).map(row).collect()
     }
 
-    /// Returns the letters of the rows that are drawn, and for each fold its number of rows, its kind and its span.
+    /// Returns the letters of the drawn rows and, for each fold, its number of rows, its kind and the time that it
+    /// spans.
     fn folded(letters: &str, other: &str) -> String {
         let short = |Fold { kind, rows, from, until }: Fold| {
             format!(" [{rows} {kind:?} {}-{}] ", from.as_millis(), until.as_millis())

@@ -1,11 +1,11 @@
-//! A ladder as a numbered list of sentences, for a screen reader.
+//! Formats a ladder as a numbered list of sentences, for a screen reader.
 
 use super::layout::Layout;
 use super::rows::{Arrow, ArrowEnd, ArrowKind, Fold, FoldKind, Item, Row};
 use super::{Line, PLAIN, STRONG, ShownRows};
 use crate::trace::{Host, HostId};
 
-/// Returns the title, the hosts with their addresses, and one sentence for each row.
+/// Returns the title, the hosts with their addresses, and one sentence per row.
 pub(super) fn lines(
     hosts: &[Host],
     title: &str,
@@ -24,7 +24,7 @@ pub(super) fn lines(
     list.lines
 }
 
-/// Returns the name of a host with its first address.
+/// Returns a host's name with its first address.
 fn described(host: &Host) -> String {
     let address = host.addresses.first().map(|address| format!(" {address}"));
     format!("{}{}", host.name, address.unwrap_or_default())
@@ -76,7 +76,7 @@ impl List<'_> {
         let (from, to) = (self.name(arrow.from), self.name(arrow.to));
         let label = &arrow.label;
         let sent = match arrow.kind {
-            // The time of a duplicate is the time of its arrival.
+            // A duplicate's row already has its arrival time, so the sentence need not repeat it.
             ArrowKind::Duplicate => {
                 return format!("{to}: receives a duplicate of {label} from {from}");
             }
@@ -110,7 +110,7 @@ impl List<'_> {
             FoldKind::Mirrored { times, other, other_times } => {
                 format!("{steps}: {times} times, with the {other} {other_times} times, from {span}")
             }
-            FoldKind::SameAs(name) => format!("{} steps as in {name}, from {span}", fold.rows),
+            FoldKind::SameAs(name) => format!("From {span}: {} steps as in {name}", fold.rows),
         }
     }
 

@@ -1,8 +1,9 @@
-//! Checks messages of `daytime`: their form, and numbers with a unit.
+//! Checks messages that `daytime` prints: their form, and the numbers before a unit.
 
 use super::mentions;
 
-/// Asserts that a text is one line, which `daytime` reports, and that it has each of these parts (see [`mentions`]).
+/// Asserts that a text is a single line that begins with `daytime: `, and that it contains each of
+/// these parts (see [`mentions`]).
 #[track_caller]
 pub fn complains(text: &str, parts: &[&str]) {
     let line = text.strip_prefix("daytime: ").and_then(|rest| rest.strip_suffix('\n'));

@@ -1,10 +1,10 @@
-//! Compares whole screens with the files in `tests/suite/snapshots/`.
+//! Compares whole outputs with the snapshot files in `tests/suite/snapshots/`.
 
-/// Asserts that a screen equals its file in `tests/suite/snapshots/`. Each filter is a pattern and its replacement: it
-/// hides numbers that differ from run to run.
+/// Asserts that an output equals its snapshot file in `tests/suite/snapshots/`. Each filter is a
+/// pattern and its replacement, to hide numbers that differ from run to run.
 ///
-/// After a change of the screen, `INSTA_UPDATE=always cargo test --test suite` writes the files anew. `git diff` then
-/// shows what changed.
+/// After an intended change to an output, `INSTA_UPDATE=always cargo test --test suite` updates the
+/// files, and `git diff` shows what changed.
 pub fn assert_screen(name: &str, screen: &str, filters: &[(&str, &str)]) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");

@@ -1,0 +1,145 @@
+//! Writes reports and pictures of a lab's run.
+
+use crate::cli::failure::Failure;
+use crate::lab::Report;
+use crate::lab::question::verdict::AnsweredQuestion;
+use crate::report::lab::{FinishedRun, file_name};
+use crate::teach::page::{self, Entry};
+use crate::teach::picture::standalone;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The place for the reports and for the pictures.
+#[derive(Debug)]
+pub(super) struct Reports<'a> {
+    html: Option<Html<'a>>,
+    svg: Option<&'a Path>,
+}
+
+/// The place for reports: one file, or a folder with an index.
+#[derive(Debug)]
+enum Html<'a> {
+    File(&'a Path),
+    Folder(&'a Path),
+}
+
+impl<'a> Reports<'a> {
+    /// Opens the folders, and creates those that do not exist. With several runs the reports go to a folder.
+    pub(super) fn open(
+        html: Option<&'a Path>,
+        svg: Option<&'a Path>,
+        runs: usize,
+    ) -> Result<Self, Failure> {
+        let place = |path: &'a Path| {
+            let ends_with_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+            if runs > 1 || ends_with_slash || path.is_dir() {
+                Html::Folder(path)
+            } else {
+                Html::File(path)
+            }
+        };
+        let html = html.map(place);
+        for folder in html.iter().filter_map(Html::folder).chain(svg) {
+            fs::create_dir_all(folder).map_err(|error| {
+                Failure::Message(format!("cannot create directory {}: {error}", folder.display()))
+            })?;
+        }
+        if let Some(Html::File(file)) = html {
+            // A lab may take seconds, so a file that cannot be written is reported before.
+            let opened = OpenOptions::new().append(true).create(true).open(file);
+            opened.map_err(|error| cannot_write(file, &error))?;
+        }
+        Ok(Self { html, svg })
+    }
+
+    /// Iterates over the folders of the files.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        let html = self.html.as_ref().and_then(|html| match html {
+            Html::File(file) => file.parent(),
+            Html::Folder(folder) => Some(*folder),
+        });
+        html.into_iter().chain(self.svg)
+    }
+
+    /// Whether any file is wanted.
+    pub(super) const fn are_wanted(&self) -> bool {
+        self.html.is_some() || self.svg.is_some()
+    }
+
+    /// Writes the report on a run. Returns its path; `None` if no report is wanted.
+    pub(super) fn write_html(
+        &self,
+        report: &Report,
+        answers: Option<&[AnsweredQuestion]>,
+    ) -> Result<Option<PathBuf>, Failure> {
+        let Some(html) = &self.html else { return Ok(None) };
+        let path = match html {
+            Html::File(path) => path.to_path_buf(),
+            Html::Folder(folder) => folder.join(html_name(report)),
+        };
+        write(&path, page::report(report, answers))?;
+        Ok(Some(path))
+    }
+
+    /// Writes the picture of each part of a run. Returns their paths; `None` if no pictures are wanted.
+    pub(super) fn write_svg(&self, report: &Report) -> Result<Option<Vec<PathBuf>>, Failure> {
+        let Some(folder) = self.svg else { return Ok(None) };
+        let mut written = Vec::new();
+        for (part, picture) in page::pictures(report) {
+            let path = free(
+                folder,
+                &file_name::of_part(report.lab.name, report.procedure.engine, part),
+                &written,
+            );
+            write(&path, standalone(picture))?;
+            written.push(path);
+        }
+        Ok(Some(written))
+    }
+
+    /// Writes the index of all reports, if they are in a folder.
+    pub(super) fn write_index(&self, done: &[FinishedRun]) -> Result<(), Failure> {
+        let Some(folder) = self.html.as_ref().and_then(Html::folder) else { return Ok(()) };
+        let entries: Vec<Entry> = done
+            .iter()
+            .map(|it| Entry { report: &it.report, file: html_name(&it.report) })
+            .collect();
+        let path = folder.join("index.html");
+        write(&path, page::index(&entries))
+    }
+}
+
+impl Html<'_> {
+    const fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::File(_) => None,
+            Self::Folder(folder) => Some(folder),
+        }
+    }
+}
+
+fn html_name(report: &Report) -> String {
+    file_name::of_run(report) + ".html"
+}
+
+/// Returns a path that this run has not used. The names of two parts may differ only in punctuation.
+fn free(folder: &Path, name: &str, taken: &[PathBuf]) -> PathBuf {
+    let path = |number: usize| match number {
+        1 => folder.join(format!("{name}.svg")),
+        _ => folder.join(format!("{name}-{number}.svg")),
+    };
+    let free = (1..=taken.len() + 1).map(path).find(|path| !taken.contains(path));
+    free.unwrap_or_else(|| path(1))
+}
+
+/// Writes a page or a picture to a file.
+pub(in crate::cli) fn write(path: &Path, made: askama::Result<String>) -> Result<(), Failure> {
+    let text =
+        made.map_err(|error| Failure::Message(format!("cannot make {}: {error}", path.display())))?;
+    fs::write(path, text).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::Message(format!("cannot write {}: {error}", path.display()))
+}

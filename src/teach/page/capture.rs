@@ -1,0 +1,33 @@
+//! Links to the packets of a run: capture files inside the page.
+
+use crate::lab::Report;
+use crate::report::lab::file_name;
+use crate::trace::HostId;
+use crate::wire::pcapng::pcapng;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// The capture of one host, as a link.
+#[derive(Debug)]
+pub(super) struct Capture {
+    pub name: String,
+    /// The octets in base64; `None` if the page has no room for them.
+    pub content: Option<String>,
+}
+
+/// Returns the captures of a run. Those that do not fit into `room` octets have no content.
+pub(super) fn captures(report: &Report, mut room: usize) -> Vec<Capture> {
+    let mut all = Vec::new();
+    for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {
+        for host in (0..part.trace.hosts.len()).map(HostId) {
+            let octets = pcapng(&part.trace, host);
+            let length = base64::encoded_len(octets.len(), true).unwrap_or(usize::MAX);
+            let fits = length <= room;
+            room -= if fits { length } else { 0 };
+            let name = file_name::of_host(report.lab.name, report.procedure.engine, part, host)
+                + ".pcapng";
+            all.push(Capture { name, content: fits.then(|| STANDARD.encode(octets)) });
+        }
+    }
+    all
+}

@@ -1,0 +1,42 @@
+//! The page of a comparison.
+
+use super::{STYLES, Styles};
+use crate::report::comparison::{Section, Tables};
+use crate::report::escaped;
+use askama::Template;
+
+#[derive(Debug, Template)]
+#[template(path = "comparison.html")]
+struct Page<'a> {
+    styles: Styles,
+    head: &'a str,
+    sections: &'a [Section],
+    command: String,
+}
+
+/// Returns the page. `command` is the command line that repeats the comparison.
+///
+/// # Errors
+/// The template cannot be written to memory.
+pub(crate) fn comparison(tables: &Tables, command: &str) -> askama::Result<String> {
+    let Tables { head, sections } = tables;
+    Page { styles: STYLES, head, sections, command: escaped(command) }.render()
+}
+
+/// Returns a heading of the text, whose first words are in capitals, as a heading of the page.
+fn heading(heading: &str) -> String {
+    let (words, note) = match heading.split_once(" (") {
+        Some((words, note)) => (words, format!(" ({note}")),
+        None => (heading, String::new()),
+    };
+    let words = words.to_lowercase();
+    let mut letters = words.chars();
+    let first = letters.next().map(|it| it.to_ascii_uppercase()).into_iter();
+    escaped(&(first.chain(letters).collect::<String>() + &note))
+}
+
+/// Returns a text of a peer with its invisible characters escaped, and with bars in place of number signs.
+fn cell(text: &str) -> String {
+    let bar = text.len() - text.trim_start_matches('#').len();
+    escaped(&("▇".repeat(bar) + &text[bar..]))
+}

@@ -1,0 +1,202 @@
+//! A part of a run on a page: its picture, its system calls, and the table of its packets.
+
+use crate::duration::Unit;
+use crate::lab::{Part, Report};
+use crate::report::lab::drawings;
+use crate::report::plural;
+use crate::teach::picture::{CallLine, Events, Picture, ShownPacket, Style, usual_flight};
+use crate::transport::Transport;
+use std::time::Duration;
+
+/// Maximum number of omitted packets that a page lists one by one. More would make it larger than
+/// [`MAX_OCTETS`](super::MAX_OCTETS).
+pub(super) const MAX_LISTED: usize = 1_500;
+
+/// Scales of a part on a printed page. At a smaller scale, its texts could not be read.
+const MIN_FIT: f64 = 0.55;
+const MAX_FIT: f64 = 0.82;
+
+/// A part of a run.
+#[derive(Debug)]
+pub(super) struct PartView {
+    pub id: String,
+    pub transport: Transport,
+    pub name: &'static str,
+    pub part: String,
+    pub caption: String,
+    pub picture: Picture,
+    pub unit: &'static str,
+    /// Packets before the omitted ones, and after them.
+    pub first: Vec<Row>,
+    pub left_out: Option<LeftOut>,
+    pub last: Vec<Row>,
+}
+
+/// The packets that the picture leaves out.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    pub from: usize,
+    pub to: usize,
+    pub count: usize,
+    /// Empty if they are too many for a page.
+    pub rows: Vec<Row>,
+}
+
+/// A packet as a row of the table.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub number: usize,
+    pub sent: String,
+    /// Empty for a packet that did not arrive.
+    pub arrived: String,
+    pub from: String,
+    pub to: String,
+    pub what: String,
+    /// What is special: `retransmission`. Empty for a usual packet.
+    pub word: &'static str,
+    pub fate: String,
+    pub is_lost: bool,
+}
+
+/// What the pictures of a run share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shared {
+    unit: Unit,
+    usual_flight: u64,
+    max_listed: usize,
+}
+
+impl Shared {
+    /// Collects what the pictures of a run share. They list at most this number of omitted packets.
+    pub(super) fn of(report: &Report, max_listed: usize) -> Self {
+        let traces = report.parts().iter().map(|part| &part.trace);
+        Self { unit: drawings::axis_unit(report), usual_flight: usual_flight(traces), max_listed }
+    }
+
+    fn picture(self, part: &Part, id: &str, described_by: &str, events: &Events) -> Picture {
+        let Self { unit, usual_flight, max_listed } = self;
+        let (title, transport) = (drawings::title(part), part.transport);
+        let style =
+            Style { id, title: &title, transport, unit, described_by, usual_flight, max_listed };
+        Picture::of(events, style)
+    }
+}
+
+/// Returns the pictures of all parts of a run, each with its part.
+pub(crate) fn pictures(report: &Report) -> impl Iterator<Item = (&Part, Picture)> {
+    let shared = Shared::of(report, MAX_LISTED);
+    report.parts().iter().enumerate().map(move |(number, part)| {
+        let id = id(part, number);
+        (part, shared.picture(part, &id, "", &Events::of(&part.trace)))
+    })
+}
+
+/// Returns the identifier of a part: its transport, and its number on the page from 1.
+fn id(part: &Part, number: usize) -> String {
+    format!("{}{}", part.transport, number + 1)
+}
+
+impl PartView {
+    /// Makes the view of a part; `number` counts the parts of the page from 0.
+    pub(super) fn of(part: &Part, number: usize, shared: Shared) -> Self {
+        let (id, unit) = (id(part, number), shared.unit);
+        let events = Events::of(&part.trace);
+        let described = if events.packets.is_empty() { "c" } else { "p" };
+        let picture = shared.picture(part, &id, &format!("{id}-{described}"), &events);
+        let row = |packet: &ShownPacket| Row::of(packet, &events, unit);
+        let hidden =
+            events.left_out.as_ref().map(|it| it.packets.clone()).filter(|it| !it.is_empty());
+        let end = hidden.as_ref().map_or(events.packets.len(), |it| it.start);
+        let rest = hidden.as_ref().map_or(events.packets.len(), |it| it.end);
+        let left_out = hidden.map(|hidden| LeftOut {
+            from: hidden.start + 1,
+            to: hidden.end,
+            count: hidden.len(),
+            rows: if hidden.len() <= shared.max_listed {
+                events.packets[hidden].iter().map(row).collect()
+            } else {
+                Vec::new()
+            },
+        });
+        Self {
+            transport: part.transport,
+            name: crate::report::lab::observed::name(part.transport),
+            part: part.name.clone(),
+            caption: caption(&events),
+            picture,
+            unit: unit.name(),
+            first: events.packets[..end].iter().map(row).collect(),
+            left_out,
+            last: events.packets[rest..].iter().map(row).collect(),
+            id,
+        }
+    }
+
+    pub(super) fn calls(&self) -> &[CallLine] {
+        &self.picture.calls
+    }
+
+    /// Returns the scale at which the part fits on a printed page, with two decimals.
+    pub(super) fn fit(&self) -> String {
+        format!("{:.2}", self.page_share().clamp(MIN_FIT, MAX_FIT))
+    }
+
+    /// Whether the part is longer than a printed page, so that a page ends inside it.
+    pub(super) fn is_tall(&self) -> bool {
+        self.page_share() < MIN_FIT
+    }
+
+    /// Returns the height of a printed page, divided by the estimated height of this part.
+    fn page_share(&self) -> f64 {
+        const PAGE: f64 = 960.0;
+        const HEAD: f64 = 120.0;
+        const ROW: f64 = 27.0;
+        let listed = if self.picture.needs_list { self.calls().len() } else { 0 };
+        let rows = self.first.len() + self.last.len() + listed;
+        let rows = f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
+        PAGE / (self.picture.height() + HEAD + ROW * rows)
+    }
+
+    pub(super) fn has_packets(&self) -> bool {
+        !self.first.is_empty()
+    }
+}
+
+impl Row {
+    fn of(packet: &ShownPacket, events: &Events, unit: Unit) -> Self {
+        let name = |host: usize| events.hosts.get(host).map_or("", |host| &host.name).to_owned();
+        let time = |at: u64| unit.plain_number(Duration::from_nanos(at));
+        let arrived: Vec<String> = packet.arrivals.iter().copied().map(time).collect();
+        Self {
+            number: packet.number,
+            sent: time(packet.sent),
+            arrived: arrived.join(" "),
+            from: name(packet.from),
+            to: name(packet.to),
+            what: packet.label.clone(),
+            word: packet.kind.word(),
+            fate: packet.fate.clone(),
+            is_lost: packet.lost.is_some(),
+        }
+    }
+}
+
+/// Counts packets, losses and retransmissions, or the calls of a part without packets.
+fn caption(events: &Events) -> String {
+    let packets = &events.packets;
+    if packets.is_empty() {
+        return format!("{}.", plural(events.calls.len() as u64, "system call"));
+    }
+    let count = |is: fn(&ShownPacket) -> bool| packets.iter().filter(|it| is(it)).count() as u64;
+    let lost = count(|it| it.lost.is_some());
+    let again = count(|it| it.kind.name() == "retransmission");
+    let twice = count(|it| it.arrivals.len() > 1);
+    let some = |count: u64, text: String| (count > 0).then_some(text);
+    let words = [
+        Some(plural(packets.len() as u64, "packet")),
+        some(lost, format!("{lost} lost")),
+        some(again, plural(again, "retransmission")),
+        some(twice, format!("{twice} delivered twice")),
+    ];
+    format!("{}.", words.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}

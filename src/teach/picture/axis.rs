@@ -1,0 +1,53 @@
+//! The times beside the axis of a picture.
+
+use super::events::{Events, ShownPacket};
+use super::layout::Layout;
+use super::number::Px;
+use crate::duration::Unit;
+use std::time::Duration;
+
+/// Minimum distance of two labelled times.
+const MIN_TIME_DISTANCE: f64 = 12.0;
+/// Limit of a short picture. Its times in milliseconds have three decimals.
+const SHORT: u64 = 10_000_000;
+
+/// Returns the times at which something is sent or arrives, with their heights. In a picture without packets, these are
+/// the times of the calls.
+pub(super) fn axis(events: &Events, layout: &Layout, unit: Unit) -> Vec<(Px, String)> {
+    let packets = events.shown_packets().flat_map(ShownPacket::times);
+    let notes = layout.columns.iter().flat_map(|it| &it.rows).map(|row| row.at);
+    let mut times: Vec<u64> = packets.chain(notes).collect();
+    times.sort_unstable();
+    let mut labelled: Vec<(f64, u64)> = Vec::new();
+    for time in times {
+        let y = layout.scale.y(time);
+        if labelled.last().is_none_or(|(last, _)| y - last >= MIN_TIME_DISTANCE) {
+            labelled.push((y, time));
+        }
+    }
+    let texts = axis_texts(&labelled, unit);
+    labelled.into_iter().map(|(y, _)| Px(y)).zip(texts).collect()
+}
+
+/// Returns the times as numbers, with as many decimals as they need to differ.
+fn axis_texts(times: &[(f64, u64)], unit: Unit) -> Vec<String> {
+    const MAX_DECIMALS: usize = 4;
+    let last = times.last().map_or(0, |(_, time)| *time);
+    let few = match unit {
+        Unit::Microseconds => 0,
+        Unit::Milliseconds if last >= SHORT => 1,
+        Unit::Milliseconds | Unit::Seconds => 3,
+    };
+    let texts = |decimals: usize| -> Vec<String> {
+        let text = |(_, time): &(f64, u64)| unit.decimal(Duration::from_nanos(*time), decimals);
+        times.iter().map(|time| short_decimal(&text(time)).to_owned()).collect()
+    };
+    let differ = |texts: &[String]| texts.windows(2).all(|pair| pair[0] != pair[1]);
+    let distinct = (few..MAX_DECIMALS).map(texts).find(|texts| differ(texts));
+    distinct.unwrap_or_else(|| texts(MAX_DECIMALS))
+}
+
+/// Removes the zeros at the end of a number with decimals.
+fn short_decimal(number: &str) -> &str {
+    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
+}

@@ -1,0 +1,61 @@
+//! What makes a picture a file of its own.
+
+use super::items::CallLine;
+use super::number::Px;
+
+/// What surrounds a picture that is a file of its own.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) width: i32,
+    /// Width beside the lines of the hosts, on the left.
+    pub(super) left: i32,
+    /// Distance of the first line from the last one.
+    pub(super) stage: i32,
+    pub(super) style: String,
+    /// Height with the heading and the list.
+    pub(super) height: Px,
+    /// The calls that the picture shows as letters only, with their heights.
+    pub(super) listed: Vec<(Px, String)>,
+}
+
+/// Makes the frame of a picture that ends at `bottom`: of fixed width, in the light colours, with values in place of the
+/// variables that some programs do not know. `is_wide` is for a picture without packets.
+pub(super) fn frame(is_wide: bool, bottom: f64, calls: &[CallLine]) -> Frame {
+    const WIDTH: i32 = 680;
+    /// Height of the heading, as in the template, and of a line of the list.
+    const HEADING: f64 = 34.0;
+    const LIST_LINE: f64 = 16.0;
+    const MARGIN: f64 = 8.0;
+    let (left, right) = if is_wide { (280, 240) } else { (210, 170) };
+    let mut end = bottom;
+    let mut line = |call: &CallLine| {
+        end += LIST_LINE;
+        let CallLine { letter, time, host, text, .. } = call;
+        (Px(end), format!("{letter}  {time}  {host}: {text}"))
+    };
+    let listed = calls.iter().filter(|call| call.is_letter_only).map(&mut line).collect();
+    Frame {
+        width: WIDTH,
+        left,
+        stage: WIDTH - left - right,
+        style: without_variables(include_str!("../../../templates/picture.css")),
+        height: Px(end + HEADING + MARGIN),
+        listed,
+    }
+}
+
+/// Replaces each `var(--name)` by its value in the light colours.
+fn without_variables(css: &str) -> String {
+    let mut plain = css.to_owned();
+    for (name, value) in variables(include_str!("../../../templates/colours.css")) {
+        plain = plain.replace(&format!("var(--{name})"), value);
+    }
+    plain
+}
+
+/// Iterates over the variables of the first rule, which has the light colours.
+fn variables(css: &str) -> impl Iterator<Item = (&str, &str)> {
+    let first = css.split('}').next().unwrap_or_default();
+    let rules = first.split(['{', ';', '\n']);
+    rules.filter_map(|rule| rule.trim().strip_prefix("--")?.split_once(':'))
+}

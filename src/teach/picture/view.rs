@@ -1,0 +1,245 @@
+//! A picture as SVG, with the list of its system calls.
+//!
+//! The width of a picture is not known: x is in percent, y in pixels, and text never scales with the picture.
+
+use super::axis::axis;
+use super::calls::Note;
+use super::events::{Events, PacketKind, ShownPacket};
+use super::frame::{Frame, frame};
+use super::items::{
+    BreakView, CallLine, ColumnView, HostView, LabelView, LeftOutView, PacketView, is_middle,
+};
+use super::layout::Layout;
+use super::number::Px;
+use super::scale::{Segment, TOP};
+use crate::duration::Unit;
+use crate::report::plural;
+use crate::transport::Transport;
+use askama::Template;
+use std::time::Duration;
+
+/// Height below the last line of a picture.
+const MARGIN: f64 = 8.0;
+/// What a picture is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style<'a> {
+    /// Identifier of the picture, unique on its page.
+    pub id: &'a str,
+    /// Title of the part, such as `UDP, one try`.
+    pub title: &'a str,
+    pub transport: Transport,
+    /// Unit of the axis.
+    pub unit: Unit,
+    /// Identifier of the element that describes the picture: the table of packets, or the list of calls.
+    pub described_by: &'a str,
+    /// Median flight of the whole run in nanoseconds, for a picture whose packets are all lost.
+    pub usual_flight: u64,
+    /// Maximum number of omitted packets that the picture lists in an attribute.
+    pub max_listed: usize,
+}
+
+/// A picture of a trace.
+#[derive(Debug, Template)]
+#[template(path = "picture.svg")]
+pub(crate) struct Picture {
+    /// `None` if the picture is part of a page.
+    frame: Option<Frame>,
+    head: Head,
+    scale: ScaleView,
+    hosts: Vec<HostView>,
+    columns: Vec<ColumnView>,
+    breaks: Vec<BreakView>,
+    /// The omitted packets, if no break shows them.
+    loose: Option<LeftOutView>,
+    packets: Vec<PacketView>,
+    labels: Vec<LabelView>,
+    pub(crate) calls: Vec<CallLine>,
+    /// Whether the list of calls is visible at every width, because the picture shows letters only.
+    pub(crate) needs_list: bool,
+}
+
+/// What a picture is called, and what describes it.
+#[derive(Debug)]
+struct Head {
+    id: String,
+    heading: String,
+    class: String,
+    title: String,
+    description: String,
+    described_by: String,
+}
+
+/// The scale of a picture, and its axis.
+#[derive(Debug)]
+struct ScaleView {
+    height: Px,
+    bottom: Px,
+    ns_per_px: String,
+    segments: String,
+    unit: &'static str,
+    ticks: Vec<Px>,
+    times: Vec<(Px, String)>,
+    /// Top and bottom of the parts of each vertical line.
+    pieces: Vec<(Px, Px)>,
+}
+
+impl Picture {
+    /// Draws the events of a trace.
+    pub(crate) fn of(events: &Events, style: Style) -> Self {
+        let layout = Layout::of(events, style.usual_flight, |packet| below(packet, style.unit));
+        let hosts = events.hosts.len();
+        let name = |host: usize| events.hosts.get(host).map_or("", |host| &host.name);
+        let torn = layout.scale.breaks.iter();
+        let breaks: Vec<BreakView> =
+            torn.map(|it| BreakView::of(it, events, style.max_listed)).collect();
+        let loose =
+            events.left_out.as_ref().filter(|_| !breaks.iter().any(|it| it.left_out.is_some()));
+        let has_letters_only =
+            layout.columns.iter().any(|it| is_middle(it.host, hosts) && !it.rows.is_empty());
+        Self {
+            frame: None,
+            head: Head::of(events, style),
+            scale: ScaleView::of(events, &layout, style.unit),
+            hosts: (0..hosts).map(|host| HostView::of(host, events, &layout)).collect(),
+            columns: layout.columns.iter().map(|it| ColumnView::of(it, hosts)).collect(),
+            loose: loose.map(|it| LeftOutView::of(events, it, style.max_listed)),
+            breaks,
+            packets: layout.arrows.iter().map(|arrow| PacketView::of(arrow, name)).collect(),
+            labels: layout.labels.iter().map(LabelView::of).collect(),
+            calls: calls(events, &layout, style.unit),
+            needs_list: has_letters_only,
+        }
+    }
+}
+
+/// Returns the list of system calls and short states.
+fn calls(events: &Events, layout: &Layout, unit: Unit) -> Vec<CallLine> {
+    let line = |(letter, note): &(String, Note)| CallLine {
+        letter: letter.clone(),
+        time: unit.show(Duration::from_nanos(note.at)),
+        host: events.hosts.get(note.host).map(|host| host.name.clone()).unwrap_or_default(),
+        text: note.text.clone(),
+        is_letter_only: is_middle(note.host, events.hosts.len()),
+    };
+    layout.listed.iter().map(line).collect()
+}
+
+impl Head {
+    fn of(events: &Events, style: Style) -> Self {
+        Self {
+            id: style.id.to_owned(),
+            heading: style.title.to_owned(),
+            class: class(events, style.transport),
+            title: title(events, style.title),
+            description: description(events),
+            described_by: style.described_by.to_owned(),
+        }
+    }
+}
+
+impl ScaleView {
+    fn of(events: &Events, layout: &Layout, unit: Unit) -> Self {
+        let (scale, bottom) = (&layout.scale, layout.bottom());
+        let pieces = scale.pieces(TOP, bottom).into_iter();
+        Self {
+            height: Px(bottom + MARGIN),
+            bottom: Px(bottom),
+            ns_per_px: format!("{:.3}", scale.ns_per_px),
+            segments: segments(layout),
+            unit: unit.name(),
+            ticks: scale.ticks().into_iter().map(Px).collect(),
+            times: axis(events, layout, unit),
+            pieces: pieces.map(|(top, end)| (Px(top), Px(end))).collect(),
+        }
+    }
+}
+
+impl Picture {
+    /// Returns the height in pixels.
+    pub(crate) const fn height(&self) -> f64 {
+        self.scale.height.0
+    }
+
+    /// Whether a packet has this class.
+    pub(crate) fn has_class(&self, class: &str) -> bool {
+        self.packets.iter().any(|it| it.class().split(' ').any(|it| it == class))
+    }
+
+    pub(crate) fn has_copies(&self) -> bool {
+        self.packets.iter().any(|it| it.lines.len() > 1)
+    }
+
+    pub(crate) fn has_breaks(&self) -> bool {
+        !self.breaks.is_empty()
+    }
+
+    pub(crate) fn has_bands(&self) -> bool {
+        self.hosts.iter().any(|host| !host.bands.is_empty())
+    }
+}
+
+/// Returns the classes of a picture. One without packets has more room for its calls.
+fn class(events: &Events, transport: Transport) -> String {
+    let wide =
+        if events.packets.is_empty() && events.hosts.len() <= 2 { " calls-only" } else { "" };
+    format!("{transport}{wide}")
+}
+
+fn title(events: &Events, title: &str) -> String {
+    let names: Vec<&str> = events.hosts.iter().map(|host| host.name.as_str()).collect();
+    let what = if events.packets.is_empty() { "system calls of" } else { "packets between" };
+    let all = match &names[..] {
+        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        names => names.join(", "),
+    };
+    format!("{title}: {what} {all}, time runs downwards")
+}
+
+fn description(events: &Events) -> String {
+    if events.packets.is_empty() {
+        let calls = plural(events.calls.len() as u64, "system call");
+        return format!("{calls}, no packets. The list below the picture has the same calls.");
+    }
+    let count = |is: fn(&ShownPacket) -> bool| events.packets.iter().filter(|it| is(it)).count();
+    let (lost, again) =
+        (count(|it| it.lost.is_some()), count(|it| it.kind == PacketKind::Retransmission));
+    let packets = plural(events.packets.len() as u64, "packet");
+    let quote = events.packets.iter().map(|packet| packet.quote.as_str()).find(|it| !it.is_empty());
+    let quote = quote.map(|quote| format!(" The first text is {quote}.")).unwrap_or_default();
+    format!(
+        "{packets}, {lost} lost, {again} sent again.{quote} The table below the picture lists the same packets."
+    )
+}
+
+fn segments(layout: &Layout) -> String {
+    let one = |it: &Segment| format!("[{}, {}, {}, {}]", it.from, it.to, Px(it.top), Px(it.bottom));
+    let all: Vec<String> = layout.scale.segments.iter().map(one).collect();
+    format!("[{}]", all.join(", "))
+}
+
+/// Returns the text below a packet's name: what is special, and the flight time.
+fn below(packet: &ShownPacket, unit: Unit) -> String {
+    let flight = match packet.arrivals.as_slice() {
+        [first, copies @ ..] => {
+            let after = |at: &u64| unit.show(Duration::from_nanos(at.saturating_sub(packet.sent)));
+            let times = std::iter::once(first).chain(copies).map(after);
+            times.collect::<Vec<_>>().join(" and ")
+        }
+        [] => String::new(),
+    };
+    match (packet.kind.word(), flight) {
+        (word, flight) if flight.is_empty() => word.to_owned(),
+        ("", flight) => flight,
+        (word, flight) => format!("{word} · {flight}"),
+    }
+}
+
+/// Returns a picture as a file of its own, for a slide.
+///
+/// # Errors
+/// The template cannot be written to memory.
+pub(crate) fn standalone(mut picture: Picture) -> askama::Result<String> {
+    let is_wide = picture.head.class.contains("calls-only");
+    picture.frame = Some(frame(is_wide, picture.scale.height.0, &picture.calls));
+    picture.render()
+}
