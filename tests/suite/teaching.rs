@@ -92,7 +92,7 @@ fn the_minutes_of_the_lesson_add_up_to_90_and_each_lab_has_those_of_the_list() {
     for (lab, minutes) in of_labs {
         assert!(listed.contains(&(lab.clone(), minutes)), "{lab}: {minutes}");
         let phases = text.split_once(&format!("\n## {lab}\n\n")).expect("a section").1;
-        let (line, _) = phases.split_once("\n").expect("a line");
+        let (line, _) = phases.split_once('\n').expect("a line");
         let numbers: Vec<u64> = line
             .split(|it: char| !it.is_ascii_digit())
             .filter_map(|word| word.parse().ok())
