@@ -5,7 +5,7 @@
 //! of an option; the page shows the default value there. The section `## Example` is for readers of the page only; a test
 //! compares it with the program's output.
 //!
-//! `question::page` reads the section `## Questions`, whose format `docs/labs/README.md` describes: each question is a
+//! `question::page` reads the section `## Questions`, whose format `docs/CONTRIBUTING.md` describes: each question is a
 //! heading, a comment for the program, and a list of answers with their conditions and explanations.
 
 use super::Engine;

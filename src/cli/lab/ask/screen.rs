@@ -2,8 +2,11 @@
 
 use crate::cli::args::LabRun;
 use crate::cli::failure::Failure;
-use crate::cli::{alphabet, print, print_paged};
+use crate::cli::{alphabet, pager, print, print_paged};
 use std::io::{self, Write};
+
+/// Tells a student how to leave a pager. Otherwise `less` shows nothing but a colon.
+const PAGER_HELP: &str = "  Space shows the next page, and q goes on to the questions.\n";
 
 /// The place of the texts. JSON has standard output for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,8 @@ impl Screen {
     /// Prints a text that may be longer than the screen. A student can ask for it again.
     pub(super) fn show(self, text: &str) -> Result<(), Failure> {
         match self {
-            Self::Output => print_paged(text),
+            Self::Output if pager::is_possible() => print_paged(&format!("{PAGER_HELP}{text}")),
+            Self::Output => print(text),
             Self::Error | Self::Nowhere => self.print(text),
         }
     }
