@@ -69,6 +69,10 @@ pub(in crate::cli) enum LabCommand {
     #[cfg(feature = "teach")]
     #[command(after_help = teach::GRADE_HELP)]
     Grade(teach::Grade),
+    /// Write a quiz for Moodle, Canvas or another learning-management system
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::QUIZ_HELP)]
+    Quiz(teach::Quiz),
 }
 
 #[derive(Debug, Args)]
