@@ -34,7 +34,7 @@ pub(crate) struct LabItems {
     /// Command that runs the lab with the drawn options, for the observation. It never has a seed.
     pub command: String,
     /// The run that the items come from.
-    report: Option<Rc<Report>>,
+    pub report: Option<Rc<Report>>,
     renumbered: Option<Part>,
     pub items: Vec<Item>,
     /// Number of items that come from the run with the drawn options. They are the first ones.

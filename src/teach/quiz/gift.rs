@@ -20,14 +20,14 @@ fn category(category: &Category) -> String {
     variants.fold(path, |all, it| all + &it)
 }
 
-fn variant(Variant { options, item }: &Variant, number: usize) -> String {
+fn variant(Variant { options, item, .. }: &Variant, number: usize) -> String {
     let asked = Question::of(item);
     let rows = item.table.as_ref().map(table::as_lines).unwrap_or_default();
     let form = asked.form();
     let paragraphs = options.iter().chain([&item.prompt]).chain(&form).chain(&rows);
     let text: Vec<&str> = paragraphs.map(String::as_str).collect();
     let answers = match &asked {
-        Question::Choice(choices) => multichoice(choices),
+        Question::Choice(choices, _) => multichoice(choices),
         Question::Number(number) => numerical(number),
         Question::Order(order) => matching(order),
         Question::Essay(_) => String::new(),
@@ -44,33 +44,36 @@ fn variant(Variant { options, item }: &Variant, number: usize) -> String {
 fn multichoice(choices: &[Choice]) -> String {
     let answers = choices.iter().map(|it| {
         let sign = if it.is_right { '=' } else { '~' };
-        format!("\n{sign}{} #{}", answer(&it.text), answer(&it.explanation))
+        format!("\n{sign}{}{}", answer(&it.text), feedback(&it.explanation))
     });
     answers.collect::<String>() + "\n"
 }
 
 fn numerical(number: &Number) -> String {
     let tolerance = plain(number.tolerance);
-    let right =
-        format!("#\n={}:{tolerance} #{}", plain(number.answer), answer(&number.explanation));
+    let right = format!("#\n={}:{tolerance}", plain(number.answer));
     let wrong = number
         .wrong
         .iter()
-        .map(|it| format!("\n=%0%{}:{tolerance} #{}", plain(it.value), answer(it.explanation)));
+        .map(|it| format!("\n=%0%{}:{tolerance}{}", plain(it.value), feedback(it.explanation)));
     wrong.fold(right, |all, it| all + &it) + "\n"
 }
 
 fn matching(order: &Order) -> String {
-    let events = (1..).zip(order.in_order());
-    let events =
-        events.map(|(place, label): (u32, &str)| format!("\n=Event {place} -> {}", answer(label)));
+    let events = order.places().map(|(label, place)| format!("\n={} -> {place}", answer(label)));
     events.collect::<String>() + "\n"
 }
 
-/// Returns the text of an answer. One that begins like a format or a grade gets a format of its own before it.
+/// Returns the explanation of an answer, and nothing for an empty one.
+fn feedback(explanation: &str) -> String {
+    if explanation.is_empty() { String::new() } else { format!(" #{}", answer(explanation)) }
+}
+
+/// Returns the text of an answer. One that begins like a format or a grade gets a format of its own before it. An arrow
+/// of ASCII would make the question a matching question, and GIFT has no escape for it.
 fn answer(text: &str) -> String {
     let format = if text.starts_with(['[', '%']) { "[plain]" } else { "" };
-    format!("{format}{}", escaped(text))
+    format!("{format}{}", escaped(&text.replace("->", "→")))
 }
 
 /// Returns the text with a backslash before each character that has a meaning. A line end is `\n`, because an empty line

@@ -8,6 +8,7 @@ mod markdown;
 mod moodle;
 mod picture;
 mod question;
+mod run;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,9 @@ pub(crate) use text2qti::text2qti;
 use super::bank::{Runs, draw_items};
 use super::draw::Draw;
 use super::item::{Item, Kind};
-use crate::lab::Lab;
+use crate::lab::{Lab, Report};
 use std::fmt::Write;
+use std::rc::Rc;
 
 /// A quiz for one import.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub(crate) struct Variant {
     /// Sentences that name the drawn options. Empty if the item does not depend on them.
     pub options: Vec<String>,
     pub item: Item,
+    /// The run that decides the answer; `None` for an item without a run.
+    pub run: Option<Rc<Report>>,
 }
 
 /// How a quiz asks for an order of events.
@@ -81,8 +85,10 @@ fn categories(lab: &'static Lab, wanted: usize, seed: u64, runs: &mut Runs) -> V
         let drawn =
             draw_items(lab, &mut Draw::seeded(seed, &format!("{} {number}", lab.name)), runs);
         for (at, item) in drawn.items.into_iter().enumerate() {
-            let options = if at < drawn.of_run { drawn.options.clone() } else { Vec::new() };
-            add(&mut categories, lab.name, Variant { options, item }, wanted);
+            let is_of_run = at < drawn.of_run;
+            let options = if is_of_run { drawn.options.clone() } else { Vec::new() };
+            let run = drawn.report.clone().filter(|_| is_of_run);
+            add(&mut categories, lab.name, Variant { options, item, run }, wanted);
         }
     }
     categories

@@ -2,7 +2,7 @@
 
 use super::question::{Question, plain, rubric};
 use super::xml::{allowed, html, paragraph};
-use super::{Category, Ordering, Quiz, Variant, picture, table};
+use super::{Category, Ordering, Quiz, Variant, picture, run, table};
 use crate::teach::item::{Choice, Number, Order};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -42,7 +42,7 @@ fn category(xml: &mut Xml, category: &Category, ordering: Ordering) -> io::Resul
 fn variant(xml: &mut Xml, variant: &Variant, number: usize, ordering: Ordering) -> io::Result<()> {
     let asked = Question::of(&variant.item);
     let kind = match (&asked, ordering) {
-        (Question::Choice(_), _) => "multichoice",
+        (Question::Choice(..), _) => "multichoice",
         (Question::Number(_), _) => "numerical",
         (Question::Order(_), Ordering::Ordering) => "ordering",
         (Question::Order(_), Ordering::Matching) => "matching",
@@ -51,12 +51,12 @@ fn variant(xml: &mut Xml, variant: &Variant, number: usize, ordering: Ordering) 
     question(xml, kind, |xml| {
         nested(xml, "name", &format!("{} {number}", variant.item.id))?;
         text_of_question(xml, variant, &asked)?;
-        html_element(xml, "generalfeedback", &optional(asked.explanation()))?;
+        explanation(xml, variant, &asked)?;
         element(xml, "defaultgrade", &variant.item.points.to_string())?;
         element(xml, "penalty", "0.3333333")?;
         element(xml, "hidden", "0")?;
         match asked {
-            Question::Choice(choices) => multichoice(xml, &choices),
+            Question::Choice(choices, _) => multichoice(xml, &choices),
             Question::Number(number) => numerical(xml, &number),
             Question::Order(order) if ordering == Ordering::Matching => matching(xml, order),
             Question::Order(order) => in_order(xml, order),
@@ -69,7 +69,7 @@ fn variant(xml: &mut Xml, variant: &Variant, number: usize, ordering: Ordering) 
 
 /// Writes the options, the task, and the packets as a picture and as a table.
 fn text_of_question(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::Result<()> {
-    let Variant { options, item } = variant;
+    let Variant { options, item, .. } = variant;
     let form = asked.form();
     let paragraphs = options.iter().chain([&item.prompt]).chain(&form);
     let mut text: String = paragraphs.map(|it| paragraph(it)).collect();
@@ -79,18 +79,35 @@ fn text_of_question(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::R
         text += &format!("<p><img src=\"@@PLUGINFILE@@/{PICTURE}\" alt=\"{alternative}\"/></p>");
         text += &table::as_html(table);
     }
-    xml.create_element("questiontext").with_attribute(("format", "html")).write_inner_content(
-        |xml| {
-            element(xml, "text", &text)?;
-            if let Some(picture) = picture {
-                let attributes = [("name", PICTURE), ("path", "/"), ("encoding", "base64")];
-                let content = STANDARD.encode(picture);
-                let file = xml.create_element("file").with_attributes(attributes);
-                file.write_text_content(BytesText::new(&content))?;
-            }
+    let picture = picture.map(|it| (PICTURE.to_owned(), it));
+    with_files(xml, "questiontext", &text, picture.as_slice())
+}
+
+/// Writes what a student reads after the answer: how it follows, and the pictures of the run.
+fn explanation(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::Result<()> {
+    let mut text = optional(asked.explanation());
+    let mut files = Vec::new();
+    for (number, (title, picture)) in (1..).zip(run::pictures_of(variant)?) {
+        let name = format!("run-{number}.svg");
+        text += &format!("<p><img src=\"@@PLUGINFILE@@/{name}\" alt=\"{}\"/></p>", html(&title));
+        files.push((name, picture));
+    }
+    with_files(xml, "generalfeedback", &text, &files)
+}
+
+/// Writes an element with HTML and the files that it shows.
+fn with_files(xml: &mut Xml, name: &str, html: &str, files: &[(String, String)]) -> io::Result<()> {
+    let outer = xml.create_element(name).with_attribute(("format", "html"));
+    outer.write_inner_content(|xml| {
+        element(xml, "text", html)?;
+        files.iter().try_for_each(|(name, content)| {
+            let attributes = [("name", &**name), ("path", "/"), ("encoding", "base64")];
+            let content = STANDARD.encode(content);
+            let file = xml.create_element("file").with_attributes(attributes);
+            file.write_text_content(BytesText::new(&content))?;
             Ok(())
-        },
-    )?;
+        })
+    })?;
     Ok(())
 }
 
@@ -107,10 +124,10 @@ fn multichoice(xml: &mut Xml, choices: &[Choice]) -> io::Result<()> {
 /// Writes the right number and the wrong ones that have an explanation.
 fn numerical(xml: &mut Xml, number: &Number) -> io::Result<()> {
     let tolerance = plain(number.tolerance);
-    let right = (RIGHT, number.answer, &*number.explanation);
+    let right = (RIGHT, number.answer, "");
     let wrong = number.wrong.iter().map(|it| (WRONG, it.value, it.explanation));
     [right].into_iter().chain(wrong).try_for_each(|(grade, value, why)| {
-        answer(xml, (grade, "plain_text"), &plain(value), why, |xml| {
+        answer(xml, (grade, "moodle_auto_format"), &plain(value), why, |xml| {
             element(xml, "tolerance", &tolerance)
         })
     })?;
@@ -135,14 +152,14 @@ fn in_order(xml: &mut Xml, order: &Order) -> io::Result<()> {
     })
 }
 
-/// Writes a matching question: each place has its event.
+/// Writes a matching question: each event has its place.
 fn matching(xml: &mut Xml, order: &Order) -> io::Result<()> {
     element(xml, "shuffleanswers", "true")?;
-    (1..).zip(order.in_order()).try_for_each(|(place, label): (u32, &str)| {
+    order.places().try_for_each(|(label, place)| {
         let event = xml.create_element("subquestion").with_attribute(("format", "html"));
         event.write_inner_content(|xml| {
-            element(xml, "text", &paragraph(&format!("Event {place}")))?;
-            nested(xml, "answer", label)
+            element(xml, "text", &paragraph(label))?;
+            nested(xml, "answer", &place.to_string())
         })?;
         Ok(())
     })

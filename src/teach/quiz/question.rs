@@ -7,7 +7,8 @@ use std::borrow::Cow;
 /// An item as one of the questions that every format has.
 #[derive(Debug)]
 pub(super) enum Question<'a> {
-    Choice(Cow<'a, [Choice]>),
+    /// Choices, and the explanation for all of them; empty if each has its own.
+    Choice(Cow<'a, [Choice]>, String),
     Number(Cow<'a, Number>),
     Order(&'a Order),
     Essay(&'a [Criterion]),
@@ -26,7 +27,7 @@ impl<'a> Question<'a> {
     pub(super) fn of(item: &'a Item) -> Self {
         match &item.kind {
             Kind::Number(number) => Self::Number(Cow::Borrowed(number)),
-            Kind::Choice(choices) => Self::Choice(Cow::Borrowed(choices)),
+            Kind::Choice(choices) => Self::Choice(Cow::Borrowed(choices), String::new()),
             Kind::Order(order) => Self::Order(order),
             Kind::Explanation(criteria) => Self::Essay(criteria),
             Kind::Field(field) => of_field(field),
@@ -47,7 +48,8 @@ impl<'a> Question<'a> {
         match self {
             Self::Number(number) => &number.explanation,
             Self::Order(order) => &order.explanation,
-            Self::Choice(_) | Self::Essay(_) => "",
+            Self::Choice(_, explanation) => explanation,
+            Self::Essay(_) => "",
         }
     }
 }
@@ -69,9 +71,9 @@ fn of_field<'a>(field: &Field) -> Question<'a> {
     let choice = |flags: Flags| Choice {
         text: flags.to_string(),
         is_right: flags == right,
-        explanation: field.explanation.clone(),
+        explanation: String::new(),
     };
-    Question::Choice(flags.into_iter().map(choice).collect())
+    Question::Choice(flags.into_iter().map(choice).collect(), field.explanation.clone())
 }
 
 /// Returns a number with at most two decimals, as the key has it.

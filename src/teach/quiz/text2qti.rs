@@ -27,13 +27,13 @@ fn category(Category { variants, .. }: &Category) -> String {
     format!("\nGROUP\npick: 1\npoints per question: {points}\n{questions}\nEND_GROUP\n")
 }
 
-fn variant(Variant { options, item }: &Variant, number: usize) -> String {
+fn variant(Variant { options, item, .. }: &Variant, number: usize) -> String {
     let asked = Question::of(item);
     let (rows, form) = (item.table.as_ref().map(table::as_lines), asked.form());
     let paragraphs = options.iter().chain([&item.prompt]).chain(&form).chain(rows.iter().flatten());
     let mut text: Vec<String> = paragraphs.map(|it| markdown(it)).collect();
     let answers = match &asked {
-        Question::Choice(choices) => multichoice(choices),
+        Question::Choice(choices, _) => multichoice(choices),
         Question::Number(number) => numerical(number),
         Question::Order(order) => {
             text.extend(letters(order));
@@ -43,8 +43,7 @@ fn variant(Variant { options, item }: &Variant, number: usize) -> String {
     };
     let explanation = match &asked {
         Question::Essay(criteria) => solution(rubric(criteria)),
-        _ if asked.explanation().is_empty() => String::new(),
-        _ => format!("... {}\n", markdown(asked.explanation())),
+        _ => feedback(asked.explanation()),
     };
     let text = text.join("\n\n    ");
     format!("\nTitle: {} {number}\n1.  {text}\n{explanation}{answers}", item.id)
@@ -60,9 +59,17 @@ fn multichoice(choices: &[Choice]) -> String {
     let answers = (0..).zip(choices).map(|(number, it)| {
         let (sign, letter) =
             (if it.is_right { "*" } else { "" }, letter(number).to_ascii_lowercase());
-        format!("{sign}{letter}) {}\n... {}\n", markdown(&it.text), markdown(&it.explanation))
+        format!("{sign}{letter}) {}\n{}", markdown(&it.text), feedback(&it.explanation))
     });
     answers.collect()
+}
+
+/// Returns an explanation, and nothing for an empty one.
+fn feedback(explanation: &str) -> String {
+    match explanation {
+        "" => String::new(),
+        _ => format!("... {}\n", markdown(explanation)),
+    }
 }
 
 /// Writes the right number. Zero is a short answer, because text2qti refuses it as a number.
