@@ -2,8 +2,21 @@
 
 use crate::support::{assert_fits_80_columns, assert_screen, daytime, good};
 
-const COMMANDS: [&str; 11] = [
-    "", "serve", "query", "compare", "check", "bench", "lab", "lab list", "lab run", "parse",
+const COMMANDS: [&str; 15] = [
+    "",
+    "serve",
+    "query",
+    "compare",
+    "check",
+    "bench",
+    "lab",
+    "lab list",
+    "lab run",
+    "lab sheet",
+    "lab key",
+    "lab grade",
+    "lab quiz",
+    "parse",
     "wire",
 ];
 

@@ -26,13 +26,23 @@ is 1. csv has the columns of nbgrader; gradescope and autolab need one file.";
 
 pub(super) const QUIZ_HELP: &str = "\
 Example:
-  daytime lab quiz --format moodle --lab exchange,loss --variants 20 --seed 80211 \\
-    --out quiz.xml
+  daytime lab quiz --format moodle --lab exchange,loss --variants 20 \\
+    --seed 80211 --out quiz.xml
 
-Each item is a category with N variants that differ in their options: ask each
-student one at random. Moodle XML has the pictures inside. text2qti makes a zip
+Each item is a category. Its variants differ in their options: ask each student
+one at random. Moodle XML has the pictures inside. text2qti makes a zip
 for Canvas of its text. The same seed, labs and N give the same file: choose a
 seed of your own, because a student who knows the seed can make the quiz again.";
+
+/// Usage of `daytime lab sheet`. clap writes it on one line, which is longer than 80 columns.
+pub(super) const SHEET_USAGE: &str = "\
+daytime lab sheet [OPTIONS] --class <FILE> --secret-file <FILE>
+                         --lab <NAME> --out <DIR>";
+
+/// Usage of `daytime lab key`.
+pub(super) const KEY_USAGE: &str = "\
+daytime lab key [OPTIONS] --class <FILE> --secret-file <FILE>
+                       --lab <NAME>";
 
 /// Name that selects all labs.
 const ALL: &str = "all";
