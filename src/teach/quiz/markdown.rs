@@ -15,7 +15,7 @@ pub(super) fn markdown(text: &str) -> String {
             '\n' => escaped.push(' '),
             _ if it.is_control() => escaped.push('\u{fffd}'),
             _ if is_plain => escaped.push(it),
-            _ => escaped.push_str(&format!("&#{};", u32::from(it))),
+            _ => escaped.extend(["&#", &u32::from(it).to_string(), ";"]),
         }
         before = it;
     }

@@ -75,8 +75,7 @@ fn text_of_question(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::R
     let mut text: String = paragraphs.map(|it| paragraph(it)).collect();
     let picture = item.table.as_ref().map(picture::svg).transpose().map_err(io::Error::other)?;
     if let Some(table) = &item.table {
-        let alternative = html(&picture::description(table));
-        text += &format!("<p><img src=\"@@PLUGINFILE@@/{PICTURE}\" alt=\"{alternative}\"/></p>");
+        text.push_str(&image(PICTURE, &picture::description(table)));
         text += &table::as_html(table);
     }
     let picture = picture.map(|it| (PICTURE.to_owned(), it));
@@ -89,10 +88,15 @@ fn explanation(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::Result
     let mut files = Vec::new();
     for (number, (title, picture)) in (1..).zip(run::pictures_of(variant)?) {
         let name = format!("run-{number}.svg");
-        text += &format!("<p><img src=\"@@PLUGINFILE@@/{name}\" alt=\"{}\"/></p>", html(&title));
+        text.push_str(&image(&name, &title));
         files.push((name, picture));
     }
     with_files(xml, "generalfeedback", &text, &files)
+}
+
+/// Returns the HTML that shows a file of the element.
+fn image(file: &str, alternative: &str) -> String {
+    format!("<p><img src=\"@@PLUGINFILE@@/{file}\" alt=\"{}\"/></p>", html(alternative))
 }
 
 /// Writes an element with HTML and the files that it shows.

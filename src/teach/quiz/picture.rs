@@ -72,7 +72,7 @@ pub(super) fn svg(table: &PacketTable) -> askama::Result<String> {
     view.render()
 }
 
-/// Returns a sentence that stands for the picture.
+/// Returns the description of the picture, for a screen reader.
 pub(super) fn description(table: &PacketTable) -> String {
     format!(
         "{} packets as arrows between two hosts, with the values of the table.",

@@ -67,7 +67,7 @@ fn of_field<'a>(field: &Field) -> Question<'a> {
     };
     let others = FLAGS.into_iter().filter(|it| *it != right);
     let mut flags: Vec<Flags> = others.chain([right]).collect();
-    flags.sort_by_key(|it| it.to_string());
+    flags.sort_by_key(ToString::to_string);
     let choice = |flags: Flags| Choice {
         text: flags.to_string(),
         is_right: flags == right,

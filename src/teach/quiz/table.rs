@@ -10,7 +10,9 @@ pub(super) const FIELDS: [PacketField; 4] =
 /// Returns the table as HTML. A blank is a bold letter.
 pub(super) fn as_html(table: &PacketTable) -> String {
     let heads = ["packet", "from", "to"].into_iter().chain(FIELDS.map(PacketField::name));
-    let heads: String = heads.map(|it| format!("<th scope=\"col\">{}</th>", html(it))).collect();
+    let heads: Vec<String> =
+        heads.map(|it| format!("<th scope=\"col\">{}</th>", html(it))).collect();
+    let heads = heads.concat();
     let rows: String = (0..table.rows.len()).map(|row| html_row(table, row)).collect();
     format!(
         "<table border=\"1\" cellpadding=\"4\"><caption>{}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>",

@@ -9,7 +9,7 @@ use super::{Category, Quiz, Variant, table};
 use crate::teach::item::{Choice, Number, Order, letter};
 use std::iter::once;
 
-/// Smallest number whose distance text2qti can check.
+/// Smallest number that text2qti accepts.
 const MIN_NUMBER: f64 = 0.0001;
 
 /// Returns the quiz as one file.
@@ -74,11 +74,13 @@ fn feedback(explanation: &str) -> String {
 
 /// Writes the right number. Zero is a short answer, because text2qti refuses it as a number.
 fn numerical(number: &Number) -> String {
-    let answer = plain(number.answer);
-    let is_zero = number.answer - number.tolerance < MIN_NUMBER;
-    match is_zero {
-        true => format!("*   {answer}\n"),
-        false => format!("=   {answer} +- {}\n", plain(number.tolerance)),
+    let (answer, tolerance) = (number.answer, number.tolerance);
+    if answer < MIN_NUMBER {
+        format!("*   {}\n", plain(answer))
+    } else if answer - tolerance < MIN_NUMBER {
+        format!("=   [{MIN_NUMBER}, {}]\n", plain(answer + tolerance))
+    } else {
+        format!("=   {} +- {}\n", plain(answer), plain(tolerance))
     }
 }
 
