@@ -125,6 +125,7 @@ fn assert_shows(run: &Value) -> usize {
 
 /// Asserts that a picture alone shows its part.
 fn assert_picture_shows(svg: &str, parts: &[Value], name: &str) {
+    assert!(!svg.contains("below the picture"), "{name}: a picture alone has nothing below it");
     let document = Document::parse(svg).unwrap_or_else(|error| panic!("{error}: {svg}"));
     let svg = picture_in(document.root_element());
     let number = part(svg);
