@@ -1,5 +1,5 @@
-//! Measures an idle server: size of the program, memory, and time from start to first answer. Prints medians of several
-//! starts.
+//! Measures an idle server: the size of its program file, its memory, and the time from its start to its first answer.
+//! Prints medians over several starts.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench footprint
@@ -7,12 +7,13 @@
 //! cargo bench --package daytime-benches --bench footprint -- /path/to/daytime
 //! ```
 //!
-//! Options go to `cargo build`, which builds the program.
+//! Arguments that begin with `-` are passed to `cargo build`, which builds the program. If the argument is a path, this
+//! benchmark measures the program at that path instead.
 //!
-//! The exit status is 1 if the program without symbols or its private memory is above its limit. Private memory
-//! (RssAnon, proc_pid_status(5)) has a limit, because no other process shares it. Resident memory also includes mapped
-//! pages of the program's file. The kernel shares these pages between processes, and drops them when memory is short.
-//! So resident memory and time have no limit.
+//! The exit status is 1 if the size of the stripped program or its private memory is above its limit. Private memory
+//! (RssAnon, proc_pid_status(5)) has a limit, because no other process shares it. Resident memory has no limit: it also
+//! includes mapped pages of the program's file, which processes share and which the kernel drops when memory is short.
+//! Times have no limit either.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
@@ -30,7 +31,7 @@ const PRIVATE_LIMIT_KIB: u64 = 1 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    // Cargo passes `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark. This argument must not reach `cargo build`.
     let arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let (options, paths): (Vec<_>, Vec<_>) = arguments.partition(|it| it.starts_with('-'));
     let program = paths.first().map_or_else(|| build(&options), PathBuf::from);

@@ -1,11 +1,12 @@
-//! Counts the instructions of the hot paths with valgrind, and fails above a limit: `benches/README.md`.
+//! Counts the instructions of the hot paths with valgrind, and fails if a count is above its limit: see
+//! `benches/README.md`.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench instructions
 //! ```
 //!
-//! The count does not depend on the load of the machine, so the limit can be tight. Instructions of the kernel are not
-//! counted.
+//! The counts do not depend on the machine's load, so the limits can be tight. Instructions that the kernel executes
+//! are not counted.
 
 // gungraun's macros generate functions without documentation, and name all items from the crate root.
 #![allow(missing_docs, unused_qualifications, clippy::expect_used, clippy::must_use_candidate)]
@@ -20,11 +21,12 @@ use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Number of datagrams that a server answers in one round.
+/// Number of datagrams that a server answers in one round of its event loop.
 const ROUND: u32 = 64;
 
-/// Limits a path to its count with rustc 1.95.0 on x86_64 plus 5 %, because other compilers differ a little. A change
-/// that makes a path faster also lowers its count here.
+/// Returns a configuration that fails a benchmark above `instructions` plus 5 %. `instructions` is the count with rustc
+/// 1.95.0 on x86_64, and other compilers give slightly different counts. A change that makes a path faster should also
+/// lower its count here.
 fn counted(instructions: u64) -> LibraryBenchmarkConfig {
     let limit = instructions + instructions / 20;
     let mut tool = Callgrind::with_args(["--cache-sim=no"]);
@@ -44,8 +46,8 @@ fn print(reading: Reading) -> Option<Reply> {
     Syntax::default().print(black_box(&reading), Zone::UTC).ok()
 }
 
-/// Makes a responder early in a second. Late in a second, a benchmark could run into the next second and measure a new
-/// reply.
+/// Makes a responder in the first half of a second. Later in the second, a benchmark could run into the next second,
+/// and would then also measure the forming of a new reply.
 fn replying() -> ResponderHarness {
     let within_second =
         || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
@@ -82,7 +84,7 @@ fn deciding() -> GuardHarness {
     GuardHarness::new(GuardOptions::default(), vec![13, 13], vec![Ipv4Addr::new(198, 51, 100, 255)])
 }
 
-// Decides on the datagrams of one round. Every datagram gets an answer.
+// Decides on 64 datagrams, as in one round of the event loop. The guard admits all of them.
 #[library_benchmark(config = counted(7_907))]
 #[bench::answer(deciding())]
 fn decide(guard: GuardHarness) -> (usize, GuardHarness) {
@@ -109,7 +111,7 @@ fn limiting(known: u32) -> (LimiterHarness, Instant) {
     (limiting, start)
 }
 
-// Applies the limits to the datagrams of one round, from known or new sources.
+// Takes tokens for 64 datagrams, as in one round, from sources that the limiter already knows or from new ones.
 #[library_benchmark(config = counted(20_281))]
 #[bench::known(limiting(ROUND))]
 #[bench::new(limiting(0))]
@@ -118,7 +120,8 @@ fn limit((limiting, now): (LimiterHarness, Instant)) -> (usize, LimiterHarness) 
     (taken, limiting)
 }
 
-/// Makes a service whose last round received a full batch, so its next round requests a full batch too.
+/// Makes a UDP service whose last round received a full batch of datagrams. Its next round then requests a full batch
+/// too.
 fn answering() -> (ServiceHarness, UdpSocket, Instant) {
     drop(replying()); // waits until a second has just begun
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
@@ -147,7 +150,7 @@ fn all_answered((answering, _client): (ServiceHarness, UdpSocket)) {
     assert_eq!(answering.answered(), 4 * u64::from(ROUND));
 }
 
-// Measures a whole round of datagrams, from receiving to sending.
+// Measures a whole round of the event loop, from receiving 64 datagrams to sending the replies.
 #[library_benchmark(config = counted(35_694))]
 #[bench::udp(args = (answering()), teardown = all_answered)]
 fn round(

@@ -1,4 +1,4 @@
-//! Measures the time to read a reply, for each form: `docs/PERFORMANCE.md`.
+//! Measures the time that it takes to read a reply, for each form of reply: see `docs/PERFORMANCE.md`.
 
 #![allow(missing_docs, clippy::expect_used)] // criterion's macros generate functions without documentation
 
@@ -25,7 +25,7 @@ fn recognising(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Replies in forms that few or none of the saved replies have.
+/// Replies in forms that appear rarely or never among the saved replies (`tests/replies`).
 const OTHERS: [&str; 16] = [
     "47222 88-03-02 21:39:15 83 0 +.3 045.0 UTC(NBS) *",
     "60482 24-06-21 12:00:07 50 0 -.1 045.0 UTC(NIST) #",
@@ -45,8 +45,8 @@ const OTHERS: [&str; 16] = [
     "60482 173 120007 UTC\r\n",
 ];
 
-/// Groups replies by their form: the saved replies, one reply of each syntax, and [`OTHERS`]. Adds groups of replies
-/// without a time.
+/// Groups replies by form: the saved replies, one reply in each syntax, and [`OTHERS`]. Adds groups of input that
+/// contains no time.
 fn families() -> BTreeMap<String, Vec<Vec<u8>>> {
     let mut families: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     let saved = replies::saved().into_iter().map(|saved| saved.reply);

@@ -1,5 +1,5 @@
-//! Measures the steps of an answer without system calls: print a time, get the current reply, decide, and limit:
-//! `benches/README.md`.
+//! Measures the steps of an answer, except system calls: printing a time, getting the current reply, deciding whether
+//! to answer, and taking a token of the rate limits. See `benches/README.md`.
 
 #![allow(missing_docs, clippy::expect_used)] // criterion's macros generate functions without documentation
 
@@ -27,7 +27,8 @@ fn printing(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Measures an existing reply. The server forms a reply once per second, so nearly every exchange has this cost.
+/// Measures how long it takes to get a reply that is already formed. The server forms a reply once per second, so
+/// nearly every exchange has this cost.
 fn replying(criterion: &mut Criterion) {
     let mut replying = ResponderHarness::new(Syntax::default());
     let round = Instant::now();
@@ -66,8 +67,8 @@ const NIST: &[u8] = b"\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n";
 /// Function that returns the address of the source with a given number.
 type Address = fn(u32) -> SocketAddr;
 
-/// Measures the table of 65 536 sources. The cases are one source, fewer sources than entries, and more sources than
-/// entries.
+/// Measures the limiter's table, which has entries for 65 536 sources. The cases are one source, fewer sources than
+/// entries, and more sources than entries.
 fn limiting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("limit");
     let plenty = Rate { per_second: 4_000_000_000, burst: 4_000_000_000 };

@@ -1,15 +1,15 @@
-//! Soak test: good and hostile load on the real binary, over loopback and with limits. It takes ten minutes, or the
-//! number of seconds in its argument.
+//! Soak test: puts good and hostile load on the real program, over loopback and with abuse limits. It takes ten
+//! minutes, or the number of seconds given as its argument.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench soak
 //! cargo bench --package daytime-benches --bench soak -- 30
 //! ```
 //!
-//! A good client asks every 50 ms, over TCP and UDP in turn. At the same time there are six kinds of hostile clients.
-//! They hold connections without reading, half-close at once, reset, send 64 KiB first, connect in bursts, or send
-//! bursts of datagrams of different lengths. Each kind has its own addresses. The exit status is 1 if a good query is
-//! lost, if memory grows, or if the number of descriptors changes.
+//! A good client sends a query every 50 ms, over TCP and UDP in turn. At the same time there are six kinds of hostile
+//! clients: they hold connections without reading, half-close at once, reset, send 64 KiB first, connect in bursts, or
+//! send bursts of datagrams of different lengths. Each kind has its own addresses. The exit status is 1 if a good query
+//! is lost, if memory grows, or if the number of descriptors changes.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
@@ -26,17 +26,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const WHOLE: Duration = Duration::from_mins(10);
-/// Time of load before the measurement. In this time, tables and buffers grow to their final size.
+/// Duration of the load before the measurement. During this time, tables and buffers grow to their final size.
 const WARM_UP: Duration = Duration::from_secs(15);
 const BETWEEN_GOOD: Duration = Duration::from_millis(50);
-/// Time for the last connections to end: the server's drain deadline plus one second.
+/// Time that the last connections get to end: the server's drain deadline plus one second.
 const DRAIN: Duration = Duration::from_secs(6);
 const SERVE: &str = "serve --listen 127.0.0.1 --port 0 --limit-loopback -q --syntax rfc3339";
-/// Maximum accepted growth of resident memory in KiB. Some growth is normal, because the allocator keeps freed memory.
+/// Maximum accepted growth of the server's resident memory, in KiB. Some growth is normal, because the allocator keeps
+/// freed memory.
 const TOLERANCE_KIB: u64 = 256;
 
 fn main() -> ExitCode {
-    // Cargo passes `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark, so this skips arguments that are not numbers.
     let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let duration = seconds.map_or(WHOLE, Duration::from_secs).min(WHOLE);
     let server = Server::start(Command::new(build(&[])).args(SERVE.split(' ')));
@@ -75,7 +76,7 @@ fn load(server: &Server, duration: Duration) -> Good {
 struct Good {
     asked: usize,
     lost: usize,
-    /// Sorted latencies.
+    /// Latencies of the answered queries, in ascending order.
     latencies: Vec<Duration>,
     hostile: [u64; 6],
 }
@@ -96,7 +97,7 @@ impl Good {
     }
 }
 
-/// Asks every 50 ms, over TCP and UDP in turn, as `daytime query` does.
+/// Sends a query every 50 ms, over TCP and UDP in turn, with the client that `daytime query` uses.
 fn ask_for(address: SocketAddr, duration: Duration) -> Good {
     let target: Target = address.into();
     let options = Options::default();
@@ -132,7 +133,7 @@ fn connect(last: u8, to: SocketAddr) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// Holds up to 500 connections without reading from them.
+/// Keeps up to 500 connections open without reading from them.
 fn hold(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let mut held = VecDeque::new();
     while !over.load(Ordering::Relaxed) {
@@ -145,7 +146,7 @@ fn hold(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Half-closes each connection at once, and holds up to 100 of them.
+/// Half-closes each connection at once, and keeps up to 100 of them open.
 fn half_close(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let mut held = VecDeque::new();
     while !over.load(Ordering::Relaxed) {
@@ -172,7 +173,7 @@ fn reset(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Sends 64 KiB on each connection before it reads.
+/// Sends 64 KiB on each connection before reading from it.
 fn talk(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let octets = vec![b'x'; 1 << 16];
     while !over.load(Ordering::Relaxed) {
@@ -185,7 +186,7 @@ fn talk(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Opens 20 connections and closes them at once, again and again.
+/// Repeatedly opens 20 connections and closes them at once.
 fn flood_connections(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     while !over.load(Ordering::Relaxed) {
         drop([(); 20].map(|()| connect(6, server)));
@@ -194,9 +195,9 @@ fn flood_connections(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Sends bursts of 64 datagrams of different lengths, from 256 sources in turn. The limit per source refuses most of
-/// them. So the bursts do not reach the total limit, which would also affect the good client. One burst fits into a
-/// receive buffer of default size. Otherwise the kernel could drop queries of the good client too.
+/// Sends bursts of 64 datagrams of different lengths, from 256 sources in turn. The limit per source rejects most of
+/// them, so the bursts do not reach the total limit, which would also affect the good client. One burst fits into a
+/// receive buffer of default size. Otherwise the kernel could also drop the good client's queries.
 fn flood_datagrams(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let octets = [0; 1400];
     let sockets: Vec<UdpSocket> = (0..=255)
@@ -214,7 +215,7 @@ fn flood_datagrams(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Memory and descriptors of a process (proc(5)).
+/// Memory use and number of descriptors of a process (proc(5)).
 struct State {
     resident_kib: u64,
     descriptors: usize,

@@ -1,4 +1,4 @@
-//! Asks the servers on the command line with one client, and prints advice for each server without a reply.
+//! Queries the servers named on the command line with one client. Prints each reply, or advice if there is no reply.
 //!
 //! `cargo run --example ask -- time.nist.gov localhost:9999`
 #![allow(clippy::print_stdout, reason = "a program prints")]
@@ -21,7 +21,7 @@ fn main() -> Result<(), AskError> {
     Ok(())
 }
 
-/// Describes a reply, with the offset of the local clock from the server's clock.
+/// Describes a reply, and the offset of the local clock from the server's clock.
 fn describe(answer: &Answer) -> String {
     let reply = answer.text();
     let Some(offset) = answer.offset() else { return format!("{reply} (no offset)") };
@@ -30,7 +30,7 @@ fn describe(answer: &Answer) -> String {
     format!("{reply} (local minus server: {ahead:+.2} s ± {uncertainty:.2} s)")
 }
 
-/// Describes an error, and what the user can do.
+/// Describes an error, and says what the user can do.
 fn advise(error: &AskError) -> String {
     match error {
         AskError::UnknownHost { .. } => "no such host: check the name".to_owned(),

@@ -32,14 +32,14 @@ fn start() -> Result<Running, Box<dyn Error>> {
     Ok(Server::bind(config)?.spawn()?)
 }
 
-/// Client under test over TCP. The end of the stream is the end of the reply.
+/// TCP client under test. The reply ends where the stream ends.
 fn ask_over_tcp(server: SocketAddr) -> std::io::Result<String> {
     let mut reply = String::new();
     TcpStream::connect(server)?.read_to_string(&mut reply)?;
     Ok(reply)
 }
 
-/// Client under test over UDP. It sends an empty datagram, and one datagram is the reply.
+/// UDP client under test. It sends an empty datagram and receives the reply in one datagram.
 fn ask_over_udp(server: SocketAddr) -> std::io::Result<String> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.send_to(&[], server)?;

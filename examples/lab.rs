@@ -1,6 +1,6 @@
 //! Runs a lab on the simulator, and prints its predictions, observations and lesson.
 //!
-//! `cargo run --example lab -- 30` loses 30 % of all packets.
+//! `cargo run --example lab -- 30` makes the link drop 30 % of all packets.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
 use daytime::lab::{self, Engine, Expected, Setting};

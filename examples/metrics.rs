@@ -1,4 +1,4 @@
-//! Serves Daytime. An HTTP framework outside this crate serves the metrics for Prometheus.
+//! Serves Daytime, and serves its metrics to Prometheus through an HTTP library that is not part of this crate.
 //!
 //! Run `cargo run --example metrics`, then `curl http://127.0.0.1:PORT/metrics` with the printed port.
 #![allow(clippy::print_stdout, reason = "a program prints")]

@@ -1,4 +1,5 @@
-//! Reads saved replies from standard input, one per line. Prints the time of each reply, or why it has no certain time.
+//! Reads saved replies from standard input, one per line. Prints the time in each reply, and the reason to distrust it
+//! if there is one.
 //!
 //! `cargo run --no-default-features --example read < replies.txt`
 #![allow(clippy::print_stdout, reason = "a program prints")]

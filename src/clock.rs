@@ -1,7 +1,7 @@
 //! The time of day, and how well the kernel keeps it. Only this module calls `SystemTime::now`.
 //!
-//! Each function that prints a time receives a [`Reading`]. So a test can use any instant, even a
-//! leap second.
+//! Each function that prints a time takes a [`Reading`], so a test can use any instant, even a leap
+//! second.
 
 use crate::sys::{self, KernelClock, KernelLeap};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,25 +38,25 @@ pub enum Clock {
 pub struct Reading {
     /// Instant that the clock shows.
     pub utc: DateTime<Utc>,
-    /// Leap second that is announced for the end of the month.
+    /// Leap second that is announced for the end of this month.
     pub leap: Leap,
     /// Reliability of the clock: whether it is synchronised, and how large its error may be.
     pub health: Health,
 }
 
-/// Announced leap second (digit L of the NIST syntax).
+/// Announced leap second (digit L in the NIST syntax).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leap {
     /// No leap second is announced.
     #[default]
     None = 0,
-    /// A second 60 will be added.
+    /// A second numbered 60 will be added.
     Added = 1,
     /// Second 59 will be left out.
     Deleted = 2,
 }
 
-/// Reliability of a clock (digit H of the NIST syntax).
+/// Reliability of a clock (digit H in the NIST syntax).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
@@ -70,8 +70,8 @@ pub enum Health {
 }
 
 impl Clock {
-    /// Returns the current time. It needs no calendar conversion for the system's clock, so it is
-    /// cheap enough for every exchange.
+    /// Returns the current time. For the system's clock, this needs no calendar conversion, so it
+    /// is cheap enough for every exchange.
     pub(crate) fn system_time(&self) -> Option<SystemTime> {
         match self {
             Self::System => Some(SystemTime::now()),
@@ -93,8 +93,8 @@ impl Clock {
     /// Returns the reliability of the clock.
     ///
     /// # Errors
-    /// The kernel's error if `adjtimex(2)` is forbidden or not available. [`read`](Self::read) then
-    /// gives [`Health::Unknown`] and no leap second.
+    /// Returns the kernel's error if `adjtimex(2)` is forbidden or not available. In that case,
+    /// [`read`](Self::read) gives [`Health::Unknown`] and no leap second.
     pub(crate) fn health(&self) -> io::Result<Health> {
         match self {
             Self::System | Self::Skewed(_) => Ok(Health::of(&sys::kernel_clock()?)),
@@ -159,7 +159,7 @@ impl Health {
     }
 }
 
-/// Remaining part of a tick. During a tick, the digits that a clock shows stay the same.
+/// Remaining part of a tick, the time during which the digits of a reply stay the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tick {
     start: SystemTime,
@@ -167,8 +167,8 @@ pub(crate) struct Tick {
 }
 
 impl Tick {
-    /// Returns the tick that contains this time. Before 1970 the tick is empty, so every reply is
-    /// formed anew.
+    /// Returns the tick that contains this time. Before 1970 the tick is empty, so each exchange
+    /// forms a new reply.
     pub(crate) fn of(start: SystemTime, resolution: Duration) -> Self {
         let since = start.duration_since(UNIX_EPOCH).map(|since| since.as_nanos());
         let left = since.map_or(0, |since| resolution.as_nanos() - since % resolution.as_nanos());
@@ -176,7 +176,7 @@ impl Tick {
         Self { start, end: start.checked_add(left).unwrap_or(start) }
     }
 
-    /// Whether the tick contains this time. This is false after the clock was set back.
+    /// Whether the tick contains this time. Returns false if the clock has been set back.
     pub(crate) fn contains(&self, now: SystemTime) -> bool {
         (self.start..self.end).contains(&now)
     }

@@ -1,8 +1,8 @@
-//! Formats durations in one way for the whole program.
+//! Formats durations in the same way throughout the program.
 
 use std::time::Duration;
 
-/// Returns the duration in the unit that suits it: `38 µs`, `1.25 ms`, `2.1 s`.
+/// Returns the duration in the most suitable unit: `38 µs`, `1.25 ms`, `2.1 s`.
 pub(crate) fn human(duration: Duration) -> String {
     let microseconds = duration.as_secs_f64() * 1e6;
     match microseconds {
@@ -28,7 +28,8 @@ pub(crate) fn short(duration: Duration) -> String {
 }
 
 /// The time unit of a table or drawing. All times in one table or drawing have the same unit, so a
-/// reader can compare them at a glance. The value of a variant is its power of ten in nanoseconds.
+/// reader can compare them at a glance. The value of a variant is an exponent: the unit is 10 to
+/// this power nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Microseconds = 3,
@@ -37,7 +38,8 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// Returns the unit for a set of drawings; `longest` is the duration of the longest drawing.
+    /// Returns the unit for a set of drawings; `longest` is the time that the longest drawing
+    /// covers.
     pub(crate) const fn of(longest: Duration) -> Self {
         match longest.as_micros() {
             0..10_000 => Self::Microseconds,
@@ -58,13 +60,13 @@ impl Unit {
         time.as_secs_f64() * 10_f64.powi(9 - self as i32)
     }
 
-    /// Returns the number without its unit, with this many decimals.
+    /// Returns the time as a number without its unit, with this many decimals.
     pub(crate) fn decimal(self, time: Duration, decimals: usize) -> String {
         format!("{:.decimals$}", self.number(time))
     }
 
-    /// Returns the time with its unit, three significant digits and no trailing zeros: `0.152 ms`,
-    /// `1080 ms`.
+    /// Returns the time with its unit, at least three significant digits and no trailing zeros:
+    /// `0.152 ms`, `1080 ms`.
     #[cfg(feature = "lab")]
     pub(crate) fn show(self, time: Duration) -> String {
         let number = self.number(time);
@@ -73,7 +75,8 @@ impl Unit {
         format!("{} {}", without_zeros(&text), self.name())
     }
 
-    /// Returns the number without its unit, exact to the nanosecond. Programs read this form.
+    /// Returns the time as a number without its unit, exact to the nanosecond, for programs to
+    /// read.
     #[cfg(feature = "lab")]
     pub(crate) fn plain_number(self, time: Duration) -> String {
         let (nanoseconds, of_one) = (time.as_nanos(), 10_u128.pow(self as u32));

@@ -1,5 +1,5 @@
-//! Gives `benches/` access to the hot paths of the services, and gives `fuzz/` access to the readers of hostile input.
-//! This module exists only with the feature `internals`, and may change in any version.
+//! Gives `benches/` access to the hot paths of the services, and gives `fuzz/` access to the code that reads hostile
+//! input. This module exists only with the feature `internals`, and may change in any version.
 
 use crate::clock::Clock;
 use crate::limit::{Limiter, Limits};
@@ -9,6 +9,14 @@ use crate::report::ladder::{Form, Ladders, Sighting};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::sys::Received;
+#[cfg(feature = "teach")]
+use crate::teach::bank::Runs;
+#[cfg(feature = "teach")]
+use crate::teach::draw::{Secret, SheetName};
+#[cfg(feature = "teach")]
+use crate::teach::sheet::{Header, Sheet, answers_file};
+#[cfg(feature = "teach")]
+use crate::teach::{grade, submission};
 use crate::trace::Fate;
 use crate::udp::guard::{Guard, GuardOptions, admit_content};
 use crate::udp::server::Service;
@@ -22,7 +30,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Harness for the current reply, as both services get it.
+/// Harness for the responder, which gives the current reply to both services.
 #[derive(Debug)]
 pub struct ResponderHarness(Responder);
 
@@ -33,24 +41,24 @@ impl ResponderHarness {
         Self(Responder::new(Clock::System, syntax, Zone::UTC, false))
     }
 
-    /// Returns the length of the current reply in octets. `round` is the start of the current round.
+    /// Returns the length of the current reply in octets. `round` is the start of the event loop's current round.
     pub fn octets(&mut self, round: Instant) -> Option<usize> {
         self.0.reply(round).map(|reply| reply.octets().len())
     }
 }
 
-/// Harness for the rules that decide whether a datagram gets an answer. It applies no limits.
+/// Harness for the rules that decide whether a datagram gets an answer. It applies no rate limits.
 #[derive(Debug)]
 pub struct GuardHarness(Guard);
 
 impl GuardHarness {
-    /// Makes the guard of a service on these ports, on a host with these broadcast addresses.
+    /// Makes a guard for a service on these ports, on a host with these broadcast addresses.
     #[must_use]
     pub fn new(options: GuardOptions, ports: Vec<u16>, broadcasts: Vec<Ipv4Addr>) -> Self {
         Self(Guard::new(options, ports, broadcasts))
     }
 
-    /// Whether a datagram from `peer` to `local` with this content is answered with this reply.
+    /// Whether the guard lets the service send this reply to a datagram with this content from `peer` to `local`.
     #[must_use]
     pub fn answers(
         &self,
@@ -67,7 +75,7 @@ impl GuardHarness {
     }
 }
 
-/// Harness for the rate limits of datagrams.
+/// Harness for the rate limits on datagrams.
 #[derive(Debug)]
 pub struct LimiterHarness(Limiter);
 
@@ -85,7 +93,7 @@ impl LimiterHarness {
     }
 }
 
-/// Harness for the datagram service of one worker.
+/// Harness for the UDP service of one worker.
 #[derive(Debug)]
 pub struct ServiceHarness {
     service: Service,
@@ -96,13 +104,13 @@ pub struct ServiceHarness {
 }
 
 impl ServiceHarness {
-    /// Maximum number of datagrams per socket and round.
+    /// Maximum number of datagrams per socket and round of the event loop.
     pub const MAX_DATAGRAMS: usize = crate::sys::MAX_BATCH_DATAGRAMS;
 
     /// Makes a service on a non-blocking socket, in the default syntax.
     ///
     /// # Errors
-    /// The event loop cannot be set up.
+    /// Returns an error if the event loop cannot be set up.
     pub fn new(socket: UdpSocket, limits: Limits, start: Instant) -> io::Result<Self> {
         let (metrics, poll) = (Metrics::default(), Poll::new()?);
         let guard =
@@ -115,10 +123,11 @@ impl ServiceHarness {
         Ok(Self { service, responder, metrics, poll, events: Events::with_capacity(8) })
     }
 
-    /// Runs one round: polls for events and answers datagrams. Returns whether more datagrams may be queued.
+    /// Runs one round of the event loop: polls for events and answers datagrams. Returns whether more datagrams may be
+    /// queued.
     ///
     /// # Errors
-    /// The poll for events fails.
+    /// Returns an error if polling for events fails.
     pub fn work(&mut self, now: Instant) -> io::Result<bool> {
         self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
         self.events.iter().for_each(|event| self.service.note_ready(event.token()));
@@ -132,7 +141,7 @@ impl ServiceHarness {
     }
 }
 
-/// Completes the checksum of a packet. Used by the fuzzer.
+/// Completes the checksum of a packet. The fuzzer calls this function.
 #[must_use]
 pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
     let mut packet = octets.to_vec();
@@ -140,16 +149,16 @@ pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The packets of a capture file, up to the first error. Used by the fuzzer.
+/// The packets of a capture file, up to the first error. The fuzzer uses this type.
 #[derive(Debug)]
 pub struct CaptureFile {
     packets: Vec<Captured>,
-    /// Error that stopped the reading, if one occurred.
+    /// Error that ended the reading, if one occurred.
     pub error: Option<String>,
 }
 
 impl CaptureFile {
-    /// Makes a capture of one packet that begins with its IP header.
+    /// Makes a capture that holds one packet, which begins with its IP header.
     #[must_use]
     pub fn of_packet(octets: &[u8]) -> Self {
         let (octets, comments) = (octets.to_vec(), Vec::new());
@@ -159,7 +168,7 @@ impl CaptureFile {
         }
     }
 
-    /// Reads a file.
+    /// Reads a capture file.
     #[must_use]
     pub fn read(file: &[u8]) -> Self {
         let mut packets = Vec::new();
@@ -172,7 +181,7 @@ impl CaptureFile {
         self.packets.iter().map(|it| (&it.octets[..], &it.comments[..], it.at))
     }
 
-    /// Returns the packets as text (lines and ladders) and as JSON objects.
+    /// Returns the packets as text (one line per packet, then ladder diagrams) and as JSON objects.
     #[must_use]
     pub fn show(&self) -> (String, Vec<String>) {
         let mut conversations = Conversations::with(vec![crate::PORT]);
@@ -198,6 +207,45 @@ impl CaptureFile {
         let packets = self.packets.iter().flat_map(|packet| writer.packet(packet));
         pcapng::begin().into_iter().chain(packets).collect()
     }
+}
+
+/// Reads an answer file and grades it, with a secret of its own. Returns the grade in every format, or the mistakes.
+/// Used by the fuzzer.
+#[cfg(feature = "teach")]
+#[must_use]
+pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
+    let (secret, marks) = (fuzzing_secret(), grade::Marks::default());
+    let grade = submission::read(file)
+        .map_err(|mistake| vec![mistake])
+        .and_then(|read| grade::grade(&secret, &read, &marks, &mut Runs::default()))
+        .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let grades = std::slice::from_ref(&grade);
+    let csv = grade::csv(grades).map_err(|error| vec![error.to_string()])?;
+    let junit = grade::junit(grades).map_err(|error| vec![error.to_string()])?;
+    let (json, gradescope) = (grade::json(grades), grade::gradescope(&grade));
+    Ok([
+        grade::text(grades),
+        csv,
+        junit,
+        grade::autolab(&grade),
+        json.to_string(),
+        gradescope.to_string(),
+    ]
+    .concat())
+}
+
+/// Returns an answer file that [`grade_answers`] grades, to put answers into. Used by the fuzzer.
+#[cfg(feature = "teach")]
+#[must_use]
+pub fn empty_answers() -> String {
+    let name = SheetName { assignment: "fuzzing".to_owned(), student: "student".to_owned() };
+    let header = Header::new(&fuzzing_secret(), name, &["exchange", "loss"]);
+    answers_file(&Sheet::draw(&fuzzing_secret(), header, &mut Runs::default()))
+}
+
+#[cfg(feature = "teach")]
+fn fuzzing_secret() -> Secret {
+    Secret::of(b"the secret of the fuzzer").unwrap_or_else(|| unreachable!("it is long enough"))
 }
 
 fn read_packets(file: &[u8], packets: &mut Vec<Captured>) -> Result<(), ReadError> {

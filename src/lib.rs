@@ -1,9 +1,11 @@
-//! The Daytime protocol ([RFC 867](https://www.rfc-editor.org/rfc/rfc867)) as a suite: TCP and UDP
-//! services, a client for both, and a laboratory of experiments on both.
+//! A suite for the Daytime protocol ([RFC 867](https://www.rfc-editor.org/rfc/rfc867)): TCP and UDP
+//! services, a client for both, and a laboratory for experiments on both.
 //!
 //! Daytime is the smallest protocol there is: a client asks, and the server answers with the date
 //! and time as a line of ASCII. Over TCP, the connection itself is the question, and the end of the
 //! stream is the end of the reply. Over UDP, an empty datagram asks and one datagram answers.
+//!
+//! This example needs the features `client` and `server`:
 //!
 #![cfg_attr(all(feature = "client", feature = "server"), doc = "```")]
 #![cfg_attr(not(all(feature = "client", feature = "server")), doc = "```ignore")]
@@ -24,25 +26,27 @@
 //! ```
 //!
 //! # Modules
-//! - **Replies**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
-//!   [`Reading`] of a [`Clock`] in a [`Zone`]. A [pattern](read::Pattern) is a custom syntax.
+//! - **Replies**: a [`Clock`] gives a [`Reading`]: an instant and its reliability. A [`Syntax`]
+//!   writes the reading, in a [`Zone`], as a [`Reply`]: one line of at most 512 octets. A
+//!   [pattern](read::Pattern) is a custom syntax.
 //! - **Serving** (module `server`): a `Config` holds addresses and options. A `Server` runs in the
 //!   calling thread, or as `Running` in a thread of its own. Dropping a `Running` stops the server.
-//!   `Metrics` count each [`Event`], also for Prometheus. `server::Listen` holds the socket
-//!   options, `server::Limits` the abuse limits, and `server::Inherited` a socket that another
-//!   process has opened. A `server::Confinement` gives up rights that the process does not need.
-//! - **Asking** (module `client`): `ask` a `Target` over a [`Transport`] with `Options`, and get an
-//!   `Answer` or an `AskError`. A `Client` asks many times.
-//! - **Reading** ([`read`]): [`recognise`] reads a reply. A [`Recognised`] reply has a
+//!   `Metrics` count each [`Event`], and can be printed for Prometheus. `server::Listen` holds the
+//!   socket options, `server::Limits` the abuse limits, and `server::Inherited` a socket that
+//!   another process has opened. A `server::Confinement` gives up rights that the process does not
+//!   need.
+//! - **Asking** (module `client`): `ask` sends a question to a `Target` over a [`Transport`], with
+//!   `Options`, and returns an `Answer` or an `AskError`. A `Client` asks many questions.
+//! - **Reading replies** ([`read`]): [`recognise`] reads a reply. A [`Recognised`] reply has a
 //!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for everything
 //!   uncertain. [`validate`](Recognised::validate) decides whether to trust the server. An
 //!   [`Offset`] is the difference between the local clock and the server's.
-//! - **Checking** (module `check`): checks whether a server keeps RFC 867 and whether it can be
-//!   abused.
-//! - **Loading** (module `bench`): measures how many exchanges a server can do, and how long each
-//!   takes.
+//! - **Checking** (module `check`): checks whether a server complies with RFC 867 and whether it
+//!   can be abused.
+//! - **Measuring** (module `bench`): measures how many exchanges a server can handle, and how long
+//!   each takes.
 //! - **Comparing** (module `compare`): asks the same question over both transports, side by side.
-//! - **Experimenting** (module `lab`): runs the experiments of the laboratory from code.
+//! - **Experimenting** (module `lab`): runs the laboratory's experiments from code.
 //!
 //! `docs/library.md` in the repository explains which feature to choose, how to use tokio, how to
 //! test, and how to handle errors. `examples/` has a small program for each role.
@@ -69,7 +73,7 @@ mod macros;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Compiles the examples of the page for library users.
+/// Compiles the examples of `docs/library.md`, the page for library users.
 #[cfg(all(doctest, feature = "client", feature = "server", feature = "lab"))]
 #[doc = include_str!("../docs/library.md")]
 struct LibraryPage;
@@ -94,6 +98,8 @@ pub mod lab;
 mod limit;
 #[cfg(feature = "server")]
 mod listen;
+#[cfg(test)]
+mod mentions;
 mod metrics;
 #[cfg(feature = "server")]
 mod notice;
@@ -121,7 +127,7 @@ mod udp;
 mod wire;
 
 /// Replies: prints them in a syntax, recognises them, and computes the offset of the local clock.
-/// Opens no socket.
+/// This module opens no socket.
 ///
 /// ```
 /// use daytime::read::{Flag, ReplyTime, recognise};

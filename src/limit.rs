@@ -1,8 +1,8 @@
 //! Abuse limits: limits for each source, and limits for all sources together. The workers of a
 //! server share these limits.
 //!
-//! A source is an address prefix and not one address, because a host with IPv6 usually has a whole
-//! /64.
+//! A source is an address prefix rather than a single address, because an IPv6 host usually has a
+//! whole /64.
 
 mod connections;
 mod limiter;
@@ -13,8 +13,8 @@ pub(crate) use limiter::Limiter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 options! {
-    /// Abuse limits: rates of datagrams, and numbers of connections. Clients on loopback are not
-    /// limited, unless [`Limits::loopback`] is set.
+    /// Abuse limits: the rate at which the server answers datagrams, and the number of connections
+    /// that it keeps open. Clients on loopback are limited only if [`Limits::loopback`] is set.
     ///
     /// ```
     /// let limits = daytime::server::Limits::default().tcp_per_source(8).loopback(true);
@@ -66,7 +66,7 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// Scope of the limit that is reached: one source, or all sources.
+/// Scope of a limit that was reached: one source, or all sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// The limit of one source.
@@ -75,8 +75,8 @@ pub(crate) enum Scope {
     Total,
 }
 
-/// Source of datagrams or connections: the prefix of an IPv6 address, or of an IPv4 address mapped
-/// to IPv6 (RFC 4291, 2.5.5.2).
+/// Source of datagrams or connections: a prefix of the IPv6 address. An IPv4 address is mapped to
+/// IPv6 first (RFC 4291, 2.5.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Source(u128);
 
@@ -88,15 +88,15 @@ impl Limits {
             return None;
         }
         Some(Source(match address {
-            // An IPv4 address is masked as 32 bits, because a shift of 128 bits takes several times
-            // as many instructions.
+            // An IPv4 address is masked as 32 bits, because a 128-bit shift takes several times as
+            // many instructions.
             IpAddr::V4(v4) => {
                 let host_bits = 32_u32.saturating_sub(self.prefix_v4.into());
                 let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
                 Ipv4Addr::from_bits(v4.to_bits() & mask).to_ipv6_mapped().to_bits()
             }
-            // All hosts on all links share the link-local prefix (RFC 4291, 2.5.6). So the whole
-            // address together with its link is the source.
+            // All hosts on all links share the link-local prefix (RFC 4291, 2.5.6), so here the
+            // source is the whole address together with its link.
             IpAddr::V6(v6) if v6.is_unicast_link_local() => on_link(v6, peer).to_bits(),
             IpAddr::V6(v6) => {
                 let host_bits = 128_u32.saturating_sub(self.prefix_v6.into());
@@ -106,7 +106,7 @@ impl Limits {
     }
 }
 
-/// Adds the number of the link to a link-local address, in bits that are 0 in every such address.
+/// Stores the link's number in a link-local address, in bits that are 0 in every such address.
 fn on_link(address: Ipv6Addr, peer: SocketAddr) -> Ipv6Addr {
     let SocketAddr::V6(peer) = peer else { return address };
     Ipv6Addr::from_bits(address.to_bits() | u128::from(peer.scope_id()) << 64)

@@ -1,4 +1,4 @@
-//! Opens the sockets of the services, and reports the effective value of each socket option.
+//! Opens the services' sockets, and reports the effective value of each socket option.
 
 mod adopt;
 mod error;
@@ -19,7 +19,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 options! {
-    /// Options of listening sockets. Each field names its system call or socket option.
+    /// Options for listening sockets. Each field names its system call or socket option.
     ///
     /// ```
     /// let listen = daytime::server::Listen::default().backlog(128).only_v6(true);
@@ -27,14 +27,14 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Listen {
-        /// `SO_REUSEADDR` on TCP: bind while connections of the last run are in TIME-WAIT. Never
-        /// set on UDP. UDP has no TIME-WAIT, and on Linux a second server could then take the
-        /// datagrams of the first.
+        /// `SO_REUSEADDR` on TCP: allows binding while connections from the last run are in
+        /// TIME-WAIT. The option is never set on UDP: UDP has no TIME-WAIT, and on Linux a second
+        /// server could then take the first server's datagrams.
         pub reuse_address: bool,
         /// `SO_REUSEPORT`: each of several workers has its own sockets on the same port, and the
-        /// kernel distributes the clients. With `false`, only a single worker is possible. A single
-        /// worker never sets the option. In both cases, the server refuses a port that another
-        /// process uses.
+        /// kernel distributes the clients. With `false`, the server can have only one worker. A
+        /// server with one worker never sets the option. In both cases, the server refuses a port
+        /// that another process uses.
         pub reuse_port: bool,
         /// Maximum number of finished handshakes that wait for `accept(2)`. Linux caps this number
         /// at `net.core.somaxconn`.
@@ -69,7 +69,7 @@ impl Default for Listen {
     }
 }
 
-/// Option of a socket: the requested value and the effective value.
+/// Socket option: the requested value and the effective value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Setting {
@@ -89,7 +89,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Socket that the server serves on.
+/// Socket on which the server serves.
 ///
 /// ```
 /// use daytime::{Config, Server, Transport};
@@ -106,11 +106,12 @@ impl fmt::Display for Setting {
 pub struct Bound {
     /// Transport of the socket.
     pub transport: Transport,
-    /// Address of the socket, with the port that the kernel chose.
+    /// Local address of the socket. If port 0 was requested, this holds the port that the kernel
+    /// chose.
     pub address: SocketAddr,
     /// Name that the supervisor gave to the socket; `None` if no supervisor passed the socket.
     pub name: Option<String>,
-    /// Options of the socket, with requested and effective values.
+    /// Options of the socket, each with its requested and effective value.
     pub settings: Vec<Setting>,
 }
 
@@ -129,20 +130,21 @@ pub(crate) struct Opened {
     pub socket: Socket,
 }
 
-/// Maximum number of attempts to find a port that is free on all transports and addresses.
+/// Maximum number of attempts to find a port that is free for all transports and addresses.
 const SHARED_PORT_ATTEMPTS: usize = 32;
 
 impl Listen {
     /// Requested size of the UDP receive buffer, in octets. The usual default is 208 KiB, which
     /// holds about 280 empty datagrams. While the service answers earlier datagrams, bursts from
-    /// many clients would overflow such a buffer.
+    /// many clients would overflow a buffer of that size.
     pub const UDP_RECEIVE_BUFFER: u32 = 1 << 20;
 
-    /// Opens all sockets for each of `workers` workers, or none of them. All requested ports 0
-    /// become the same free port. An address that `wanted` holds twice is opened once.
+    /// Opens all sockets for `workers` workers, or keeps none of them open if one fails. All
+    /// addresses with port 0 get the same free port. An address that appears twice in `wanted` is
+    /// opened once.
     ///
-    /// Skips an address whose family this host lacks, and logs a warning, if at least one other
-    /// address can be opened.
+    /// Skips an address whose family this host does not support, and logs a warning, provided that
+    /// at least one other address can be opened.
     pub(crate) fn open_all(
         &self,
         wanted: &[(Transport, SocketAddr)],
@@ -172,8 +174,8 @@ impl Listen {
     ) -> Result<Vec<Opened>, ListenError> {
         for _ in 1..SHARED_PORT_ATTEMPTS {
             match self.open_with_one_port(wanted, place) {
-                // Another socket uses the port that the kernel chose for the first socket. Let the
-                // kernel choose again.
+                // Another socket uses the port that the kernel chose for the first socket, so let
+                // the kernel choose again.
                 Err(ListenError::Open { transport, address, why: Unavailable::InUse, .. })
                     if !wanted.contains(&(transport, address)) => {}
                 opened => return opened,
@@ -220,8 +222,8 @@ impl Listen {
         Ok(opened)
     }
 
-    /// Opens one socket. If the requested port is 0, the kernel chooses a port, which the result
-    /// holds.
+    /// Opens one socket. If the requested port is 0, the result holds the port that the kernel
+    /// chose.
     fn open(
         &self,
         transport: Transport,
@@ -282,7 +284,8 @@ impl Listen {
             socket.set_send_buffer_size(octets as usize)?;
         }
         if transport == Transport::Udp {
-            // IPv6 sockets need this option too, because an IPv6 wildcard accepts IPv4.
+            // IPv6 sockets need this option too, because an IPv6 wildcard socket also sends IPv4
+            // datagrams.
             sys::never_fragment(socket)?;
             if address.ip().is_unspecified() {
                 sys::ask_for_destination(socket, address.ip())?;
@@ -343,8 +346,8 @@ fn is_multicast_or_broadcast(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {
     address.is_multicast() || matches!(address, IpAddr::V4(v4) if broadcast(v4))
 }
 
-/// Whether `IPV6_V6ONLY` has an effect. It has none except on an IPv6 wildcard, because only such a
-/// socket can accept IPv4.
+/// Whether `IPV6_V6ONLY` has an effect on a socket with this address. Only a socket on the IPv6
+/// wildcard can accept IPv4, so the option has no effect on others.
 fn is_wildcard_v6(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().is_unspecified()
 }
@@ -352,6 +355,7 @@ fn is_wildcard_v6(address: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use std::net::Ipv6Addr;
 
     const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -418,7 +422,7 @@ mod tests {
         for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
             let opened = open(&[(Transport::Udp, many.parse().expect("address"))]);
             // A system that does not report its backlog limit does not list its interfaces either,
-            // so the broadcast address of loopback is unknown there.
+            // so the server cannot know the broadcast address of loopback there.
             let known = sys::backlog_limit().is_some();
             let refused = matches!(opened, Err(ListenError::NotUnicast { .. }));
             assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");
@@ -457,8 +461,8 @@ mod tests {
     #[test]
     fn a_setting_reads_as_a_sentence() {
         let setting = Setting { name: "SO_RCVBUF", asked: Some(1000), effective: Some(2304) };
-        assert_eq!(setting.to_string(), "SO_RCVBUF asked 1000, is 2304");
+        mentions(&setting, &["SO_RCVBUF", "asked 1000", "is 2304"]);
         let setting = Setting { name: "SO_RCVBUF", asked: None, effective: None };
-        assert_eq!(setting.to_string(), "SO_RCVBUF asked nothing, is unknown");
+        mentions(&setting, &["SO_RCVBUF", "asked nothing", "unknown"]);
     }
 }

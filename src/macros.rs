@@ -1,4 +1,4 @@
-//! Macros for repeated declarations.
+//! Macros for declarations that many types share.
 
 /// Declares a struct of options. The struct is `#[non_exhaustive]`, and each field has a setter
 /// with the field's name.
@@ -66,7 +66,7 @@ macro_rules! named {
     };
 }
 
-/// Error: the text is not a name of the type.
+/// Error: the text is not the name of a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("unknown name")]
 pub struct UnknownName;

@@ -23,7 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Example of the events that a notice reports.
+/// Example of the events that a notice (a log line for the operator) reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Example {
     /// Client that caused the event, if it is known.
@@ -41,7 +41,7 @@ impl fmt::Display for Example {
     }
 }
 
-/// Counters of one server since its start.
+/// A server's counters since its start.
 ///
 /// ```
 /// use daytime::{Event, Metrics};
@@ -72,13 +72,14 @@ impl Metrics {
         Self { workers: (0..workers).map(|_| counters()).collect(), client_log }
     }
 
-    /// Returns the counters of one worker, by its number from 0. Only that worker may change them.
+    /// Returns the counters of the worker with this number, counted from 0. Only that worker may
+    /// change them.
     pub(crate) fn worker(&self, number: usize) -> Arc<Counters> {
         Arc::clone(&self.workers[number])
     }
 
-    /// Returns how often an event has happened, over IPv4 and IPv6 together. An exchange is counted
-    /// after its reply is sent. So read the counters after the server has stopped.
+    /// Returns how often an event has happened, over IPv4 and IPv6 together. The server counts an
+    /// exchange after it has sent the reply, so read the counters after the server has stopped.
     #[must_use]
     pub fn count(&self, event: Event) -> u64 {
         IpVersion::BOTH.iter().map(|version| self.count_over(event, *version)).sum()
@@ -102,7 +103,8 @@ impl Metrics {
         &self.client_log
     }
 
-    /// Returns one example of this event since the last call; `None` if no worker has one.
+    /// Returns one example of this event from the time since the last call; `None` if no worker has
+    /// one.
     pub(crate) fn take_example(&self, event: Event) -> Option<Example> {
         // Takes the examples of all workers. Otherwise the next notice could show an example from
         // before this call.
@@ -110,7 +112,7 @@ impl Metrics {
         examples.into_iter().flatten().next()
     }
 
-    /// Returns the number of connections that are open now, over one version of IP.
+    /// Returns the number of connections that are currently open over one version of IP.
     #[must_use]
     pub fn open_connections(&self, version: IpVersion) -> u64 {
         self.workers.iter().map(|counters| counters.open(version)).sum()
@@ -119,7 +121,7 @@ impl Metrics {
 
 #[cfg(feature = "server")]
 impl fmt::Debug for Metrics {
-    /// Lists the counters that are not 0, each with its name.
+    /// Lists the counters that are not 0, by name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = Event::ALL.iter().map(|event| (event, self.count(*event)));
         f.debug_map().entries(counts.filter(|(_, count)| *count > 0)).finish()

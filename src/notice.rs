@@ -1,17 +1,17 @@
 //! Notices: log lines about events that an operator should see. The number of lines per event is
-//! limited, and each line holds the number of events since the previous one. So no client can fill
+//! limited, and each line holds the number of events since the previous line. So no client can fill
 //! the log.
 
 use crate::metrics::{Event, Kind, Metrics};
 use std::time::{Duration, Instant};
 
-/// Minimum time between the first two notices about an event. It is short, so an operator soon sees
-/// the rate of the event.
+/// Minimum time between the first two notices about an event. It is short, so that an operator soon
+/// sees how often the event happens.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Minimum time between any two later notices about an event.
 const LATER_PAUSE: Duration = Duration::from_mins(1);
 
-/// Writes the notices for all workers together.
+/// Writes the notices on behalf of all workers.
 #[derive(Debug)]
 pub(crate) struct Notices {
     last: [Option<LastNotice>; Event::ALL.len()],
@@ -80,18 +80,21 @@ fn number(new: u64, since: Option<Duration>) -> String {
     format!("{new}{}", seconds.unwrap_or_default())
 }
 
-/// Returns the minimum time between this notice and the next. After a quiet time, the pauses start
-/// again with the shortest.
+/// Returns the minimum time between this notice and the next. After a quiet time, the next pause is
+/// the short one again.
 fn pause(since_last: Option<Duration>) -> Duration {
     if since_last.is_some_and(|since| since < 2 * LATER_PAUSE) { LATER_PAUSE } else { FIRST_PAUSE }
 }
 
 fn log_all(lines: Vec<(Event, String)>) {
+    // An operator can mend the causes of these events. Clients cause the others.
+    let is_of_host =
+        |event| matches!(event, Event::TcpMadeRoom | Event::TcpNoTime | Event::UdpNoTime);
     for (event, line) in lines {
-        match event.kind() {
-            Kind::Error => log::warn!("{line}"),
-            _ if event == Event::TcpMadeRoom => log::warn!("{line}"),
-            _ => log::info!("{line}"),
+        if event.kind() == Kind::Error || is_of_host(event) {
+            log::warn!("{line}");
+        } else {
+            log::info!("{line}");
         }
     }
 }
@@ -99,6 +102,7 @@ fn log_all(lines: Vec<(Event, String)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::each_mentions;
     use crate::transport::IpVersion;
     use std::io;
     use std::net::SocketAddr;
@@ -137,19 +141,22 @@ mod tests {
         set.add(Event::UdpAnswered, 1, "192.0.2.1:40000");
         assert_eq!(set.lines(0), [""; 0], "a reply needs no notice");
         set.add(Event::UdpPortZero, 1, "192.0.2.1:0");
-        let first = "udp: ignored: from port 0: 1, example 192.0.2.1:0";
-        assert_eq!(set.lines(1), [first]);
+        let first = ["udp", "ignored", "port 0", "1", "192.0.2.1:0"];
+        each_mentions(set.lines(1), &[&first]);
         set.add(Event::UdpPortZero, 499, "[2001:db8::1]:0");
         set.add(Event::UdpPortZero, 1, "192.0.2.3:0");
         assert_eq!((set.lines(1), set.next()), (vec![], Some(2)), "too soon");
-        let second = "udp: ignored: from port 0: 500 in 1 s, example [2001:db8::1]:0";
-        assert_eq!((set.lines(2), set.next()), (vec![second.into()], None));
+        let second = ["udp", "ignored", "port 0", "500 in 1 s", "[2001:db8::1]:0"];
+        each_mentions(set.lines(2), &[&second]);
+        assert_eq!(set.next(), None);
         set.add(Event::UdpPortZero, 7, "192.0.2.4:0");
         set.add(Event::UdpPortNfs, 1, "192.0.2.5:2049");
-        let other = "udp: ignored: from port 2049: 1, example 192.0.2.5:2049";
-        assert_eq!((set.lines(3), set.next()), (vec![other.into()], Some(62)));
-        let third = "udp: ignored: from port 0: 7 in 60 s, example 192.0.2.4:0";
-        assert_eq!((set.lines(62), set.next()), (vec![third.into()], None));
+        let other = ["udp", "ignored", "port 2049", "1", "192.0.2.5:2049"];
+        each_mentions(set.lines(3), &[&other]);
+        assert_eq!(set.next(), Some(62));
+        let third = ["udp", "ignored", "port 0", "7 in 60 s", "192.0.2.4:0"];
+        each_mentions(set.lines(62), &[&third]);
+        assert_eq!(set.next(), None);
         assert_eq!(set.lines(1000), [""; 0], "nothing new");
     }
 
@@ -160,10 +167,9 @@ mod tests {
         assert_eq!(set.lines(0).len(), 1);
         set.add(Event::TcpSourceLimit, 151_618, "192.0.2.2:40000");
         assert_eq!(set.lines(0), [""; 0]);
-        let rest = "tcp: answered and closed at once: too many connections from one source: \
-                    151618 in 1 s, example 192.0.2.2:40000";
+        let rest = ["tcp", "closed", "one source", "151618 in 1 s", "192.0.2.2:40000"];
         set.notices.end_pauses();
-        assert_eq!(set.lines(0), [rest]);
+        each_mentions(set.lines(0), &[&rest]);
         set.notices.end_pauses();
         assert_eq!(set.lines(0), [""; 0], "once");
     }
@@ -188,12 +194,15 @@ mod tests {
         let (error, peer) = (io::Error::from_raw_os_error(101), "192.0.2.1:9".parse().ok());
         counters.add_failure(Event::UdpReceiveFailed, IpVersion::V4, None, &error);
         counters.add_failure(Event::UdpUnreachable, IpVersion::V4, peer, &error);
-        assert_eq!(
-            set.lines(0),
-            [
-                "udp: reply lost: no route: 1, example 192.0.2.1:9: Network is unreachable (os error 101)",
-                "udp: cannot receive: 1, example Network is unreachable (os error 101)",
-            ]
+        let lines = set.lines(0);
+        let cause = "Network is unreachable (os error 101)";
+        each_mentions(
+            &lines,
+            &[
+                &["udp", "lost", "no route", "1", "192.0.2.1:9", cause],
+                &["udp", "cannot receive", "1", cause],
+            ],
         );
+        assert!(!lines[1].contains("192.0.2.1"), "no client is known: {lines:?}");
     }
 }

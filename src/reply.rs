@@ -1,13 +1,13 @@
-//! A reply: one line of ASCII, formed once and shared by all clients. This file also escapes octets
-//! from the network, so that they are safe to show.
+//! A reply: one line of ASCII, formed once and shared by all clients. This module also escapes
+//! octets from the network, so that they are safe to show.
 
 use std::fmt::{self, Write};
 
 /// Daytime reply: at most [`Reply::MAX_OCTETS`] octets of ASCII, including the line ending.
 ///
-/// A server can send only this type. RFC 867 asks for "ASCII printing characters, space, carriage
-/// return, and line feed" on one line. The maximum length is a choice of this crate. A reply of
-/// this length fits into any datagram.
+/// A server can send only replies of this type. RFC 867 asks for "ASCII printing characters, space,
+/// carriage return, and line feed" on one line. The maximum length is this crate's choice, and a
+/// reply of this length fits into any datagram.
 #[derive(Clone)]
 pub struct Reply {
     octets: [u8; Self::MAX_OCTETS],
@@ -33,14 +33,14 @@ pub enum ReplyError {
 }
 
 impl Reply {
-    /// Maximum octets of a reply, including the line ending.
+    /// Maximum length of a reply in octets, including the line ending.
     pub const MAX_OCTETS: usize = 512;
 
     /// Makes a reply of one line, and adds CR LF.
     ///
     /// # Errors
-    /// [`ReplyError`]: the text holds characters other than printable ASCII (20 to 7E hexadecimal),
-    /// is empty, or exceeds 510 characters.
+    /// Returns [`ReplyError`] if the text contains characters other than printable ASCII (20 to 7E
+    /// hexadecimal), is empty, or exceeds 510 characters.
     ///
     /// ```
     /// let reply = daytime::Reply::line("02 FEB 82 07:59:01 PST")?;
@@ -52,7 +52,7 @@ impl Reply {
         Self::framed("", text, "\r\n")
     }
 
-    /// Makes a reply in NIST's frame, with a line feed before and after the line.
+    /// Makes a reply framed as NIST's servers do, with a line feed before and after the line.
     pub(crate) fn nist(text: impl fmt::Display) -> Result<Self, ReplyError> {
         Self::framed("\n", text, "\n")
     }
@@ -86,8 +86,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// Reply under construction. `fmt::Error` cannot hold a reason, so the reason is stored in this
-/// struct.
+/// Reply under construction. `fmt::Error` cannot hold a reason, so this struct stores it.
 struct ReplyWriter {
     reply: Reply,
     error: ReplyError,
@@ -123,8 +122,8 @@ impl Write for ReplyWriter {
 pub struct Printable<'a>(pub &'a [u8]);
 
 impl<'a> Printable<'a> {
-    /// Wraps octets, without the line ends and NULs before and after the line. Those octets differ
-    /// from server to server.
+    /// Wraps octets, without the line endings and NULs before and after the line. These differ from
+    /// server to server.
     ///
     /// ```
     /// let line = daytime::read::Printable::line(b"\nno\xffn\x1b[2J\r\n");

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct SharedZone {
     zone: Mutex<Zone>,
-    /// Number of changes of the zone. It is cheap to read, so each reply can check it.
+    /// Number of times that the zone has changed. Reading this number is cheap, so each reply can
+    /// check it.
     changes: AtomicU32,
 }
 
@@ -25,7 +26,7 @@ impl SharedZone {
         *self.lock()
     }
 
-    /// Changes the zone. All workers use the new zone from their next reply on.
+    /// Changes the zone. From their next reply on, all workers use the new zone.
     pub(crate) fn change(&self, zone: Zone) {
         *self.lock() = zone;
         self.changes.fetch_add(1, Ordering::Release);
@@ -51,7 +52,7 @@ pub(crate) struct Responder {
     last: Option<LastReply>,
 }
 
-/// The last reply, the time when it was formed, and the time that it stays valid.
+/// The last reply, the time when it was formed, and the tick in which it is valid.
 #[derive(Clone, Debug)]
 struct LastReply {
     formed: Instant,
@@ -74,8 +75,8 @@ impl Responder {
     /// Returns the current reply. Returns `None` if the year does not fit the syntax, or if a
     /// synchronised clock is required and the clock is not synchronised.
     ///
-    /// `round` is the start of the current round. Using this slightly earlier time avoids reading
-    /// the monotonic clock again.
+    /// `round` is the start of the event loop's current round. Using this slightly earlier time
+    /// avoids reading the monotonic clock again.
     pub(crate) fn reply(&mut self, round: Instant) -> Option<&Reply> {
         let now = self.clock.system_time()?;
         let changes = self.shared_zone.changes.load(Ordering::Acquire);
@@ -90,8 +91,8 @@ impl Responder {
                 last.tick.advance(now);
             }
             _ => {
-                // Use `round`, which is slightly earlier than the reading of the clock. The reply
-                // then counts as slightly older, which does no harm.
+                // `round` is slightly earlier than the reading of the clock. So the reply counts as
+                // slightly older than it is, which does no harm.
                 let tick = Tick::of(now, self.resolution);
                 let last = |reply| LastReply { formed: round, tick, reply };
                 self.last = self.form().map(last);

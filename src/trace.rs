@@ -1,5 +1,5 @@
-//! Records what happened between hosts, in order of time. The engines of the laboratory and `wire`
-//! write traces; `report` draws them.
+//! Records what happened between hosts, in order of time. The laboratory's engines and the module `wire` record traces;
+//! the module `report` draws them.
 //!
 //! Packets are kept as octets from the IP header on. Drawings and capture files then show the
 //! octets that were really sent.
@@ -8,20 +8,20 @@ use crate::transport::Transport;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// The events between hosts: packets, system calls and states of sockets, in order.
+/// The events between hosts in order: packets, system calls and socket states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// The hosts, in the order of their columns in a drawing, from the left.
     pub(crate) hosts: Vec<Host>,
-    /// The events by time. Of two events at the same time, the one recorded first comes first.
+    /// The events in order of time. Events at the same time are in the order in which they were recorded.
     pub(crate) events: Vec<Event>,
 }
 
-/// An event of a [`Trace`].
+/// An event in a [`Trace`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TraceEvent<'a> {
-    /// Time since the trace began. On `sim` this is virtual time.
+    /// Time since the trace began. In the simulator (`sim`), this is virtual time.
     pub at: Duration,
     /// The name of the host, such as `client`.
     pub host: &'a str,
@@ -42,12 +42,12 @@ pub enum TraceAction<'a> {
     },
     /// The host sent a packet.
     Packet {
-        /// The name of the host to which the link leads.
+        /// The name of the host at the other end of the link.
         to: &'a str,
-        /// The packet, from the IP header on.
+        /// The packet's octets, from the IP header on.
         octets: &'a [u8],
-        /// Times of arrival since the trace began. Empty if the packet was lost, or if a capture
-        /// saw the packet at one place only.
+        /// Times of arrival since the trace began. Empty if the packet was lost, or if a capture saw the packet in one
+        /// place only.
         arrivals: &'a [Duration],
         /// The fate of the packet in words: `arrived after 20 ms`, `lost by chance`.
         fate: String,
@@ -56,12 +56,12 @@ pub enum TraceAction<'a> {
     State {
         /// The transport of the socket.
         transport: Transport,
-        /// The state as named in RFC 9293, section 3.3.2: `ESTABLISHED`.
+        /// The state, with its name from RFC 9293, section 3.3.2: `ESTABLISHED`.
         state: &'a str,
     },
 }
 
-/// A host of a trace.
+/// A host in a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "lab", derive(serde::Serialize))]
 pub(crate) struct Host {
@@ -70,7 +70,7 @@ pub(crate) struct Host {
     pub addresses: Vec<IpAddr>,
 }
 
-/// The index of a host in its trace.
+/// The index of a host in its trace's list of hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HostId(pub usize);
 
@@ -102,9 +102,9 @@ pub(crate) enum Action {
 /// A packet and its fate on the link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
-    /// The host to which the link leads.
+    /// The host at the other end of the link.
     pub to: HostId,
-    /// The packet, from the IP header on.
+    /// The packet's octets, from the IP header on.
     pub octets: Vec<u8>,
     pub fate: Fate,
 }
@@ -115,24 +115,25 @@ pub(crate) enum Fate {
     /// The packet arrived at these times since the trace began. A link that duplicates packets
     /// causes several arrivals. Never empty.
     Arrived(Vec<Duration>),
-    /// The link lost the packet.
+    /// The packet was lost.
     Lost(Loss),
-    /// A capture saw the packet at one place only, so the rest of its way is unknown.
+    /// A capture saw the packet in one place only, so the rest of its way is unknown.
     Seen,
 }
 
 /// The reason why a packet was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// The link lost the packet by chance.
+    /// The link dropped the packet by chance.
     Chance,
-    /// The link was cut, so it lost every packet.
+    /// The link was cut, so it dropped every packet.
     Cut,
-    /// The lab loses the packet with this number on purpose. The numbers count the packets sent, from 1.
+    /// The lab made the link drop the packet with this number on purpose. Packets are numbered in the order in which
+    /// they were sent, from 1.
     Ordered(u64),
     /// The packet arrived, but the receiving host dropped it because a buffer was full.
     Overflow,
-    /// The lab loses the first packet with the reply.
+    /// The lab made the link drop the first packet that carries the reply.
     Reply,
 }
 
@@ -142,15 +143,14 @@ impl Trace {
         Self { hosts, events: Vec::new() }
     }
 
-    /// Inserts an event in order of time.
+    /// Inserts an event so that the events stay in order of time.
     pub(crate) fn push(&mut self, event: Event) {
         let at = self.events.partition_point(|earlier| earlier.at <= event.at);
         self.events.insert(at, event);
     }
 
-    /// Returns a copy of the trace in which repeated calls are joined. Calls that repeat at least
-    /// `least` times in a row become one event, at the time of the first: `send(1) × 26 = 1 octet
-    /// each`.
+    /// Returns a copy of the trace in which repeated calls are merged. If a call repeats at least `least` times in a
+    /// row, its events become one event at the time of the first: `send(1) × 26 = 1 octet each`.
     pub(crate) fn with_repeats_joined(&self, least: usize) -> Self {
         let is_same =
             |one: &Event, other: &Event| (one.host, &one.action) == (other.host, &other.action);
@@ -172,7 +172,7 @@ impl Trace {
         self.hosts.iter().map(|host| host.name.as_str())
     }
 
-    /// Iterates over all events, by time.
+    /// Iterates over all events in order of time.
     pub fn events(&self) -> impl Iterator<Item = TraceEvent<'_>> {
         let name = |HostId(number): HostId| self.hosts.get(number).map_or("", |host| &host.name);
         self.events.iter().map(move |Event { at, host, action }| {
@@ -192,7 +192,7 @@ impl Trace {
         })
     }
 
-    /// Iterates over all packets. Each comes with its event, which has the time and the sender.
+    /// Iterates over all packets. Each comes with its event, which holds the time and the sender.
     pub(crate) fn packets(&self) -> impl Iterator<Item = (&Event, &Packet)> {
         self.events.iter().filter_map(|event| match &event.action {
             Action::Packet(packet) => Some((event, packet)),
@@ -209,7 +209,7 @@ impl Fate {
         }
     }
 
-    /// Describes the fate in words, as in the comment of a packet in a capture file.
+    /// Describes the fate in words, as in the comment on a packet in a capture file.
     pub(crate) fn words(&self, sent: Duration) -> String {
         let after = |at: &Duration| milliseconds(at.saturating_sub(sent));
         match self {
@@ -239,6 +239,7 @@ fn milliseconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -267,11 +268,11 @@ mod tests {
     #[test]
     fn a_fate_is_described_in_words() {
         let arrived = |times: &[u32]| Fate::Arrived(times.iter().map(|time| *time * MS).collect());
-        assert_eq!(arrived(&[25]).words(5 * MS), "arrived after 20 ms");
+        mentions(&arrived(&[25]).words(5 * MS), &["arrived", "20 ms"]);
         let odd = Fate::Arrived(vec![Duration::from_nanos(20_088_768)]);
-        assert_eq!(odd.words(Duration::ZERO), "arrived after 20.089 ms");
+        mentions(&odd.words(Duration::ZERO), &["arrived", "20.089 ms"]);
         let twice = arrived(&[25, 27]).words(5 * MS);
-        assert_eq!(twice, "duplicated: arrived after 20 ms and after 22 ms");
-        assert_eq!(Fate::Lost(Loss::Ordered(3)).words(MS), "lost on purpose: packet 3");
+        mentions(&twice, &["duplicated", "20 ms", "22 ms"]);
+        mentions(&Fate::Lost(Loss::Ordered(3)).words(MS), &["lost", "on purpose", "packet 3"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Port that RFC 867 assigns to the service, on both transports.
+/// Port that RFC 867 assigns to the service, for both transports.
 pub const PORT: u16 = 13;
 
 named! {
@@ -40,8 +40,8 @@ impl IpVersion {
     /// Both versions.
     pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
-    /// Returns the version of IP for packets to this address. An IPv4-mapped IPv6 address means
-    /// IPv4.
+    /// Returns the version of IP that carries packets to this address. An IPv4-mapped IPv6 address
+    /// means IPv4.
     ///
     /// ```
     /// use daytime::IpVersion;

@@ -1,5 +1,5 @@
-//! Load for the benchmark: batches of 64 exchanges, and held connections. Every client address is a loopback address.
-//! IPv4 has 16 million of them.
+//! Generates the benchmark's load: batches of 64 exchanges, and connections that stay open. Every client address is an
+//! IPv4 loopback address, of which there are 16 million.
 
 use nix::libc::{in_addr, in_pktinfo};
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
@@ -10,13 +10,13 @@ use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Exchanges per batch, which equals the number of datagrams that the server receives with one call.
+/// Number of exchanges per batch. It equals the maximum number of datagrams that the server receives with one call.
 const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Number of held connections per source address. Each address has about 28 000 ports.
+/// Number of connections that each source address keeps open. An address has about 28 000 ephemeral ports.
 const HELD_EACH: usize = 1_000;
 
-/// UDP client that asks from any number of source addresses with one socket (`IP_PKTINFO`).
+/// UDP client that sends queries from any number of source addresses through one socket (`IP_PKTINFO`).
 pub(crate) struct Datagrams {
     socket: UdpSocket,
     server: SocketAddr,
@@ -30,7 +30,8 @@ impl Datagrams {
         Self { socket, server, next: 0 }
     }
 
-    /// Runs exchanges from a number of sources in turn. Returns the number of lost exchanges.
+    /// Runs `exchanges` exchanges, which take turns among `sources` source addresses. Returns the number of lost
+    /// exchanges.
     pub(crate) fn exchange(&mut self, exchanges: usize, sources: usize) -> usize {
         let (mut begun, mut lost, mut reply) = (0, 0, [0; 512]);
         while begun < exchanges {
@@ -61,8 +62,8 @@ pub(crate) fn exchange_streams(server: SocketAddr, exchanges: usize) -> usize {
     let (mut begun, mut lost, mut reply) = (0, 0, Vec::new());
     while begun < exchanges {
         let now = AT_ONCE.min(exchanges - begun);
-        // Uses several addresses, because each address has only about 28 000 ports. An ended connection keeps its port
-        // for a minute.
+        // Uses several client addresses, because each has only about 28 000 ports, and a closed connection keeps its
+        // port occupied for a minute.
         let host = u8::try_from(begun / AT_ONCE % 250 + 1).unwrap_or(1);
         let streams = [(); AT_ONCE].map(|()| connect(Ipv4Addr::new(127, 0, 2, host), server));
         for mut stream in streams.into_iter().take(now) {
@@ -75,7 +76,7 @@ pub(crate) fn exchange_streams(server: SocketAddr, exchanges: usize) -> usize {
     lost
 }
 
-/// Open, idle connections.
+/// Idle connections that stay open.
 pub(crate) struct Held {
     server: SocketAddr,
     streams: Vec<TcpStream>,
@@ -86,7 +87,8 @@ impl Held {
         Self { server, streams: Vec::new() }
     }
 
-    /// Opens or closes connections to reach the given number. Returns after the server has the same number.
+    /// Opens or closes connections until `connections` are open. Returns when `open` reports that the server has the
+    /// same number open.
     pub(crate) fn hold(&mut self, connections: usize, open: impl Fn() -> usize) {
         self.streams.truncate(connections);
         for number in self.streams.len()..connections {

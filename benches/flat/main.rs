@@ -1,16 +1,16 @@
-//! Measures the cost of an exchange by the number of sources and by the number of idle connections, and the memory of
-//! an open connection: `benches/README.md`.
+//! Measures how the cost of an exchange depends on the number of sources and on the number of idle connections, and how
+//! much memory an open connection takes: see `benches/README.md`.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench flat
 //! cargo bench --package daytime-benches --bench flat -- 3
 //! ```
 //!
-//! The argument is the number of rounds. Each round measures every row of a table once, so that other load of the
-//! machine affects all rows. The tables show medians. The processor time of the server is that of its threads, in
-//! nanoseconds (`/proc/PID/task/TID/schedstat`), so this benchmark needs Linux.
+//! The argument is the number of rounds. Each round measures every row of a table once, so other load on the machine
+//! affects all rows alike. The tables show medians. The cost is the processor time of the server's threads, which Linux
+//! reports in nanoseconds (`/proc/PID/task/TID/schedstat`).
 //!
-//! The exit status is 1 if an exchange is lost. No figure causes status 1.
+//! The exit status is 1 if an exchange is lost. The measured costs do not affect the exit status.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
@@ -28,26 +28,27 @@ use std::thread;
 use std::time::Duration;
 
 const ROUNDS: usize = 5;
-/// Datagrams per measurement. This equals the number of sources in the last row, so each source asks once.
+/// Number of datagrams per measurement. It equals the number of sources in the last row, so each of those sources sends
+/// one query.
 const DATAGRAMS: usize = 100_000;
 const STREAMS: usize = 5_000;
 const SOURCES: [usize; 4] = [1, 100, 10_000, 100_000];
 const CONNECTIONS: [usize; 4] = [1, 100, 1_000, 10_000];
-/// Maximum cost of a row divided by the cost of the first row. Above this ratio the row is not flat.
+/// Maximum ratio of a row's cost to the cost of the first row. The table marks a row above this ratio as "not flat".
 const FLAT: f64 = 1.10;
-/// Expected maximum of memory per connection in octets.
+/// Expected maximum memory per connection, in octets.
 const CONNECTION_OCTETS: usize = 200;
-/// Number of descriptors that held connections must leave free, in the server and in this process.
+/// Number of descriptors that must stay free for other uses, in the server and in this process.
 const OTHER_DESCRIPTORS: usize = 200;
 
 fn main() -> ExitCode {
-    // Cargo passes `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark, so this skips arguments that are not numbers.
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let rounds = rounds.unwrap_or(ROUNDS).clamp(1, 99);
     let most = raise_descriptors().saturating_sub(OTHER_DESCRIPTORS);
-    // Built before this process is pinned, so the build uses every processor.
+    // Builds the program before this process is pinned to one processor, so that the build can use all processors.
     let program = daytime_benches::build(&[]);
-    // On one processor, client and server take turns, and no wake-up crosses processors.
+    // Client and server share one processor, so they take turns, and no wake-up crosses processors.
     let mut first = CpuSet::new();
     first.set(0).expect("a processor");
     sched_setaffinity(Pid::from_raw(0), &first).expect("pinned");
@@ -56,18 +57,18 @@ fn main() -> ExitCode {
     if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Raises the soft limit of open files to the hard limit. Returns the limit.
+/// Raises the soft limit on open files to the hard limit. Returns the new limit.
 fn raise_descriptors() -> usize {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("raised");
     usize::try_from(hard).unwrap_or(usize::MAX)
 }
 
-/// Measures the growth of the server's private memory per connection.
+/// Measures by how much the server's private memory grows per connection.
 fn memory(program: &Path, most: usize) {
     let server = Server::start(program, Limits::On);
     let mut datagrams = Datagrams::new(server.address());
-    // Makes the server allocate the memory that does not depend on the number of connections.
+    // Makes the server allocate all memory that does not depend on the number of connections.
     assert_eq!(datagrams.exchange(1_000, 1) + exchange_streams(server.address(), 1_000), 0, "lost");
     settle();
     let before = server.private_octets();
@@ -85,9 +86,9 @@ fn memory(program: &Path, most: usize) {
     }
 }
 
-/// Measures the cost of a datagram by the number of sources, with and without limits. Without limits, only the kernel's
-/// cost grows. On loopback, the server's send call also looks up the client's socket, whose address changes with each
-/// datagram.
+/// Measures how the cost of a datagram depends on the number of sources, once with abuse limits and once without them.
+/// Without limits, only the kernel's cost grows: on loopback, the server's send call also looks up the client's socket,
+/// whose address changes with each datagram.
 fn sources(program: &Path, rounds: usize) -> usize {
     let mut lost = 0;
     let mut runs = [Limits::On, Limits::Off].map(|limits| {
@@ -111,7 +112,7 @@ fn sources(program: &Path, rounds: usize) -> usize {
     lost
 }
 
-/// Measures the cost of an exchange by the number of idle connections.
+/// Measures how the cost of an exchange depends on the number of idle connections.
 fn idle(program: &Path, rounds: usize, most: usize) -> usize {
     let server = Server::start(program, Limits::On);
     let mut datagrams = Datagrams::new(server.address());
@@ -126,7 +127,7 @@ fn idle(program: &Path, rounds: usize, most: usize) -> usize {
             settle();
             streams.push(server.cost(STREAMS, || {
                 lost += exchange_streams(server.address(), STREAMS);
-                settle(); // The server checks new connections during this pause, so the check is not measured.
+                settle(); // The server checks new connections in this pause, so this row includes the check.
             }));
             let udp = DATAGRAMS / 2;
             datagram.push(server.cost(udp, || lost += datagrams.exchange(udp, 1)));
@@ -140,7 +141,7 @@ fn idle(program: &Path, rounds: usize, most: usize) -> usize {
     lost
 }
 
-/// Returns `connections`, limited by the number of files that may be open. Returns `None` if no connection may be open.
+/// Caps `connections` at `most`, the number that the limit on open files allows. Returns `None` if `most` is 0.
 fn within(connections: usize, most: usize) -> Option<usize> {
     if connections > most {
         println!("(the limit of open files leaves {most} connections)");
@@ -148,12 +149,12 @@ fn within(connections: usize, most: usize) -> Option<usize> {
     (most > 0).then_some(connections.min(most))
 }
 
-/// Waits until the server has registered or closed its connections and no packet is in transit.
+/// Waits long enough for the server to register or close its connections and for all packets to arrive.
 fn settle() {
     thread::sleep(Duration::from_millis(40));
 }
 
-/// Prints a table of costs in microseconds, with one row per number of sources or connections.
+/// Prints a table of costs in microseconds. It has one row for each number of sources or connections.
 fn table(of: &str, transport: &str, rows: impl Iterator<Item = (usize, Vec<u32>)>) {
     println!("\n| {of} | µs a {transport} exchange (min-max) | ratio | |\n|--:|--:|--:|---|");
     let mut first = None;

@@ -1,19 +1,19 @@
-//! The measured server, with its processor time and memory as the kernel reports them.
+//! Server under test. Its processor time and memory are read from the kernel.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// The real binary, with limits that refuse no client.
+/// Runs the real `daytime` program, with abuse limits so high that they refuse no client.
 pub(crate) struct Server {
     running: daytime_benches::Server,
     /// Number of descriptors that the server had open before the first client.
     descriptors: usize,
 }
 
-/// Runs the server with `chrt -b` (SCHED_BATCH): it does not preempt the client for each datagram, so it receives full
-/// batches.
+/// Command that runs the server with the scheduling policy SCHED_BATCH (`chrt -b`). With this policy, the server does
+/// not preempt the client for each datagram, so it receives full batches.
 const UNDER: [&str; 3] = ["chrt", "-b", "0"];
 const OPTIONS: [&str; 17] = [
     "serve",
@@ -35,7 +35,7 @@ const OPTIONS: [&str; 17] = [
     "--drain-deadline=300",
 ];
 
-/// Whether the server's limits apply to loopback too.
+/// Whether the server's abuse limits also apply to loopback clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limits {
     Off,
@@ -60,7 +60,7 @@ impl Server {
         self.running.address
     }
 
-    /// Returns the number of open connections. Call this only after `start`.
+    /// Returns the number of open connections: the number of descriptors that the server has opened since its start.
     pub(crate) fn connections(&self) -> usize {
         fs::read_dir(self.running.proc("fd"))
             .expect("it runs")
@@ -68,7 +68,8 @@ impl Server {
             .saturating_sub(self.descriptors)
     }
 
-    /// Runs `run` and returns the server's processor time per exchange in nanoseconds.
+    /// Calls `run`, which makes `exchanges` exchanges. Returns the server's processor time per exchange, in
+    /// nanoseconds.
     pub(crate) fn cost(&self, exchanges: usize, run: impl FnOnce()) -> u32 {
         let before = self.cpu_ns();
         run();
@@ -84,7 +85,7 @@ impl Server {
         tasks.map(|task| of(task.expect("readable"))).sum()
     }
 
-    /// Returns the private memory in octets: the anonymous pages that the server has written.
+    /// Returns the server's private memory in octets, which are the anonymous pages that the server has written.
     pub(crate) fn private_octets(&self) -> usize {
         usize::try_from(self.running.kib("smaps_rollup", "Anonymous:") * 1024).expect("it fits")
     }

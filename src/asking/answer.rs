@@ -1,4 +1,4 @@
-//! The answer of a server, and its meaning.
+//! A server's answer, and what it means.
 
 use super::Calls;
 use crate::clock::Clock;
@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// The answer of a server.
+/// A server's answer to a question.
 ///
 /// ```
 /// use daytime::{Config, Options, Server, Transport, ask, read::Form};
@@ -26,14 +26,16 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer {
-    /// The transport of the answer.
+    /// The transport over which the answer arrived.
     pub transport: Transport,
     /// The address of the server that answered.
     pub peer: SocketAddr,
-    /// The octets as received, unchecked. [`Answer::text`] makes them safe to print.
+    /// The octets as received, without any check. [`Answer::text`] makes them safe to print.
     pub octets: Vec<u8>,
-    /// Whether octets are missing. A datagram was longer than
-    /// [`Options::limit`](crate::Options::limit), or the stream ended within its first line.
+    /// Whether octets are known to be missing: a datagram was longer than
+    /// [`Options::limit`](crate::Options::limit), or this is the partial answer of an
+    /// [`AskError::Incomplete`](crate::AskError::Incomplete). If a server closes the stream
+    /// early, the client cannot notice: a line without its line ending may be whole.
     pub truncated: bool,
     /// Time that the client paused before the question because of
     /// [`Options::pace`](crate::Options::pace). The timeout begins after the pause.
@@ -41,37 +43,39 @@ pub struct Answer {
     /// TCP: time from the start until the connection was established.
     pub connected_after: Option<Duration>,
     /// TCP: time from the start until the end of the stream. UDP: time from the first question to
-    /// the answer. With several questions, RFC 867 does not say which one the server answered.
+    /// the answer. If the client sent several questions, RFC 867 gives no way to know which one the
+    /// server answered.
     pub elapsed: Duration,
     /// Length of the time window in which the server read its clock. Over TCP the window begins
-    /// with the first packet of the connection, which is the question. It ends when the first line
-    /// was read, or at the end of a stream without a line. Over UDP the window begins with the
-    /// first question to this address and ends with the answer. RFC 867 does not say which question
-    /// the server answered.
+    /// with the connection's first packet, which acts as the question. It ends when the client has
+    /// read the first line, or at the end of the stream if the line has no end. Over UDP the window
+    /// begins with the first question to this address and ends with the answer, because RFC 867
+    /// gives no way to know which question the server answered.
     pub round_trip: Duration,
-    /// The local time at the end of `round_trip`. The clock is read after the exchange, and the
-    /// time since then is subtracted. `None` if the clock does not hold a valid date.
+    /// The local time at the end of `round_trip`. The client reads its clock after the exchange,
+    /// and subtracts the time that has passed since the answer arrived. `None` if the clock does
+    /// not hold a valid date.
     pub arrived: Option<DateTime<Utc>>,
-    /// Number of octets that each read returned, without empty reads.
+    /// Number of octets that each read returned. Reads that returned none are left out.
     pub reads: Vec<usize>,
-    /// Number of questions sent to this address. Over TCP it is 0, because the server sends first.
+    /// Number of questions sent to this address. It is 0 over TCP, where the server sends first.
     pub questions: u32,
-    /// The system calls of the exchange, without the calls that resolved the name.
+    /// The system calls of the exchange, except those that resolved the name.
     pub calls: Calls,
 }
 
 impl Answer {
-    /// Returns the first line without its line end, safe for a terminal.
+    /// Returns the first line without its line ending, escaped so that it is safe for a terminal.
     #[must_use]
     pub fn text(&self) -> String {
         Printable::line(&self.octets).to_string()
     }
 
-    /// Reads the time in the reply. If the line is cut, the result is never an instant, because the
-    /// zone may be cut.
+    /// Reads the time in the reply. If the line is truncated, the result is never an instant,
+    /// because the time zone may be missing.
     ///
     /// # Errors
-    /// [`Unrecognised`]: the reply has no time in any known form.
+    /// Returns [`Unrecognised`] if the reply has no time in any known form.
     pub fn recognise(&self) -> Result<Recognised<'_>, Unrecognised> {
         let mut read = recognise(&self.octets)?;
         if self.truncated && !Frame::of(&self.octets).ended {
@@ -80,8 +84,8 @@ impl Answer {
         Ok(read)
     }
 
-    /// Returns the difference between the local clock and the server's clock. `None` if the reply
-    /// is incomplete or does not fix an instant.
+    /// Returns the difference between the local clock and the server's clock. Returns `None` if the
+    /// reply is incomplete or does not fix an instant.
     ///
     /// Daytime is too coarse to set a clock. Use NTP (RFC 5905) for that.
     #[must_use]
@@ -89,7 +93,8 @@ impl Answer {
         self.offset_of(&self.recognise().ok()?)
     }
 
-    /// Returns the same difference as [`Answer::offset`]. The caller has already parsed the reply.
+    /// Returns the same difference as [`Answer::offset`], for a caller that has already parsed the
+    /// reply.
     pub(crate) fn offset_of(&self, read: &Recognised) -> Option<Offset> {
         if self.truncated { None } else { read.offset(self.arrived?, self.round_trip) }
     }
@@ -97,8 +102,9 @@ impl Answer {
 
 /// Returns the local time at a past moment.
 ///
-/// Two clocks cannot be read at the same time, because the kernel may run another thread between
-/// the two readings. So this function reads several pairs and uses the fastest pair.
+/// The wall clock and the monotonic clock cannot be read at the same instant, because the kernel
+/// may run another thread between the two readings. So this function reads both clocks several
+/// times, and uses the pair of readings that took the least time.
 pub(crate) fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
     const MAX_READING_TIME: Duration = Duration::from_micros(2);
     const MAX_READINGS: usize = 16;
@@ -120,7 +126,7 @@ pub(crate) fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
 
 #[cfg(test)]
 impl Answer {
-    /// Returns a sample answer with these octets over this transport. It came from 192.0.2.1:13
+    /// Returns a sample answer with these octets, received over this transport from 192.0.2.1:13
     /// after 1 ms.
     pub(crate) fn sample(transport: Transport, octets: &[u8]) -> Self {
         Self {

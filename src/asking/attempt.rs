@@ -1,4 +1,4 @@
-//! One address that did not answer, and the reason in words.
+//! An address that did not answer, and a description of the reason.
 
 use crate::transport::Transport;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// One address that did not answer.
+/// An address that did not answer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The transport that was used.
+    /// The transport over which the client asked.
     pub transport: Transport,
     /// The address that did not answer.
     pub peer: SocketAddr,
@@ -18,7 +18,7 @@ pub struct Attempt {
     pub failure: AttemptFailure,
 }
 
-/// The reason why one address did not answer.
+/// The reason why an address did not answer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptFailure {
@@ -36,7 +36,7 @@ pub enum AttemptFailure {
     Untried,
     /// The question could not be sent, or the connection failed.
     Failed {
-        /// The error of the system call.
+        /// The system call's error.
         cause: io::Error,
     },
 }
@@ -46,7 +46,7 @@ impl Attempt {
         Self { transport, peer, failure }
     }
 
-    /// Returns an attempt that ended with this error.
+    /// Returns an attempt that failed with this error.
     pub(crate) fn failed(transport: Transport, peer: SocketAddr, error: io::Error) -> Self {
         let failure = match error.kind() {
             ErrorKind::ConnectionRefused => AttemptFailure::Refused,
@@ -55,8 +55,8 @@ impl Attempt {
         Self { transport, peer, failure }
     }
 
-    /// Whether the timeout ended before the address answered or refused, so a longer timeout may
-    /// bring an answer.
+    /// Whether the client timed out before the address answered or refused. With a longer timeout,
+    /// this address may answer.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.failure, AttemptFailure::Silent { .. } | AttemptFailure::Untried)
     }

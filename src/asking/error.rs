@@ -1,4 +1,4 @@
-//! Errors of a question. Each message names the failure and the address.
+//! Reasons why a question gets no complete answer. Each message names the failure and the address.
 
 use super::{Answer, Attempt, AttemptFailure, Family, Seconds};
 use crate::syntax::Frame;
@@ -46,8 +46,8 @@ pub enum AskError {
         #[source]
         cause: io::Error,
     },
-    /// The host has addresses, but none of the requested family.
-    #[error("{host} has no {} address", if *family == Family::V4 { "IPv4" } else { "IPv6" })]
+    /// The host has addresses, but none of them is of the requested family.
+    #[error("{host} has no {family} address")]
     NoAddress {
         /// The name or address of the host.
         host: String,
@@ -66,7 +66,8 @@ pub enum AskError {
         /// The time until the address may be asked again.
         retry_after: Duration,
     },
-    /// [`Client::ask_addresses`](crate::Client::ask_addresses) was called without an address.
+    /// The list of addresses passed to [`Client::ask_addresses`](crate::Client::ask_addresses) is
+    /// empty.
     #[error("no address to ask")]
     NothingToAsk,
     /// [`Options::timeout`](crate::Options::timeout) is zero.
@@ -75,21 +76,19 @@ pub enum AskError {
     /// No address answered.
     #[error("{}", Attempts(attempts))]
     NoAnswer {
-        /// The transport that was used.
+        /// The transport over which the client asked.
         transport: Transport,
-        /// Total time that the client tried.
+        /// The timeout of the question. If every address failed earlier, the client stopped before
+        /// it.
         timeout: Duration,
         /// Each address, with the reason why it did not answer.
         attempts: Vec<Attempt>,
     },
-    /// TCP: the connection was established, but the stream stopped before its end.
-    #[error(
-        "the reply of {} is incomplete: {} received",
-        partial.peer,
-        octets(partial.octets.len())
-    )]
+    /// TCP: the connection was established, but the stream stopped before the server closed it.
+    #[error("{}", incomplete(partial))]
     Incomplete {
-        /// Answer received before the stream stopped, with its timing. It may have no octets.
+        /// The part of the answer that was received before the stream stopped, with its timing. It
+        /// may have no octets.
         partial: Box<Answer>,
         /// The reason why the stream stopped.
         #[source]
@@ -100,7 +99,7 @@ pub enum AskError {
     Setup(#[source] io::Error),
 }
 
-/// The reason why a stream stopped before its end.
+/// The reason why a stream stopped before the server closed it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Interruption {
@@ -119,13 +118,13 @@ pub enum Interruption {
     /// The connection failed.
     #[error(transparent)]
     Broken {
-        /// The error of the system call.
+        /// The system call's error.
         cause: io::Error,
     },
 }
 
 impl AskError {
-    /// Whether the timeout ended first. Another try with a longer timeout may succeed.
+    /// Whether the question timed out. A longer timeout may bring an answer.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
@@ -137,7 +136,7 @@ impl AskError {
         }
     }
 
-    /// Whether every address refused the question. A refusal means that the host is up and no
+    /// Whether every address refused the question. A refusal means that the host is up but no
     /// service listens.
     #[must_use]
     pub fn is_refused(&self) -> bool {
@@ -148,7 +147,7 @@ impl AskError {
         }
     }
 
-    /// Returns the error for a stream that `cause` stopped.
+    /// Returns the error for a stream that stopped because of `cause`.
     pub(crate) fn incomplete(mut partial: Answer, cause: Interruption) -> Self {
         let frame = Frame::of(&partial.octets);
         let is_limit = matches!(cause, Interruption::Limit { .. });
@@ -157,8 +156,8 @@ impl AskError {
     }
 
     /// Returns the error for a name that the resolver could not resolve. `std` hides the error
-    /// number, so this function compares the error text. It knows the texts of glibc, musl and the
-    /// BSDs. Only programs that call setlocale(3) get translated texts.
+    /// number, so this function compares the error text with the texts of glibc, musl and the BSDs.
+    /// The C library translates these texts only in a program that calls setlocale(3).
     pub(crate) fn unresolved(host: &str, cause: io::Error) -> Self {
         const UNKNOWN: [&str; 5] = [
             "Name or service not known",
@@ -176,7 +175,15 @@ impl AskError {
     }
 }
 
-/// Formats the list of all attempts: `connection refused by A; no reply from B …`.
+/// Describes an answer whose stream stopped before its end.
+fn incomplete(Answer { peer, octets: received, .. }: &Answer) -> String {
+    match received.len() {
+        0 => format!("{peer} accepted the connection but sent no reply"),
+        count => format!("the reply of {peer} is incomplete: {} received", octets(count)),
+    }
+}
+
+/// Formats the list of attempts: `connection refused by A; no reply from B …`.
 struct Attempts<'a>(&'a [Attempt]);
 
 impl fmt::Display for Attempts<'_> {
@@ -197,6 +204,7 @@ pub(crate) fn octets(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::{each_mentions, mentions};
 
     fn no_answer(transport: Transport, failures: Vec<(&str, AttemptFailure)>) -> AskError {
         let attempt = |(peer, failure): (&str, _)| {
@@ -221,10 +229,14 @@ mod tests {
                 ("127.0.0.3:13", AttemptFailure::Untried),
             ],
         );
-        assert_eq!(
-            error.to_string(),
-            "connection refused by [::1]:13; cannot ask 127.0.0.1:13: network unreachable; \
-             no connection to 127.0.0.2:13 within 1 s; no time left to ask 127.0.0.3:13"
+        each_mentions(
+            error.to_string().split("; "),
+            &[
+                &["[::1]:13", "refused"],
+                &["127.0.0.1:13", "network unreachable"],
+                &["127.0.0.2:13", "no connection", "1 s"],
+                &["127.0.0.3:13", "no time"],
+            ],
         );
     }
 
@@ -233,7 +245,7 @@ mod tests {
         let waited = Duration::from_millis(5001);
         let silent = AttemptFailure::Silent { questions: 3, waited };
         let error = no_answer(Transport::Udp, vec![("127.0.0.1:13", silent)]);
-        assert_eq!(error.to_string(), "no reply from 127.0.0.1:13 to 3 datagrams within 5 s");
+        mentions(&error, &["no reply", "127.0.0.1:13", "3 datagrams", "5 s"]);
     }
 
     #[test]
@@ -267,7 +279,7 @@ mod tests {
         ] {
             let error = of(unknown);
             assert!(matches!(error, AskError::UnknownHost { .. }), "{unknown}");
-            assert_eq!(error.to_string(), "cannot resolve nosuch.example");
+            mentions(&error, &["resolve", "nosuch.example"]);
         }
         let temporary = of("Temporary failure in name resolution");
         assert!(matches!(temporary, AskError::Unresolved { .. }), "{temporary:?}");

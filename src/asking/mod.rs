@@ -15,9 +15,10 @@ pub use error::{AskError, Interruption};
 pub use question::Calls;
 pub(crate) use question::{Poller, Question};
 
+use std::fmt;
 use std::net::SocketAddr;
 
-/// The address families whose addresses the client asks.
+/// Address families that the client uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Addresses of both families.
@@ -27,6 +28,17 @@ pub enum Family {
     V4,
     /// IPv6 addresses only.
     V6,
+}
+
+/// Writes `IPv4`, `IPv6`, or `IPv4 or IPv6`.
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Any => "IPv4 or IPv6",
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
 }
 
 impl Family {

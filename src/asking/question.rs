@@ -1,4 +1,4 @@
-//! Opens, awaits and closes the sockets of one question, and records each system call.
+//! Opens the sockets of one question, waits for them and closes them. Records each system call.
 
 use crate::sys;
 use mio::unix::SourceFd;
@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Waits until sockets are ready. One poller serves many questions, so no question opens a poller.
+/// Waits until sockets are ready. Many questions share one poller, so a question need not open its
+/// own.
 #[derive(Debug)]
 pub(crate) struct Poller {
     poll: Poll,
@@ -22,23 +23,23 @@ impl Poller {
     }
 }
 
-/// The sockets of one question, and the limits of the question.
+/// One question: its sockets, its limits, and the record of its system calls.
 pub(crate) struct Question<'a> {
-    /// Moment when the question ends without an answer.
+    /// Time when the client gives up on the question.
     pub deadline: Instant,
-    /// The timeout of the question, which error messages name.
+    /// The timeout of the question, for error messages.
     pub timeout: Duration,
-    /// Time that the client paused before the question because of its pace.
+    /// Time that the client paused before the question because of the option `pace`.
     pub waited: Duration,
     /// Maximum length of the reply in octets.
     pub limit: usize,
     pub poller: &'a mut Poller,
     pub calls: Calls,
-    /// The addresses passed to `connect`, with or without success.
+    /// The addresses passed to `connect`, whether or not it succeeded.
     pub peers: Vec<SocketAddr>,
 }
 
-/// The system calls of a question, in order, named as in the manual pages.
+/// The system calls that a question made, in order, named as in the manual pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Calls {
     names: Vec<&'static str>,
@@ -58,7 +59,8 @@ impl Question<'_> {
         self.calls.names.push(call);
     }
 
-    /// Opens a socket and starts to connect it. The connection may still be in progress on return.
+    /// Opens a socket and starts to connect it. When this function returns, the connection may
+    /// still be in progress.
     pub(crate) fn connect(&mut self, peer: SocketAddr, kind: Type) -> io::Result<Socket> {
         self.calls.names.extend(sys::OPEN_CALLS);
         let socket = sys::open(Domain::for_address(peer), kind)?;
@@ -74,7 +76,7 @@ impl Question<'_> {
         }
     }
 
-    /// Adds a socket to the set of sockets that [`Sockets::wait`] awaits.
+    /// Adds a socket to those that [`Question::wait`] waits for.
     pub(crate) fn watch(
         &mut self,
         socket: &impl AsRawFd,

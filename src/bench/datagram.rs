@@ -1,4 +1,5 @@
-//! Load over UDP: several sockets, each with a window of unanswered questions. Sends and receives in batches.
+//! Generates the load over UDP, with several sockets that each have a window of unanswered questions. Sends and
+//! receives in batches.
 
 use super::BenchOptions;
 use super::run::{Run, TICK, Waiting};
@@ -8,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Runs the load until its end.
+/// Runs the load until it is over.
 pub(super) fn load(peer: SocketAddr, options: &BenchOptions, run: &mut Run) -> io::Result<()> {
     let mut datagrams = Datagrams::new(peer, options)?;
     let asked = match &mut datagrams.sockets[..] {
@@ -21,7 +22,7 @@ pub(super) fn load(peer: SocketAddr, options: &BenchOptions, run: &mut Run) -> i
     asked
 }
 
-/// Runs the closed loop on a single socket. Receiving blocks, so the loop needs no poll.
+/// Runs a closed loop on a single socket. Receive calls block, so the loop needs no poll.
 fn ask_on_one(
     socket: &mut QuestionSocket,
     batch: &mut ClientBatch,
@@ -45,7 +46,7 @@ struct Datagrams {
     waiting: Waiting,
     sockets: Vec<QuestionSocket>,
     batch: ClientBatch,
-    /// Open loop: index of the socket that sent the last question.
+    /// Open loop: index of the socket that sent the most recent question.
     turn: usize,
 }
 
@@ -88,8 +89,8 @@ impl Datagrams {
         }
     }
 
-    /// Open loop: sends the due questions. Each goes to the next socket with free space in its window. Returns whether
-    /// any window still has free space.
+    /// Open loop: sends the questions that are due, each on the next socket whose window has free space. Returns
+    /// whether any window still has free space.
     fn ask_in_turn(&mut self, run: &mut Run) -> bool {
         let mut without_room = 0;
         while without_room < self.sockets.len() {
@@ -103,7 +104,7 @@ impl Datagrams {
         false
     }
 
-    /// Receives from the ready sockets. In a closed loop, each socket sends its next question at once.
+    /// Receives from the ready sockets. In a closed loop, each of them immediately sends its next questions.
     fn receive_ready(&mut self, run: &mut Run) {
         for (number, _) in self.waiting.ready() {
             let Some(socket) = self.sockets.get_mut(number) else { continue };

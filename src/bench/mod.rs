@@ -1,9 +1,10 @@
-//! Loads a server, and measures its exchanges per second, their latencies and their failures.
+//! Puts load on a server, and measures exchanges per second, latencies and failures.
 //!
-//! One thread asks as fast as it can. It allocates no memory during an exchange, so that the client does not limit the
-//! result. The open loop ([`BenchOptions::rate`]) schedules exchanges at fixed times, and counts each latency from the
-//! scheduled time. So a server that stops for a second delays every exchange of that second in the result. If latencies
-//! counted from the actual start, only one exchange per socket would be slow ("coordinated omission").
+//! One thread sends questions as fast as it can. It allocates no memory during an exchange, so that the client does not
+//! limit the result. The open loop ([`BenchOptions::rate`]) schedules exchanges at fixed times, and counts each latency
+//! from the scheduled time. So if a server stops for a second, the result shows that every exchange scheduled in that
+//! second was delayed. If latencies were counted from the actual start, only one exchange per socket would look slow
+//! ("coordinated omission").
 
 mod datagram;
 mod options;
@@ -26,27 +27,27 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// An error that prevents a load.
+/// Why a load could not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BenchError {
     /// The host has no address.
     #[error(transparent)]
     Ask(#[from] AskError),
-    /// The options need more sockets than this process may open (`RLIMIT_NOFILE`).
+    /// The options require more sockets than this process may open (`RLIMIT_NOFILE`).
     #[error("cannot open {concurrency} sockets: this process may open {limit}")]
     Descriptors {
-        /// Number of sockets that the options need.
+        /// Number of sockets that the options require.
         concurrency: u32,
         /// Number of sockets that the process may open.
         limit: u64,
     },
-    /// The options need more sockets than the system has ports for clients. Each socket needs its own port.
+    /// The options require more sockets than the system has ephemeral ports. Each socket needs its own port.
     #[error("cannot open {concurrency} sockets: this system has {limit} ports for clients")]
     Ports {
-        /// Number of sockets that the options need.
+        /// Number of sockets that the options require.
         concurrency: u32,
-        /// Number of ports for clients.
+        /// Number of ephemeral ports.
         limit: u32,
     },
     /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
@@ -54,7 +55,7 @@ pub enum BenchError {
     Public {
         /// The requested host.
         target: Target,
-        /// The first public address of the host.
+        /// The host's first public address.
         address: IpAddr,
     },
     /// A socket could not be opened or registered.
@@ -62,15 +63,16 @@ pub enum BenchError {
     Setup(#[source] io::Error),
 }
 
-/// Loads a server over one transport after the other.
+/// Puts load on a server, over one transport after the other.
 ///
-/// If a host has several addresses, first asks one question and loads the address that answers. Calls `progress` about
-/// 50 times per second with the elapsed time and the total time. If `progress` returns `Break`, ends the load and
+/// If the host has several addresses, first sends one question, and loads the address that answers. Calls `progress`
+/// about 50 times per second with the elapsed time and the total time. If `progress` returns `Break`, ends the load and
 /// returns the results so far.
 ///
 /// # Errors
-/// [`BenchError`]. A server that does not answer gives a [`Bench`] without answers. If a server refuses every attempt
-/// over a transport during the first 200 ms, that load ends early ([`Load::refused_at_once`]).
+/// [`BenchError`]. A server that does not answer is not an error: the [`Bench`] then has no answers. If the server
+/// refuses every attempt over a transport for the first 200 ms, the load over that transport ends early
+/// ([`Load::refused_at_once`]).
 ///
 /// ```
 /// use daytime::{BenchOptions, Config, Server, bench};
@@ -110,8 +112,8 @@ pub fn bench(
     Ok(bench)
 }
 
-/// Chooses the address to load. The first address that answers a question is chosen, or the first address if none
-/// answers. A single address is chosen without a question.
+/// Chooses the address to load: the first one that answers a question, or the first in the list if none answers. A
+/// single address is chosen without sending a question.
 fn choose(
     addresses: &[SocketAddr],
     transport: Transport,

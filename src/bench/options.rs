@@ -1,4 +1,4 @@
-//! Options of a load, and the check that this machine has enough descriptors and ports.
+//! Options for a load, and the check that this machine has enough descriptors and ports.
 
 use super::BenchError;
 use crate::client::Options;
@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 options! {
-    /// Options of a load.
+    /// Options for a load.
     ///
     /// ```
     /// use daytime::{BenchOptions, Transport};
@@ -22,33 +22,33 @@ options! {
     /// ```
     #[derive(Clone, Debug)]
     pub struct BenchOptions {
-        /// Transports to measure, one after the other.
+        /// Transports to load, one after the other.
         pub transports: Vec<Transport>,
         /// TCP: number of concurrent connections. UDP: number of sockets.
         pub concurrency: NonZeroU32,
         /// UDP: maximum number of unanswered questions per socket, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
         ///
-        /// An answer does not name its question, so it is assigned to the oldest unanswered question. With a window of
-        /// 1, latencies are exact. With a larger window, one lost datagram makes the later latencies of its socket too
-        /// long. They are exact again once all questions of the socket have timed out, because the load then opens a
-        /// new socket.
+        /// An answer does not identify its question, so it is assigned to the oldest unanswered one. With a window of
+        /// 1, latencies are exact. With a larger window, one lost datagram makes the socket's later latencies too long.
+        /// They become exact again once all the socket's questions have timed out, because the load then opens a new
+        /// socket.
         pub window: NonZeroU32,
         /// Length of the measurement over each transport.
         pub duration: Duration,
-        /// Duration of the load over each transport before the measurement begins.
+        /// Duration of the load over each transport before its measurement begins.
         pub warm_up: Duration,
-        /// Exchanges per second, scheduled at fixed times (open loop). With `None`, an exchange begins when another
-        /// one ends (closed loop).
+        /// Exchanges per second, scheduled at fixed times (open loop). With `None`, each exchange begins when an
+        /// earlier one ends (closed loop).
         pub rate: Option<NonZeroU32>,
-        /// Options of each question, with the timeout of an exchange ([`Options::timeout`]). A load sends no question
-        /// again. A public address needs [`Pace::Off`](crate::client::Pace::Off).
+        /// Options for each question, including the exchange timeout ([`Options::timeout`]). A load never retries a
+        /// question. A public address requires [`Pace::Off`](crate::client::Pace::Off).
         pub ask: Options,
     }
 }
 
 impl Default for BenchOptions {
-    /// Returns the default: both transports, one exchange at a time, 0.5 s of warm-up and 3 s of measurement. The timeout of an
-    /// exchange is 1 second.
+    /// Returns the default: both transports, one exchange at a time, 0.5 s of warm-up, 3 s of measurement, and an
+    /// exchange timeout of 1 s.
     fn default() -> Self {
         Self {
             transports: Transport::BOTH.to_vec(),
@@ -63,15 +63,15 @@ impl Default for BenchOptions {
 }
 
 impl BenchOptions {
-    /// Maximum of the [window](field@BenchOptions::window). A larger window counts as this maximum.
+    /// Maximum [window](field@BenchOptions::window). A larger window is reduced to this maximum.
     pub const MAX_WINDOW: u32 = 4096;
 
-    /// Returns the number of unanswered questions that each UDP socket may have.
+    /// Returns the maximum number of unanswered questions on each UDP socket.
     pub(super) fn questions_per_socket(&self) -> usize {
         self.window.get().min(Self::MAX_WINDOW) as usize
     }
 
-    /// Limits every duration to [`MAX_DURATION`].
+    /// Reduces every duration above [`MAX_DURATION`] to that maximum.
     pub(super) fn bounded(mut self) -> Self {
         for time in [&mut self.duration, &mut self.warm_up, &mut self.ask.timeout] {
             *time = (*time).min(MAX_DURATION);
@@ -83,7 +83,7 @@ impl BenchOptions {
         self.concurrency.get() as usize
     }
 
-    /// Checks that the process may open enough descriptors, and that the system has enough ports.
+    /// Checks that the process may open enough descriptors, and that the system has enough ephemeral ports.
     pub(super) fn feasible(&self) -> Result<(), BenchError> {
         let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
         let ports = sys::ephemeral_ports().unwrap_or(u32::MAX);
@@ -91,10 +91,11 @@ impl BenchOptions {
     }
 }
 
-/// Maximum duration of a load: one year. A sum of several such durations still fits into a `Duration`.
+/// Maximum of each duration in the options: one year. A sum of several such durations does not overflow a `Duration`.
 const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
 
-/// Number of descriptors that the process needs besides its sockets: standard streams, poll, timer, and a reserve.
+/// Number of descriptors that the process needs in addition to the sockets: standard streams, epoll or its equivalent,
+/// the timer, and a reserve.
 const RESERVED_DESCRIPTORS: u64 = 16;
 
 fn check_limits(concurrency: u32, descriptors: u64, ports: u32) -> Result<(), BenchError> {
@@ -111,19 +112,15 @@ fn check_limits(concurrency: u32, descriptors: u64, ports: u32) -> Result<(), Be
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
 
     #[test]
     fn more_sockets_than_descriptors_or_ports_are_refused() {
         assert!(check_limits(1008, 1024, 28_232).is_ok());
-        let message = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
-        assert_eq!(
-            message(check_limits(1009, 1024, 28_232)),
-            "cannot open 1009 sockets: this process may open 1008"
-        );
-        assert_eq!(
-            message(check_limits(28_233, 1 << 20, 28_232)),
-            "cannot open 28233 sockets: this system has 28232 ports for clients"
-        );
+        let process = check_limits(1009, 1024, 28_232).expect_err("too few descriptors");
+        mentions(&process, &["1009 sockets", "process", "1008"]);
+        let system = check_limits(28_233, 1 << 20, 28_232).expect_err("too few ports");
+        mentions(&system, &["28233 sockets", "system", "28232 ports"]);
     }
 
     #[test]

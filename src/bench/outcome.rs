@@ -6,23 +6,23 @@ use crate::transport::Transport;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The results of a load over all transports.
+/// A load's results over all transports.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Bench {
     /// The host that was loaded.
     pub target: Target,
-    /// The options of the load, with limited durations.
+    /// The load's options. Durations above the maximum are reduced to it.
     pub options: BenchOptions,
-    /// The results over each transport. An interrupted load may lack the second transport.
+    /// The results over each transport. If the load was interrupted, the second transport may be missing.
     pub loads: Vec<Load>,
     /// Whether the caller ended the load early.
     pub interrupted: bool,
 }
 
 impl Bench {
-    /// Whether the server answered over every transport and no exchange failed. A lost datagram is not a failure,
-    /// because UDP may lose datagrams.
+    /// Whether the server answered over every transport and no exchange failed. A lost datagram does not count as a
+    /// failure, because UDP does not guarantee delivery.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let good = |load: &Load| load.answered > 0 && load.failures.count() == 0;
@@ -32,12 +32,12 @@ impl Bench {
 
 /// The results over one transport.
 ///
-/// Counts the exchanges whose scheduled time is inside the measurement window. Each of them is answered, lost, failed,
-/// or unfinished.
+/// Counts the exchanges whose start (open loop: scheduled time) is inside the measurement window. Each of them is
+/// answered, lost, failed, or unfinished.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Load {
-    /// Transport of the load.
+    /// The transport that was loaded.
     pub transport: Transport,
     /// The address that was loaded.
     pub peer: SocketAddr,
@@ -45,29 +45,29 @@ pub struct Load {
     pub measured: Duration,
     /// Number of exchanges that began.
     pub asked: u64,
-    /// Number of exchanges with a whole reply.
+    /// Number of exchanges that got a whole reply.
     pub answered: u64,
-    /// UDP: number of questions without an answer within the timeout.
+    /// UDP: number of questions that got no answer within the timeout.
     pub lost: u64,
-    /// Exchanges that failed for another reason.
+    /// Exchanges that failed, other than lost datagrams.
     pub failures: Failures,
     /// Number of exchanges in progress when the caller ended the load early.
     pub unfinished: u64,
-    /// Open loop: number of scheduled exchanges that never began, because all sockets were busy until the end. No other
-    /// count and no latency includes these exchanges.
+    /// Open loop: number of scheduled exchanges that never began, because all sockets were busy until the load ended.
+    /// No other count and no latency includes these exchanges.
     pub never_begun: u64,
-    /// UDP: number of late and extra datagrams. A late one arrives after the timeout of its question, an extra one
-    /// answers no question.
+    /// UDP: number of late and extra datagrams. A late datagram arrives after its question has timed out; an extra
+    /// datagram answers no question.
     pub late: u64,
     /// Total length of the replies in octets.
     pub octets: u64,
-    /// Latencies of the answered exchanges. Closed loop: counted from the start of the exchange. Open loop: counted
-    /// from its scheduled time. Over TCP a latency includes the end of stream.
+    /// Latencies of the answered exchanges, counted from the start of the exchange (closed loop) or from its scheduled
+    /// time (open loop). Over TCP, a latency ends when the end of stream arrives.
     pub latencies: Option<Percentiles>,
     /// Processor time that this process used during the measurement.
     pub processor: Duration,
-    /// Whether the server refused every attempt during the first 200 ms, so that this load ended early. In this case,
-    /// the counts include the exchanges of the warm-up.
+    /// Whether the load ended early because the server refused every attempt during the first 200 ms. In this case, the
+    /// counts include the warm-up's exchanges.
     pub refused_at_once: bool,
 }
 
@@ -100,7 +100,7 @@ impl Load {
         if seconds > 0.0 { self.answered as f64 / seconds } else { 0.0 }
     }
 
-    /// Returns the share of one processor that this process used. A share near 1 means that the client, not the server,
+    /// Returns the share of one processor that this process used. If it is near 1, the client rather than the server
     /// may limit the result.
     #[must_use]
     pub fn processor_share(&self) -> f64 {
@@ -109,21 +109,22 @@ impl Load {
     }
 }
 
-/// Numbers of failed exchanges by cause.
+/// Number of failed exchanges for each cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failures {
-    /// Exchanges that the host refused because no server listens: over TCP with a reset, over UDP with an ICMP message.
+    /// Exchanges that the host refused because no server listens on the port: with a reset over TCP, with an ICMP
+    /// message over UDP.
     pub refused: u64,
-    /// Connections that the server reset.
+    /// Connections that ended with a reset from the server.
     pub reset: u64,
-    /// TCP: streams that did not end within the timeout.
+    /// TCP: exchanges in which the stream did not end within the timeout.
     pub timed_out: u64,
     /// Replies that were empty or did not end with a line feed.
     pub cut_short: u64,
     /// Exchanges for which this host had no free port.
     pub no_port: u64,
-    /// Failures with any other cause: the text of the system's error, and the number of failures with this text.
+    /// Failures with any other cause: the system's error text, and the number of failures with this text.
     pub other: Vec<(String, u64)>,
 }
 
@@ -136,8 +137,8 @@ impl Failures {
     }
 }
 
-/// Percentiles of the latencies, to three significant digits. Each value is the longest latency of the given share of
-/// exchanges.
+/// Latency percentiles, to three significant digits. The 90th percentile is the time within which 90 % of the exchanges
+/// ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Percentiles {

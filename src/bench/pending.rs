@@ -1,4 +1,4 @@
-//! The unanswered questions of one UDP socket. This module uses no sockets and no clocks.
+//! One UDP socket's unanswered questions. This module uses no sockets and no clocks.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,7 +12,8 @@ pub(super) struct Question {
     pub sent: Duration,
 }
 
-/// The unanswered questions, oldest first. An answer does not name its question, so it is assigned to the oldest.
+/// The unanswered questions, oldest first. An answer does not identify its question, so it is assigned to the oldest
+/// one.
 #[derive(Debug)]
 pub(super) struct Pending {
     questions: VecDeque<Question>,
@@ -28,7 +29,7 @@ impl Pending {
         self.questions.len()
     }
 
-    /// Returns the number of questions that the window still allows.
+    /// Returns the number of further questions that the window permits.
     pub(super) fn room(&self) -> usize {
         self.window.saturating_sub(self.questions.len())
     }
@@ -37,13 +38,13 @@ impl Pending {
         self.questions.push_back(question);
     }
 
-    /// Removes and returns the oldest question, which the received datagram answers. Returns `None` if no question is
-    /// unanswered; the datagram is then late or extra.
+    /// Removes and returns the oldest question, to which a received datagram is assigned. Returns `None` if no question
+    /// is unanswered, which means that the datagram is late or extra.
     pub(super) fn oldest(&mut self) -> Option<Question> {
         self.questions.pop_front()
     }
 
-    /// Removes and returns the oldest question if its timeout has passed.
+    /// Removes and returns the oldest question if it has timed out.
     pub(super) fn overdue(&mut self, now: Duration, timeout: Duration) -> Option<Question> {
         let oldest = self.questions.front()?;
         if now < oldest.sent + timeout { None } else { self.questions.pop_front() }

@@ -1,4 +1,4 @@
-//! A running load over one transport: its time, its counts, and its regular checks.
+//! A running load over one transport: its clock, its counts, and its periodic checks.
 
 use super::options::BenchOptions;
 use super::outcome::Load;
@@ -15,11 +15,11 @@ use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Time between two checks for timeouts, and between two progress reports. A socket that failed pauses for this time
-/// too, so repeated failures do not use the whole processor.
+/// Interval between checks for timeouts, and between progress reports. A socket that has failed pauses until the next
+/// tick too, so that repeated failures do not use up the processor.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
-/// Function that receives the elapsed time of the load, and may end the load.
+/// A function that is called with the load's elapsed time, and may end the load.
 pub(super) type Progress<'a> = dyn FnMut(Duration) -> ControlFlow<()> + 'a;
 
 /// A running load. All times count from its start.
@@ -31,25 +31,25 @@ pub(super) struct Run<'a> {
     latencies: Latencies,
     progress: &'a mut Progress<'a>,
     next_tick: Duration,
-    /// Processor time of this process at the beginning and at the end of the measurement.
+    /// This process's processor time at the beginning and at the end of the measurement.
     processor: [Option<Duration>; 2],
     first: FirstAttempts,
     pub interrupted: bool,
 }
 
-/// Time until the load ends if the server refuses every attempt. A server that starts together with `bench` listens
-/// within this time.
+/// Time after the first refusal when the load ends, if the server has refused every attempt. A server that starts at
+/// the same time as `bench` is listening by then.
 const MAX_REFUSED_TIME: Duration = Duration::from_millis(200);
 
-/// Counts refused attempts, until the first attempt that the server does not refuse.
+/// Counts refused attempts until an attempt ends in another way.
 #[derive(Debug, Default)]
 struct FirstAttempts {
-    /// Number of sockets. A load ends only after at least this number of refusals.
+    /// Number of sockets. The load ends early only after at least this many refusals.
     sockets: u64,
     started: u64,
     refused: u64,
     first_refusal: Option<Duration>,
-    /// Whether the server has accepted any attempt.
+    /// Whether any attempt has ended other than with a refusal.
     settled: bool,
 }
 
@@ -59,7 +59,8 @@ impl FirstAttempts {
         self.first_refusal.get_or_insert(now);
     }
 
-    /// Whether the server refused every attempt, at least once per socket, for [`MAX_REFUSED_TIME`].
+    /// Whether the load must end early: every attempt so far was refused, there are at least as many refusals as
+    /// sockets, and [`MAX_REFUSED_TIME`] has passed since the first refusal.
     fn all_refused(&self, now: Duration) -> bool {
         let lasted = |first| now.saturating_sub(first) >= MAX_REFUSED_TIME;
         !self.settled && self.refused >= self.sockets && self.first_refusal.is_some_and(lasted)
@@ -90,7 +91,8 @@ impl<'a> Run<'a> {
         self.began.elapsed()
     }
 
-    /// Whether the load is over: all exchanges have ended, or the server refused every attempt.
+    /// Whether the load is over: all exchanges have ended, the caller interrupted the load, or the server refused every
+    /// attempt.
     pub(super) fn is_over(&mut self, now: Duration, under_way: impl FnOnce() -> usize) -> bool {
         self.note_processor_time(now);
         if self.first.all_refused(now) {
@@ -101,7 +103,7 @@ impl<'a> Run<'a> {
         self.interrupted || self.schedule.is_over(now) && under_way() == 0
     }
 
-    /// Reports progress if a tick has passed. Returns whether a tick has passed.
+    /// Reports progress if a tick ([`TICK`]) has passed. Returns whether it has.
     pub(super) fn report_progress(&mut self, now: Duration) -> bool {
         if now < self.next_tick {
             return false;
@@ -156,7 +158,7 @@ impl<'a> Run<'a> {
         self.load.lost += u64::from(self.schedule.measures(due));
     }
 
-    /// Records a late datagram, or one that answers no question.
+    /// Records a datagram that arrives late or answers no question.
     pub(super) fn record_late(&mut self, now: Duration) {
         self.load.late += u64::from(self.schedule.measures(now));
     }
@@ -165,7 +167,7 @@ impl<'a> Run<'a> {
     pub(super) fn finish(self) -> Load {
         let Self { schedule, first, mut load, processor: [began, ended], .. } = self;
         if load.refused_at_once {
-            // The load may have ended during the warm-up, so the exchanges of the warm-up count too.
+            // The load may have ended during the warm-up, so the warm-up's exchanges count too.
             load.asked = first.started;
             load.failures.refused = first.refused;
         }
@@ -195,7 +197,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// The token of the timer, a number that no socket has.
+    /// The timer's token, a number that no socket has.
     const ALARM: Token = Token(usize::MAX - 1);
 
     pub(super) fn new() -> io::Result<Self> {
@@ -211,8 +213,8 @@ impl Waiting {
         self.poll.registry().register(socket, Token(number), Interest::READABLE)
     }
 
-    /// Waits until a socket is ready, a tick has passed, or the next exchange is due. Without a free slot
-    /// (`has_free_slot`), the scheduled time of the next exchange does not end the wait.
+    /// Waits until a socket is ready, a tick has passed, or the next exchange is due. If no slot is free
+    /// (`has_free_slot`), the next exchange cannot begin, so its scheduled time does not end the wait.
     pub(super) fn wait(&mut self, run: &Run, now: Duration, has_free_slot: bool) -> io::Result<()> {
         let next = run.schedule.next().filter(|_| has_free_slot);
         let timeout = match next.map(|next| next.saturating_sub(now)) {
@@ -232,7 +234,7 @@ impl Waiting {
         }
     }
 
-    /// Returns the number of each ready socket, and whether the peer has closed the connection without a reset.
+    /// Returns each ready socket's number, and whether the peer has closed the connection without a reset.
     pub(super) fn ready(&self) -> impl Iterator<Item = (usize, bool)> {
         let sockets = self.events.iter().filter(|event| event.token() != Self::ALARM);
         sockets.map(|event| (event.token().0, event.is_read_closed() && !event.is_error()))

@@ -1,14 +1,14 @@
-//! Schedules the exchanges and decides which of them are measured, without sockets or clocks. All times count from the
-//! start of the load.
+//! Schedules the exchanges and decides which of them are measured. This module uses no sockets and no clocks; all times
+//! count from the start of the load.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Open loop: time after the end of the load in which exchanges that are already due may still begin. Such exchanges
-/// exist if the client itself is late.
+/// Open loop: time after the load's end during which overdue exchanges may still begin. Exchanges are overdue if the
+/// client itself is late.
 const START_GRACE: Duration = Duration::from_millis(50);
 
-/// Decides when the exchanges of a load begin, and which exchanges are measured.
+/// Decides when a load's exchanges begin, and which exchanges are measured.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
     /// Start of the measurement: exchanges that are due from this time on are measured.
@@ -37,7 +37,7 @@ impl Schedule {
         }
     }
 
-    /// Whether no more exchanges begin.
+    /// Whether no further exchange may begin.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         match self.rate {
             Some(_) if now < self.until + START_GRACE => {
@@ -47,8 +47,8 @@ impl Schedule {
         }
     }
 
-    /// Begins an exchange. Returns the start of its latency: `now` in a closed loop, the scheduled time in an open
-    /// loop. In an open loop, the wait of a client begins at the scheduled time.
+    /// Begins an exchange. Returns the time from which its latency counts: `now` in a closed loop, the scheduled time
+    /// in an open loop, because a real client's wait would begin at the scheduled time.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let Some(rate) = self.rate else { return now };
         let due = due_at(self.started, rate);
@@ -56,7 +56,8 @@ impl Schedule {
         due
     }
 
-    /// Returns the scheduled time of the next exchange. In a closed loop, and at the end of the load, it is `None`.
+    /// Returns the next exchange's scheduled time. Returns `None` in a closed loop, or if no further exchange is
+    /// scheduled.
     pub(super) fn next(&self) -> Option<Duration> {
         let next = due_at(self.started, self.rate?);
         (next < self.until).then_some(next)
@@ -71,7 +72,7 @@ impl Schedule {
         self.rate.is_some()
     }
 
-    /// Moves the end of the load to `now`, unless the end is earlier.
+    /// Moves the load's end to `now`, unless it is already earlier.
     pub(super) fn stop(&mut self, now: Duration) {
         self.until = self.until.min(now);
     }
@@ -91,13 +92,13 @@ impl Schedule {
 const SECOND_NS: u128 = 1_000_000_000;
 
 /// Returns the scheduled time of exchange `number`, counted from 0. Each time is calculated from the start of the load,
-/// so rounding errors do not accumulate.
+/// so that rounding errors do not accumulate.
 fn due_at(number: u64, rate: NonZeroU32) -> Duration {
     let nanoseconds = (u128::from(number) * SECOND_NS).div_ceil(u128::from(rate.get()));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
-/// Returns the number of exchanges that are due at this time or earlier.
+/// Returns the number of exchanges that are due no later than this time.
 fn due_within(moment: Duration, rate: NonZeroU32) -> u64 {
     let number = moment.as_nanos() * u128::from(rate.get()) / SECOND_NS;
     u64::try_from(number).map_or(u64::MAX, |number| number + 1)
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn exchanges_that_never_began_are_counted_without_those_of_the_warm_up() {
         let mut open = open(10);
-        // 30 exchanges are due before the end. 10 of them are due in the warm-up.
+        // 30 exchanges are due before the end, 10 of them during the warm-up.
         assert_eq!(open.never_begun(), 20);
         for _ in 0..14 {
             open.begin(ms(2000));

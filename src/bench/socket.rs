@@ -1,4 +1,4 @@
-//! One UDP socket of a load, with its unanswered questions.
+//! A load's UDP socket, with its unanswered questions.
 
 use super::pending::{Pending, Question};
 use super::run::{Run, Waiting};
@@ -12,25 +12,25 @@ use std::time::Duration;
 pub(super) struct QuestionSocket {
     peer: SocketAddr,
     socket: Socket,
-    /// Whether receiving blocks. If so, the socket receives once per round.
+    /// Whether receive calls block. If so, the socket receives only one batch at a time.
     blocks: bool,
     pub pending: Pending,
-    /// Whether the socket has received a datagram. Before that it sends questions one by one, because `sendmmsg(2)`
-    /// does not report a refusal after its first datagram.
+    /// Whether the socket has received a datagram. Until then, it sends questions one by one, because sendmmsg(2) does
+    /// not report a refusal that follows its first datagram.
     has_answered: bool,
-    /// Whether the socket failed. If so, it sends no question until the next tick.
+    /// Whether the socket has failed. If so, it sends no question until the next tick.
     resting: bool,
-    /// The previous socket, which stays open to receive its late answers. The new socket would mistake a late answer
-    /// for the answer to a newer question.
+    /// The previous socket, which stays open to receive late answers. If the current socket received them, they would
+    /// be mistaken for answers to newer questions.
     retired: Option<Socket>,
 }
 
-/// Requested receive buffer in octets (`SO_RCVBUF`), large enough that this host drops no answers.
+/// Requested size of the receive buffer in octets (`SO_RCVBUF`), large enough that this host drops no answers.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 fn connected(peer: SocketAddr) -> io::Result<Socket> {
     let socket = sys::open(Domain::for_address(peer), Type::DGRAM)?;
-    // Ignores a failure, because the system may allow only a smaller buffer.
+    // A failure is ignored, because the system may allow only a smaller buffer.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     socket.connect(&peer.into())?;
     Ok(socket)
@@ -49,7 +49,7 @@ impl QuestionSocket {
         })
     }
 
-    /// Makes receiving block for at most this time.
+    /// Makes receive calls block for at most this time.
     pub(super) fn block_for(&mut self, timeout: Duration) -> io::Result<()> {
         self.blocks = true;
         self.socket.set_nonblocking(false)?;
@@ -60,7 +60,8 @@ impl QuestionSocket {
         waiting.watch(&self.socket, number)
     }
 
-    /// Sends the questions that are due and fit into the window, at most `max`. Returns the number of sent questions.
+    /// Sends the questions that are due and fit into the window, but no more than `max`. Returns the number of
+    /// questions sent.
     pub(super) fn ask(&mut self, batch: &mut ClientBatch, run: &mut Run, max: usize) -> usize {
         let mut asked = 0;
         while !self.resting {
@@ -86,8 +87,8 @@ impl QuestionSocket {
         asked
     }
 
-    /// Records an error of sending. A refusal belongs to the oldest unanswered question. Any other error belongs to the
-    /// question that could not be sent.
+    /// Records an error from a send call. A refusal concerns the oldest unanswered question; any other error concerns
+    /// the question that could not be sent.
     fn asking_failed(&mut self, error: &io::Error, run: &mut Run, now: Duration) {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let before = if refused { self.pending.oldest() } else { None };
@@ -96,11 +97,11 @@ impl QuestionSocket {
         self.resting = true;
     }
 
-    /// Receives all queued datagrams, or one batch if receiving blocks.
+    /// Receives all queued datagrams, or one batch if receive calls block.
     pub(super) fn receive(&mut self, batch: &mut ClientBatch, run: &mut Run) {
         loop {
-            // Requests more datagrams than expected. An extra datagram that stays in the queue would be mistaken for a
-            // later answer.
+            // Requests more datagrams than expected, because an extra datagram left in the queue would later be
+            // mistaken for an answer.
             let wanted = (2 * self.pending.len() + 2).min(MAX_BATCH_DATAGRAMS);
             let (pending, mut came) = (&mut self.pending, None);
             let received = batch.receive(&self.socket, wanted, |octets| {
@@ -116,7 +117,7 @@ impl QuestionSocket {
                 }
                 Err(error) if would_block(&error) => return,
                 Err(error) => {
-                    // If no question is open, the error belongs to a question that has timed out.
+                    // If no question is unanswered, the error concerns one that has already timed out.
                     let Some(question) = self.pending.oldest() else { return };
                     run.record_failure(question.due, &error);
                     self.resting = true;
@@ -128,8 +129,8 @@ impl QuestionSocket {
         }
     }
 
-    /// Records questions that have timed out, and ends the pause after a failure. Returns whether it opened a new
-    /// socket, which the caller must then register.
+    /// Records questions that have timed out, and ends the pause after a failure. Returns true if it opened a new
+    /// socket, which the caller must register.
     pub(super) fn tick(&mut self, batch: &mut ClientBatch, run: &mut Run, now: Duration) -> bool {
         self.resting = false;
         count_late(self.retired.as_ref(), batch, run);
@@ -142,14 +143,14 @@ impl QuestionSocket {
     }
 
     fn replace_socket(&mut self) -> bool {
-        self.retired = None; // Closes the retired socket first, so that its descriptor is free for the new socket.
+        self.retired = None; // Closes the retired socket first, so that its descriptor becomes free for the new socket.
         let Ok(fresh) = connected(self.peer) else { return false };
         let old = std::mem::replace(&mut self.socket, fresh);
         self.retired = old.set_nonblocking(true).is_ok().then_some(old);
         true
     }
 
-    /// Counts the late datagrams at the end of the load.
+    /// Counts the late datagrams that have arrived by the end of the load.
     pub(super) fn finish(&self, batch: &mut ClientBatch, run: &mut Run) {
         count_late(self.retired.as_ref(), batch, run);
         if self.pending.len() == 0 && self.socket.set_nonblocking(true).is_ok() {
@@ -158,7 +159,7 @@ impl QuestionSocket {
     }
 }
 
-/// Records one datagram as the answer to the oldest question.
+/// Records a datagram as the answer to the oldest question.
 fn count_answer(pending: &mut Pending, octets: &[u8], run: &mut Run, now: Duration) {
     match pending.oldest() {
         Some(question) if octets.ends_with(b"\n") => {
@@ -178,7 +179,7 @@ fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     {}
 }
 
-/// Whether the system call failed only because it would block. The caller then repeats the call later.
+/// Whether the system call failed only because it would block or was interrupted. If so, the caller retries later.
 fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }

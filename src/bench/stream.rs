@@ -1,4 +1,5 @@
-//! Load over TCP: several concurrent connections. Each is opened, read to the end of stream, closed and replaced.
+//! Generates the load over TCP, with several concurrent connections. Each is opened, read until the end of stream,
+//! closed, and replaced with a new one.
 
 use super::run::{Run, Waiting};
 use crate::sys;
@@ -8,10 +9,10 @@ use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Maximum length of a reply in octets. A longer stream is a failure.
+/// Maximum length of a reply in octets. A longer stream counts as a failure.
 const MAX_REPLY_OCTETS: usize = 64 << 10;
 
-/// Runs the load until its end.
+/// Runs the load until it is over.
 pub(super) fn load(peer: SocketAddr, connections: usize, run: &mut Run) -> io::Result<()> {
     let mut stream = Streams::new(peer, connections)?;
     loop {
@@ -34,14 +35,14 @@ struct Streams {
     domain: Domain,
     waiting: Waiting,
     slots: Vec<Connection>,
-    /// Slots without a connection.
+    /// Slots that have no connection and may open one.
     idle: Vec<usize>,
-    /// Slots whose last connection was refused or failed at once. They connect again after a tick.
+    /// Slots whose last connection was refused or failed immediately. They reconnect after the next tick.
     resting: Vec<usize>,
     room: Box<[u8]>,
 }
 
-/// A slot for one connection after another.
+/// A slot, which holds one connection after another.
 #[derive(Default)]
 struct Connection {
     socket: Option<Socket>,
@@ -68,7 +69,7 @@ impl Streams {
         self.slots.len() - self.idle.len() - self.resting.len()
     }
 
-    /// Opens a connection in each idle slot, as long as an exchange is due.
+    /// Opens connections in idle slots while exchanges are due.
     fn open_idle(&mut self, run: &mut Run) -> io::Result<()> {
         while let Some(number) = self.idle.pop() {
             let now = run.now();
@@ -118,7 +119,7 @@ impl Streams {
         }
     }
 
-    /// Closes connections that have timed out, and makes paused slots idle.
+    /// Closes connections that have timed out, and makes resting slots idle again.
     fn give_up_old(&mut self, run: &mut Run, now: Duration) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if slot.socket.is_some() && now >= slot.began + run.timeout {
@@ -132,8 +133,8 @@ impl Streams {
 }
 
 impl Connection {
-    /// Reads all octets that have arrived. Returns the result of the exchange if the exchange has ended. If `closed` is
-    /// true, the end of stream has arrived too. A read that does not fill `room` is then the last read.
+    /// Reads all octets that have arrived. Returns the exchange's result if it has ended. If `closed` is true, the end
+    /// of stream has arrived too, so a read that does not fill `room` is the last one.
     fn read(&mut self, closed: bool, room: &mut [u8]) -> Option<io::Result<()>> {
         let mut socket = self.socket.as_ref()?;
         loop {

@@ -1,11 +1,11 @@
-//! Counts failed exchanges by cause, and collects the latencies of the other exchanges in a histogram.
+//! Counts failed exchanges by cause, and records the answered exchanges' latencies in a histogram.
 
 use super::outcome::{Failures, Percentiles};
 use hdrhistogram::Histogram;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// Histogram of latencies in nanoseconds.
+/// A histogram of latencies in nanoseconds.
 #[derive(Debug)]
 pub(super) struct Latencies(Histogram<u64>);
 
@@ -17,7 +17,7 @@ impl Default for Latencies {
     }
 }
 
-/// Maximum latency of the histogram: two days. A longer latency counts as this maximum.
+/// Maximum latency in the histogram: two days. A longer latency is recorded as this maximum.
 const MAX_LATENCY_NS: u64 = 2 * 86_400 * 1_000_000_000;
 
 impl Latencies {
@@ -39,11 +39,12 @@ impl Latencies {
     }
 }
 
-/// Maximum number of different messages in [`Failures::other`]. Any further message counts under the last message.
+/// Maximum number of different messages in [`Failures::other`]. Failures with further messages are counted under the
+/// last one.
 const MAX_MESSAGES: usize = 8;
 
 impl Failures {
-    /// Counts a failure by its kind. `UnexpectedEof` means a reply that does not end with a line feed.
+    /// Counts a failure by its error kind. `UnexpectedEof` stands for a reply that does not end with a line feed.
     pub(super) fn add(&mut self, error: &io::Error) {
         match error.kind() {
             ErrorKind::ConnectionRefused => self.refused += 1,
@@ -79,7 +80,7 @@ mod tests {
         let of = latencies.percentiles().expect("there are some");
         let near = |one: Duration, microseconds: u64| {
             let exact = Duration::from_micros(microseconds);
-            // The histogram keeps three digits, so it may return the next larger value.
+            // The histogram keeps three digits, so it may return a slightly larger value.
             assert!(one.abs_diff(exact) <= exact / 500, "{one:?} for {exact:?}");
         };
         near(of.min, 1);

@@ -1,4 +1,4 @@
-//! Sends the unusual questions over UDP: questions with content, and questions from the port of a service.
+//! Sends the unusual questions over UDP: those with content, and those from a service's port.
 
 use super::observed::{Datagrams, Reply, Tried};
 use super::ready::{FOLLOW_UP_TIME, ready};
@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Privileged source ports that have no registered service. The client uses the highest free port.
+/// Privileged ports without a registered service, used as source ports. The client uses the highest one that is free.
 const PRIVILEGED_PORTS: std::ops::RangeInclusive<u16> = 1008..=1023;
 
 /// Sends `question` from a port that the kernel chooses.
@@ -19,7 +19,7 @@ pub(super) fn ask(peer: SocketAddr, question: &[u8], timeout: Duration) -> io::R
     exchange(&socket, peer, question, timeout)
 }
 
-/// Sends an empty question from a port below 1024.
+/// Sends an empty datagram from a port below 1024.
 pub(super) fn ask_from_privileged_port(
     peer: SocketAddr,
     timeout: Duration,
@@ -40,7 +40,7 @@ pub(super) fn ask_from_privileged_port(
     })
 }
 
-/// Sends an empty question from a source port that equals the server's port.
+/// Sends an empty datagram from a source port with the same number as the server's port.
 pub(super) fn ask_from_service_port(
     peer: SocketAddr,
     timeout: Duration,
@@ -56,8 +56,8 @@ pub(super) fn ask_from_service_port(
     }
 }
 
-/// Returns a local address where the server's port number is probably free. All of 127/8 is this host, so a server
-/// on one loopback address leaves the port free on the others.
+/// Returns a local address on which the server's port number is probably free. All of 127/8 belongs to this host, so a
+/// server on one loopback address leaves its port free on the others.
 fn other_local_address(peer: SocketAddr) -> IpAddr {
     match peer.ip() {
         IpAddr::V4(Ipv4Addr::LOCALHOST) => Ipv4Addr::new(127, 0, 0, 2).into(),
@@ -73,7 +73,7 @@ fn unspecified(peer: SocketAddr) -> IpAddr {
     }
 }
 
-/// Sends one question, and receives the reply and any further datagrams.
+/// Sends one question, then receives the reply and any further datagrams.
 fn exchange(
     socket: &UdpSocket,
     peer: SocketAddr,
@@ -92,7 +92,7 @@ fn exchange(
     Ok(Datagrams { source_port, questions: 1, reply, further, listened: started.elapsed() })
 }
 
-/// Receives one datagram. Returns [`Reply::Silence`] if none arrives by `until`.
+/// Receives one datagram. Returns [`Reply::Silence`] if none arrives by the time `until`.
 fn receive(socket: BorrowedFd, until: Instant) -> io::Result<Reply> {
     let mut buffer = vec![0; u16::MAX.into()];
     while ready(socket, PollFlags::POLLIN, until)? {
@@ -109,7 +109,7 @@ fn receive(socket: BorrowedFd, until: Instant) -> io::Result<Reply> {
     Ok(Reply::Silence)
 }
 
-/// Counts the datagrams that a socket still receives within [`FOLLOW_UP_TIME`].
+/// Counts the further datagrams that a socket receives within [`FOLLOW_UP_TIME`].
 pub(super) fn further(socket: BorrowedFd) -> usize {
     let until = Instant::now() + FOLLOW_UP_TIME;
     let mut count = 0;

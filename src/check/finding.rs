@@ -10,9 +10,9 @@ pub struct Finding {
     pub probe: Probe,
     /// Whether the server passed.
     pub verdict: Verdict,
-    /// Reason of the verdict: one line, safe to print on a terminal.
+    /// Reason for the verdict: one line, safe to print on a terminal.
     pub reason: String,
-    /// Measured numbers with their names. Each name ends in its unit.
+    /// Measured numbers with their names. Each name ends with its unit.
     pub numbers: Vec<(&'static str, f64)>,
 }
 
@@ -24,7 +24,7 @@ named! {
         Pass = "pass",
         /// `fail`: the server does not behave as it should.
         Fail = "fail",
-        /// `not-tried`: the probe could not run, or left nothing to judge.
+        /// `not-tried`: the probe could not run, or there was nothing to judge.
         NotTried = "not-tried",
     }
 }

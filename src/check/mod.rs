@@ -1,4 +1,5 @@
-//! Checks whether a server follows RFC 867 and whether others can abuse it. First runs all exchanges, then judges.
+//! Checks whether a server follows RFC 867, and whether attackers can abuse it. Runs all exchanges first, and judges
+//! the results afterwards.
 
 mod datagram;
 mod finding;
@@ -17,7 +18,7 @@ use session::Session;
 use std::time::Duration;
 
 options! {
-    /// Options of a check.
+    /// Options for a check.
     ///
     /// ```
     /// use daytime::check::CheckOptions;
@@ -27,11 +28,11 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CheckOptions {
-        /// Options of each question.
+        /// Options for each question.
         ///
-        /// [`Options::timeout`] is also the time that a probe waits for an answer that must not come.
-        /// The questions to a public address are 4 seconds apart, so its check takes about half a minute.
-        /// [`Pace::Off`](crate::client::Pace::Off) asks without these pauses. With
+        /// Some probes expect no answer; they wait for one until [`Options::timeout`] has passed. Questions to a public
+        /// address are 4 seconds apart, so checking one takes about half a minute.
+        /// [`Pace::Off`](crate::client::Pace::Off) removes these pauses. With
         /// [`Pace::Refuse`](crate::client::Pace::Refuse), most probes of a public address are not tried.
         pub ask: Options,
     }
@@ -70,12 +71,13 @@ impl Check {
     }
 }
 
-/// Checks a server with every probe of [`Probe::ALL`].
+/// Checks a server with every probe in [`Probe::ALL`].
 ///
-/// `progress` receives the number of finished exchanges and their total number, after each exchange.
+/// After each exchange, calls `progress` with the number of finished exchanges and the total number.
 ///
 /// # Errors
-/// [`AskError`]: the name has no address. A server that does not answer gives a [`Check`] with failed probes.
+/// [`AskError`]: the name has no address. A server that does not answer is not an error: the [`Check`] then has failed
+/// probes.
 ///
 /// ```
 /// use daytime::check::{CheckOptions, Probe, Verdict, check};
@@ -99,7 +101,8 @@ pub fn check(
 ) -> Result<Check, AskError> {
     let options = &options.ask;
     let addresses = target.resolve(options, options.deadline()?)?;
-    let session = Session { client: Client::new()?, addresses, options, progress, done: 0 };
+    let (host, client) = (target.host(), Client::new()?);
+    let session = Session { client, host, addresses, options, progress, done: 0 };
     let findings = judge::all(&session.observe());
     Ok(Check { target: target.clone(), findings })
 }

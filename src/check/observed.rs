@@ -1,4 +1,4 @@
-//! Observations of a server as plain values, without sockets. `judge` turns them into findings, and tests can construct
+//! Observations of a server, as plain values without sockets. `judge` turns them into findings, and tests can construct
 //! them.
 
 use crate::client::{Answer, AskError, Interruption};
@@ -14,8 +14,8 @@ pub(super) type Tried<T> = Result<T, String>;
 /// All observations of one server.
 #[derive(Debug)]
 pub(super) struct Observed {
-    /// The usual questions and their results: over each transport and each version of IP, the client once opens a TCP
-    /// connection or sends an empty datagram.
+    /// The usual questions and their results. A usual question opens a TCP connection or sends an empty datagram. There
+    /// is one for each transport and IP version.
     pub usual: Vec<UsualExchange>,
     pub line_end_first: Tried<Conversation>,
     pub long_input_first: Tried<Conversation>,
@@ -26,13 +26,13 @@ pub(super) struct Observed {
     pub service_port: Tried<Datagrams>,
 }
 
-/// The usual question over one transport and version of IP, with its result.
+/// The usual question over one transport and IP version, with its result.
 #[derive(Debug)]
 pub(super) struct UsualExchange {
     pub transport: Transport,
     pub version: IpVersion,
     pub answered: Tried<Result<Answer, AskError>>,
-    /// UDP: number of datagrams received after the first.
+    /// UDP: number of datagrams received after the first one.
     pub further: usize,
     /// The reply as `recognise` reads it, if the server sent a reply.
     pub meaning: Option<Meaning>,
@@ -53,11 +53,11 @@ impl UsualExchange {
         usual
     }
 
-    /// Returns the peer and the octets that it sent, even if the stream did not end well.
+    /// Returns the peer and the octets that it sent, even if the stream ended with an error.
     pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
         let (peer, octets) = match self.answered.as_ref().ok()? {
             Ok(answer) => (answer.peer, &answer.octets),
-            // A stream that is longer than the limit is not a reply.
+            // A stream longer than the limit does not count as a reply.
             Err(AskError::Incomplete { cause: Interruption::Limit { .. }, .. }) => return None,
             Err(AskError::Incomplete { partial, .. }) => (partial.peer, &partial.octets),
             Err(_) => return None,
@@ -77,12 +77,12 @@ impl Observed {
         Transport::BOTH.into_iter().filter_map(|it| Some((it, self.over(it)?.meaning.as_ref()?)))
     }
 
-    /// Length in octets of the usual reply over this transport, 0 if the server sent no reply.
+    /// Returns the length in octets of the usual reply over this transport, or 0 if the server sent none.
     pub(super) fn usual_length(&self, transport: Transport) -> usize {
         self.over(transport).and_then(UsualExchange::reply).map_or(0, |(_, reply)| reply.len())
     }
 
-    /// Whether these octets have the form of the usual reply. The time may differ, and so may the length.
+    /// Whether these octets have the same form as the usual reply. The time and the length may differ.
     pub(super) fn is_usual(&self, transport: Transport, octets: &[u8]) -> bool {
         let usual = self.over(transport).and_then(|usual| usual.meaning.as_ref());
         match (usual, recognise(octets)) {
@@ -96,34 +96,34 @@ impl Observed {
         replied(&self.usual, transport)
     }
 
-    /// Returns the replies to the usual questions over all transports and versions of IP, each with its exchange.
+    /// Returns the replies to the usual questions over all transports and IP versions, each with its exchange.
     pub(super) fn replies(&self) -> impl Iterator<Item = (&UsualExchange, &[u8])> {
         self.usual.iter().filter_map(|usual| Some((usual, usual.reply()?.1)))
     }
 }
 
-/// Returns the first exchange over this transport that has a reply.
+/// Returns the first exchange over this transport in which the server replied.
 pub(super) fn replied(usual: &[UsualExchange], transport: Transport) -> Option<&UsualExchange> {
     usual.iter().find(|usual| usual.transport == transport && usual.reply().is_some())
 }
 
-/// TCP connection where the client sends or half-closes before it reads.
+/// The result of a TCP connection in which the client sends or half-closes before it reads.
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub octets: Vec<u8>,
     pub end: StreamEnd,
 }
 
-/// The end of a TCP stream.
+/// How a TCP stream ended.
 #[derive(Debug)]
 pub(super) enum StreamEnd {
     /// The server's FIN ended the stream, and no reset followed.
     Clean,
-    /// A reset (RST) came, instead of the FIN or after it.
+    /// A reset (RST) arrived instead of the FIN or after it.
     Reset,
     /// The stream did not end within this time.
     Never(Duration),
-    /// The server sent more octets than a reply can have.
+    /// The server sent more octets than the maximum length of a reply.
     TooLong,
     /// A system call failed.
     Failed(io::Error),
@@ -132,23 +132,23 @@ pub(super) enum StreamEnd {
 /// One question over UDP, with the datagrams that the socket received.
 #[derive(Debug)]
 pub(super) struct Datagrams {
-    /// Source port of the question.
+    /// The question's source port.
     pub source_port: u16,
     /// Number of questions sent: 2 if the first one got no reply.
     pub questions: usize,
-    /// The first reaction to the question.
+    /// The first response to the question.
     pub reply: Reply,
     /// Number of datagrams received after the reply.
     pub further: usize,
-    /// Total time that the client waited for datagrams.
+    /// Total time that the client spent waiting for datagrams.
     pub listened: Duration,
 }
 
-/// The first reaction to a question: a datagram, a refusal, or silence.
+/// The first response to a question: a datagram, a refusal, or silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Octets(Vec<u8>),
-    /// The host reported a closed port with an ICMP message.
+    /// The host reported with an ICMP message that the port is closed.
     Refused,
     /// Nothing arrived within the timeout.
     Silence,

@@ -1,7 +1,7 @@
-//! The list of all probes, with the names that scripts see.
+//! All probes, with the names that scripts see.
 
 named! {
-    /// One aspect of a server's behaviour. The variants are in the order of the report.
+    /// A test of one aspect of a server's behaviour. The variants are in report order.
     #[non_exhaustive]
     pub enum Probe {
         /// `tcp-ipv4`: the server answers over TCP on its IPv4 addresses.
@@ -22,37 +22,37 @@ named! {
         TcpHalfClose = "tcp-half-close",
         /// `udp-empty`: an empty datagram gets exactly one datagram.
         UdpEmpty = "udp-empty",
-        /// `udp-one-octet`: a datagram of 1 octet gets exactly one datagram, a reply of the usual form.
+        /// `udp-one-octet`: a datagram of 1 octet gets exactly one datagram, a reply in the usual form.
         UdpOneOctet = "udp-one-octet",
-        /// `udp-1400-octets`: a datagram of 1400 octets gets exactly one datagram, a reply of the usual form.
+        /// `udp-1400-octets`: a datagram of 1400 octets gets exactly one datagram, a reply in the usual form.
         Udp1400Octets = "udp-1400-octets",
         /// `udp-privileged-port`: a question from a port below 1024 gets no answer.
         UdpPrivilegedPort = "udp-privileged-port",
-        /// `udp-own-port`: a question from the port of the service gets no answer.
+        /// `udp-own-port`: a question whose source port is the server's own port number gets no answer.
         UdpOwnPort = "udp-own-port",
         /// `amplification`: a question gets at most one datagram, of at most 512 octets.
         Amplification = "amplification",
         /// `one-line`: the reply is one line (RFC 867).
         OneLine = "one-line",
-        /// `printable-ascii`: the reply has only printable ASCII, space, CR and LF (RFC 867).
+        /// `printable-ascii`: the reply contains only printable ASCII, space, CR and LF (RFC 867).
         PrintableAscii = "printable-ascii",
-        /// `length`: the reply has at most 512 octets.
+        /// `length`: the reply is at most 512 octets long.
         Length = "length",
         /// `no-leak`: no binary octets follow the line. Such octets may come from the server's memory.
         NoLeak = "no-leak",
-        /// `syntax`: the reply has a known form and holds a time.
+        /// `syntax`: the reply has a known form and contains a time.
         Syntax = "syntax",
         /// `same-syntax`: the replies over TCP and UDP have the same form.
         SameSyntax = "same-syntax",
-        /// `health`: the server does not report itself unhealthy, and its reply does not contradict itself.
+        /// `health`: the reply does not report the server as unhealthy, and does not contradict itself.
         Health = "health",
-        /// `clock`: the server's clock and the local clock agree within the uncertainty of the reply.
+        /// `clock`: the server's clock and the local clock agree within the measurement's uncertainty.
         Clock = "clock",
     }
 }
 
 impl Probe {
-    /// Whether this probe checks only that the server answers.
+    /// Whether this probe checks only that the server can be reached.
     pub(super) fn is_reach(self) -> bool {
         matches!(self, Self::TcpIpv4 | Self::TcpIpv6 | Self::UdpIpv4 | Self::UdpIpv6)
     }

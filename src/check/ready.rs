@@ -6,16 +6,17 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// Time to wait after a reply for a second datagram or a reset. A good server sends neither. A faulty server sends the
-/// datagram or reset together with the reply or when the question arrives, so only the network delays it.
+/// Time to wait after a reply for a second datagram or a reset. A correct server sends neither. A faulty server sends
+/// them with the reply or as soon as the question arrives, so only the network delays them.
 pub(super) const FOLLOW_UP_TIME: Duration = Duration::from_millis(250);
 
-/// Waits until the socket is ready for `wanted`, or reports an error or a hang-up. Returns false if neither happens by
-/// `until`.
+/// Waits until the socket is ready for `wanted`, or has an error or a hang-up. Returns false if this does not happen by
+/// the time `until`.
 pub(super) fn ready(socket: BorrowedFd, wanted: PollFlags, until: Instant) -> io::Result<bool> {
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        // Rounds up to a whole millisecond, the unit of poll(2). Otherwise the last millisecond would be a busy loop.
+        // Rounds up to a whole millisecond, the unit of poll(2). Otherwise, waiting for the last millisecond would be a
+        // busy loop.
         let left = PollTimeout::try_from(left + Duration::from_micros(999));
         match poll(&mut [PollFd::new(socket, wanted)], left.unwrap_or(PollTimeout::MAX)) {
             Err(Errno::EINTR) => {}

@@ -1,4 +1,4 @@
-//! Runs all exchanges of a check, one after the other.
+//! Runs all of a check's exchanges, one after the other.
 
 use super::datagram;
 use super::judge::over;
@@ -7,16 +7,18 @@ use super::stream::{self, Opening};
 use crate::client::{Client, Family, Options, Pace, await_turn, is_public, note_asked};
 use crate::transport::{IpVersion, Transport};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Number of exchanges with a server that answers over both transports and both versions of IP.
+/// Number of exchanges with a server that answers over both transports and both IP versions.
 const STEPS: u32 = 11;
 
 /// A check in progress.
 pub(super) struct Session<'a> {
     pub client: Client,
+    /// The host as the caller named it.
+    pub host: &'a str,
     pub addresses: Vec<SocketAddr>,
     pub options: &'a Options,
     pub progress: &'a mut dyn FnMut(u32, u32),
@@ -24,8 +26,8 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Runs the exchanges. TCP and UDP take turns: xinetd discards the datagrams in its queue after an answer, so a
-    /// question right after another answer would be lost.
+    /// Runs the exchanges, alternating between TCP and UDP: after each answer, xinetd discards the datagrams in its
+    /// queue, so it would drop a question sent right after another answer.
     pub(super) fn observe(mut self) -> Observed {
         self.announce();
         let usual = self.ask_usual();
@@ -46,7 +48,8 @@ impl Session<'_> {
         }
     }
 
-    /// Logs that the check of a public address takes half a minute. Without this line, the pauses look like a fault.
+    /// Logs that checking a public address takes half a minute. Without this line, users might take the pauses for a
+    /// fault.
     fn announce(&self) {
         if let Some(address) = self.addresses.iter().find(|it| self.must_be_polite(**it)) {
             let ip = address.ip();
@@ -72,7 +75,7 @@ impl Session<'_> {
         let of_version = |address: &&SocketAddr| IpVersion::of(address.ip()) == version;
         let addresses: Vec<_> = self.addresses.iter().filter(of_version).copied().collect();
         if addresses.is_empty() {
-            let why = self.without(version).to_owned();
+            let why = self.without(version);
             return UsualExchange::new(transport, version, Err(why));
         }
         let mut further = 0;
@@ -89,12 +92,16 @@ impl Session<'_> {
         UsualExchange { further, ..UsualExchange::new(transport, version, Ok(answered)) }
     }
 
-    fn without(&self, version: IpVersion) -> &'static str {
+    /// Returns the reason why the check has no address of this version of IP.
+    fn without(&self, version: IpVersion) -> String {
+        let (host, is_address) = (self.host, self.host.parse::<IpAddr>().is_ok());
         match (version, self.options.family) {
-            (IpVersion::V4, Family::V6) => "skipped: IPv6 only",
-            (IpVersion::V6, Family::V4) => "skipped: IPv4 only",
-            (IpVersion::V4, _) => "the host has no IPv4 address",
-            (IpVersion::V6, _) => "the host has no IPv6 address",
+            (IpVersion::V4, Family::V6) => "skipped: IPv6 only".to_owned(),
+            (IpVersion::V6, Family::V4) => "skipped: IPv4 only".to_owned(),
+            (IpVersion::V4, _) if is_address => format!("{host} is an IPv6 address"),
+            (IpVersion::V6, _) if is_address => format!("{host} is an IPv4 address"),
+            (IpVersion::V4, _) => format!("no IPv4 address is known for {host}"),
+            (IpVersion::V6, _) => format!("no IPv6 address is known for {host}"),
         }
     }
 
@@ -109,7 +116,7 @@ impl Session<'_> {
         self.politely(peer, || stream::send_first(peer, opening, timeout))
     }
 
-    /// Sends a question. After silence it sends the question again, because the network may lose a datagram.
+    /// Sends a question. If no response arrives, sends it once more, because the network may have dropped a datagram.
     fn datagram(&self, udp: &Tried<SocketAddr>, question: &[u8]) -> Tried<Datagrams> {
         let peer = udp.clone()?;
         let timeout = self.options.timeout;
@@ -131,8 +138,8 @@ impl Session<'_> {
         sent(self.politely(peer, || ask(peer, self.options.timeout))??)
     }
 
-    /// Waits until the peer may be asked again, then runs `ask`. Records the end of `ask`, from which the next pause
-    /// counts.
+    /// Waits until the pace permits another question to the peer, then runs `ask`. Records when `ask` ends, because the
+    /// next pause counts from that time.
     fn politely<T>(&self, peer: SocketAddr, ask: impl FnOnce() -> T) -> Tried<T> {
         await_turn(&[peer], self.options.pace).map_err(|error| error.to_string())?;
         let asked = ask();
@@ -140,7 +147,7 @@ impl Session<'_> {
         Ok(asked)
     }
 
-    /// Runs one step, then reports the number of finished steps.
+    /// Runs one step of the check, then reports how many steps are finished.
     fn step<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
         let seen = ask(self);
         self.done += 1;
@@ -151,4 +158,23 @@ impl Session<'_> {
 
 fn sent(asked: io::Result<Datagrams>) -> Tried<Datagrams> {
     asked.map_err(|error| format!("cannot ask: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_family_is_explained_for_a_name_and_for_an_address() {
+        let options = Options::default();
+        let without = |host, version| {
+            let (client, progress) = (Client::new().expect("a client"), &mut |_, _| {});
+            let (addresses, options) = (Vec::new(), &options);
+            Session { client, host, addresses, options, progress, done: 0 }.without(version)
+        };
+        assert_eq!(without("127.0.0.1", IpVersion::V6), "127.0.0.1 is an IPv4 address");
+        assert_eq!(without("::1", IpVersion::V4), "::1 is an IPv6 address");
+        let name = without("old.example", IpVersion::V6);
+        assert!(name.contains("IPv6") && name.contains("old.example"), "{name}");
+    }
 }

@@ -1,9 +1,9 @@
-//! Opens TCP connections where the client sends or half-closes before it reads.
+//! Opens TCP connections in which the client sends or half-closes before it reads.
 //!
-//! A server resets the connection if it closes with unread input, or if input arrives after it has closed (RFC
-//! 1122, 4.2.2.13). The client may still read the reply and the end of stream before the reset arrives. With inetd
-//! this happened in 2 of 20 exchanges. But the reset always arrives: during the client's read or after the end of
-//! stream. So the client checks for a reset at both points.
+//! A server's TCP resets the connection if the server closes while input is unread, or if input arrives after the close
+//! (RFC 1122, 4.2.2.13). The client may read the reply and the end of stream before the reset arrives; with inetd, this
+//! happened in 2 of 20 exchanges. The reset arrives either during the client's read or after the end of stream, so the
+//! client checks for it at both points.
 
 use super::observed::{Conversation, StreamEnd};
 use super::ready::{FOLLOW_UP_TIME, ready};
@@ -13,21 +13,21 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// The client's action before it reads.
+/// What the client does before it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
     /// Sends CR LF.
     Crlf,
-    /// Sends 64 KiB, more than a server discards with one read.
+    /// Sends 64 KiB, more than a server would discard with a single read.
     LongInput,
     /// Half-closes the connection.
     HalfClose,
 }
 
-/// Maximum length of a reply in octets, equal to the default of the client.
+/// Maximum length of a reply in octets, equal to the client's default limit.
 const MAX_REPLY_OCTETS: usize = 4096;
 
-/// Connects, performs `opening`, and reads to the end of stream.
+/// Connects, performs `opening`, and reads until the end of stream.
 pub(super) fn send_first(peer: SocketAddr, opening: Opening, timeout: Duration) -> Conversation {
     let started = Instant::now();
     let mut octets = Vec::new();
@@ -50,8 +50,8 @@ fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Performs the client's first action and ignores a reset, because octets received before the reset can still be read.
-/// The later reads report the reset again, unless the write has already consumed the error.
+/// Performs the client's first action. Ignores a reset, because octets received earlier can still be read. Later reads
+/// report the reset too, unless the write has already consumed the error.
 fn open(stream: &mut TcpStream, opening: Opening) -> io::Result<()> {
     let done = match opening {
         Opening::Crlf => stream.write_all(b"\r\n"),
@@ -64,7 +64,7 @@ fn open(stream: &mut TcpStream, opening: Opening) -> io::Result<()> {
     }
 }
 
-/// Reads to the end of stream, then waits for a reset that may follow.
+/// Reads until the end of stream, then waits for a reset that may follow.
 fn read(
     stream: &mut TcpStream,
     octets: &mut Vec<u8>,
@@ -88,12 +88,13 @@ fn read(
             return Err(ErrorKind::TimedOut.into());
         }
     }
-    // A connection whose both directions are closed cannot be reset.
+    // Once both directions are closed, the connection can no longer be reset.
     let reset = opening != Opening::HalfClose && is_reset_after_the_end(stream)?;
     Ok(if reset { StreamEnd::Reset } else { StreamEnd::Clean })
 }
 
-/// Waits for an error or a hang-up while the client's direction is open. Either result means a reset.
+/// Waits for an error or a hang-up (POLLERR, POLLHUP). While the client has not closed its direction, either means a
+/// reset.
 fn is_reset_after_the_end(stream: &TcpStream) -> io::Result<bool> {
     let hung_up = ready(stream.as_fd(), PollFlags::empty(), Instant::now() + FOLLOW_UP_TIME)?;
     Ok(hung_up || stream.take_error()?.is_some())

@@ -1,13 +1,13 @@
-//! The characters that a terminal can show: all, or ASCII. Drawings and texts use Unicode; this module replaces the
-//! other characters on output to an ASCII terminal.
+//! The characters that a terminal can show: Unicode or only ASCII. Ladders and texts are written in Unicode; for an
+//! ASCII terminal, this module replaces all other characters on output.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-/// Whether output is ASCII. Unset until the command line is read.
+/// Whether output is restricted to ASCII. Unset until the command line has been read.
 static IS_ASCII: OnceLock<bool> = OnceLock::new();
 
-/// Chooses ASCII if the user asks for it, or if the locale has no UTF-8.
+/// Chooses ASCII if the user requests it or the locale's charset is not UTF-8.
 pub(super) fn choose(is_requested: bool) {
     let variable = |name: &str| std::env::var(name).ok();
     IS_ASCII.get_or_init(|| is_requested || is_locale_without_utf8(variable));
@@ -22,9 +22,9 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
     if is_ascii() { Cow::Owned(to_ascii(text)) } else { Cow::Borrowed(text) }
 }
 
-/// Whether the locale names another charset than UTF-8. `LC_ALL` overrides `LC_CTYPE`, and that overrides `LANG`; empty
+/// Whether the locale has a charset other than UTF-8. `LC_ALL` overrides `LC_CTYPE`, which overrides `LANG`; empty
 /// variables do not count (POSIX.1-2024, Base Definitions, section 8.2). If none of these variables is set, the result
-/// is false: containers set no locale, and their terminals show UTF-8.
+/// is false: containers set no locale, but their terminals show UTF-8.
 fn is_locale_without_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     let names = ["LC_ALL", "LC_CTYPE", "LANG"];
     let locale = names.into_iter().find_map(|name| variable(name).filter(|it| !it.is_empty()));
@@ -34,10 +34,10 @@ fn is_locale_without_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     })
 }
 
-/// One column of a line: a character or its replacement.
+/// One column in a line: a character or its replacement.
 #[derive(Debug)]
 struct Cell {
-    /// Escape sequences before the character.
+    /// Colour escape sequences before the character.
     colours: String,
     text: String,
 }
@@ -47,14 +47,14 @@ impl Cell {
         self.text == " "
     }
 
-    /// Whether this cell is part of the vertical line of a host.
+    /// Whether this cell is part of a host's vertical line in a ladder.
     fn is_axis(&self) -> bool {
         self.text == "|" || self.text == ":"
     }
 }
 
-/// Replaces the characters of drawings and tables that are not ASCII. A replacement of several characters takes the
-/// place of blanks in its own column, so that the next columns keep their positions.
+/// Replaces the non-ASCII characters in ladders and tables. If a replacement has several characters, the additional
+/// ones take the place of blanks in the same table column, so that the next columns keep their positions.
 fn to_ascii(text: &str) -> String {
     text.split_inclusive('\n').map(line_to_ascii).collect()
 }
@@ -68,7 +68,7 @@ fn line_to_ascii(line: &str) -> String {
     while at < cells.len() {
         let extra = cells[at].text.chars().count().saturating_sub(1);
         let found = (0..extra).filter(|_| take_blank(&mut cells, &mut at)).count();
-        // An ellipsis has fewer dots if there are not enough blanks for three.
+        // If there are not enough blanks for three dots, an ellipsis gets fewer.
         if cells[at].text == "..." {
             cells[at].text.truncate(1 + found);
         }
@@ -77,8 +77,8 @@ fn line_to_ascii(line: &str) -> String {
     cells.into_iter().map(|cell| cell.colours + &cell.text).collect()
 }
 
-/// Makes space for one more character in the cell, by removing a blank. The removed blank is one of two adjacent blanks
-/// after the cell, or else before the cell. Returns false if there are none. The last column of a line may always grow.
+/// Makes room for one more character in the cell by removing a blank: one of two adjacent blanks after the cell, or
+/// otherwise before the cell. Returns false if there are none. The last column in a line may always grow.
 fn take_blank(cells: &mut Vec<Cell>, at: &mut usize) -> bool {
     let is_pair = |cells: &[Cell], one: usize| cells[one].is_blank() && cells[one - 1].is_blank();
     let end = (*at + 1..cells.len()).find(|it| cells[*it].is_axis());
@@ -96,8 +96,7 @@ fn take_blank(cells: &mut Vec<Cell>, at: &mut usize) -> bool {
     false
 }
 
-/// Returns the end of the line if the line has a further column of a table after the cell. Two adjacent blanks separate
-/// such columns.
+/// Returns the end of the line if another table column follows the cell. Two adjacent blanks separate table columns.
 fn has_columns_after(cells: &[Cell], at: usize) -> Option<usize> {
     let is_pair = |pair: &[Cell]| pair.iter().all(Cell::is_blank);
     cells[at + 1..].windows(2).any(is_pair).then_some(cells.len())
@@ -112,7 +111,7 @@ fn remove(cells: &mut Vec<Cell>, at: usize) {
     }
 }
 
-/// Splits a line into cells and replaces their characters. Escape sequences that end in `m` are colours.
+/// Splits a line into cells and replaces their characters. Escape sequences that end with `m` are colours.
 fn cells(line: &str) -> Vec<Cell> {
     let (mut cells, mut colours) = (Vec::new(), String::new());
     let mut is_colour = false;
@@ -135,7 +134,7 @@ fn replacement(character: char) -> Option<&'static str> {
     Some(match character {
         '│' => "|",
         '┊' => ":",
-        '┼' => "+",
+        '┼' | '✓' => "+",
         '─' | '–' | '−' => "-",
         '╌' => ".",
         '▶' => ">",

@@ -38,7 +38,7 @@ fn command(arguments: &Compare) -> String {
     format!("daytime compare --count {}{host}", arguments.count)
 }
 
-/// Returns the failures over one transport. The other transport has at least one answer.
+/// Returns the failures to report for one transport. The other transport got at least one answer.
 fn faults(side: Result<Side, AskError>) -> Vec<Failure> {
     match side {
         Ok(Side { answer, failures, .. }) => {

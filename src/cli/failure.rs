@@ -13,13 +13,15 @@ use std::process::ExitCode;
 /// An error that ends a command, with the text to print.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// The reader closed standard output, as `head` does. The command ends without a message.
+    /// The reader of standard output has closed it, as `head` does. The command ends without a
+    /// message.
     #[error("standard output is closed")]
     OutputClosed,
-    /// The arguments contradict each other, or the files and sockets that the process has.
+    /// The arguments conflict with each other, or with the files and sockets that the process was
+    /// given.
     #[error("{0}")]
     Usage(String),
-    /// An operation failed. The text has the operation, the cause and a hint.
+    /// An operation failed. The text names the operation and the cause, and gives a hint.
     #[error("{0}")]
     Message(String),
 }
@@ -32,7 +34,7 @@ impl Failure {
         })
     }
 
-    /// Makes a failure of an error, with all its causes and its hint.
+    /// Builds a failure from an error, with all its causes and its hint.
     pub(super) fn of(error: &impl Hints) -> Self {
         Self::hinted(error.message(), error.hint())
     }
@@ -45,7 +47,7 @@ impl Failure {
         Self::hinted(format!("cannot wait for signals: {error}"), descriptor_hint(error))
     }
 
-    /// Makes a failure for a limit of open files that leaves too few descriptors for clients.
+    /// Builds the failure for a limit on open files that leaves too few descriptors for clients.
     pub(super) fn descriptors(limit: u64, missing: usize) -> Self {
         let enough = limit.saturating_add(missing as u64);
         Self::Message(format!(
@@ -54,7 +56,8 @@ impl Failure {
         ))
     }
 
-    /// Makes a failure for an answer that is cut or empty. Returns `None` for a good answer.
+    /// Builds the failure for an answer that is cut or empty. Returns `None` if the answer is
+    /// neither.
     pub(super) fn of_answer(
         Answer { peer, transport, truncated, octets, .. }: &Answer,
     ) -> Option<Self> {
@@ -68,7 +71,8 @@ impl Failure {
         Some(Self::Message(fault))
     }
 
-    /// Makes a failure for a load that ended early. Returns `None` for a complete load.
+    /// Builds the failure for a load that ended early because every attempt was refused. Returns
+    /// `None` for any other load.
     pub(super) fn of_load(load: &Load) -> Option<Self> {
         let Load { transport, peer, refused_at_once, .. } = load;
         let hint = || Some(refused_hint(*transport, *peer));
@@ -77,12 +81,12 @@ impl Failure {
         refused_at_once.then(|| Self::hinted(message, hint()))
     }
 
-    /// Makes a failure for metrics that cannot be served.
+    /// Builds the failure for metrics that cannot be served.
     pub(super) fn metrics(error: &ServeError) -> Self {
         Self::hinted(format!("cannot serve metrics: {}", chain(error)), metrics_hint(error))
     }
 
-    /// Makes a failure for a capture file that cannot be read to its end.
+    /// Builds the failure for a capture file that cannot be read to its end.
     pub(super) fn capture_file(name: &str, error: &ReadError) -> Self {
         Self::hinted(format!("cannot read {name}: {}", error.message()), error.hint())
     }

@@ -1,4 +1,4 @@
-//! Values of a running server besides its counters: clock, limits and descriptors.
+//! The values that a running server reports in addition to its counters: clock, limits and descriptors.
 
 use super::descriptors::{descriptor_limit, open_descriptors};
 use super::failure::Failure;
@@ -11,18 +11,19 @@ use crate::transport::IpVersion;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Source of the values while the server runs. A confined server cannot list its descriptors. So the source counts the
-/// open descriptors once, before the first client, and adds the clients later.
+/// Provides the values while the server runs. A sandboxed server cannot list its descriptors. So the descriptors are
+/// counted once, before the first client, and later the open connections are added.
 pub(super) struct Source {
     pub metrics: Arc<Metrics>,
-    /// Number of open connections to the metrics.
+    /// Number of open connections to the metrics endpoint.
     metrics_clients: Arc<AtomicUsize>,
-    /// Values before the first client.
+    /// The values before the first client.
     at_start: Gauges,
 }
 
 impl Source {
-    /// Counts the open descriptors. Call this after all sockets and files are open, and before the first client.
+    /// Counts the open descriptors. Call this after all sockets and files have been opened, and before the first client
+    /// connects.
     pub(super) fn new(metrics: Arc<Metrics>, limits: Limits) -> Self {
         let handed_over = connections(&metrics);
         let at_start = Gauges {
@@ -45,7 +46,7 @@ impl Source {
         }
     }
 
-    /// Logs the counters and gauges, after SIGUSR1.
+    /// Logs the counters and gauges, in response to SIGUSR1.
     pub(super) fn log(&self) {
         let lines = counters::lines(&self.metrics).into_iter();
         for line in lines.chain(counters::gauge_lines(&self.now())) {
@@ -53,7 +54,7 @@ impl Source {
         }
     }
 
-    /// Answers clients of the metrics on this endpoint.
+    /// Starts a thread that answers clients of the metrics on this endpoint.
     pub(super) fn answer_on(
         self: &Arc<Self>,
         endpoint: Endpoint,
@@ -65,7 +66,7 @@ impl Source {
     }
 }
 
-/// Returns the number of open connections of the services.
+/// Returns the number of open connections to the Daytime service.
 fn connections(metrics: &Metrics) -> u64 {
     IpVersion::BOTH.iter().map(|version| metrics.open_connections(*version)).sum()
 }

@@ -1,4 +1,4 @@
-//! Hints: what a user can try after an error.
+//! Hints on what a user can try after an error.
 
 use super::args::MAX_LIMIT;
 use crate::bench::BenchError;
@@ -19,7 +19,7 @@ use std::io;
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The text of a hint, if one is known.
+/// A hint's text, if there is one.
 pub(super) type Hint = Option<Cow<'static, str>>;
 
 #[expect(clippy::unnecessary_wraps, reason = "a hint among errors that have none")]
@@ -31,7 +31,7 @@ fn hint(text: impl Into<Cow<'static, str>>) -> Hint {
 pub(super) trait Hints: Error + Sized + 'static {
     fn hint(&self) -> Hint;
 
-    /// Returns the text of the error with its causes.
+    /// Returns the error's text with its causes.
     fn message(&self) -> String {
         chain(self)
     }
@@ -80,7 +80,7 @@ fn attempts_hint(transport: Transport, attempts: &[Attempt]) -> Hint {
     }
 }
 
-/// Returns the hint for a refused question. For a loopback address, the hint names the command that starts a server.
+/// Returns the hint for a refused question. For a loopback address, the hint shows the command that starts a server.
 pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'static, str> {
     let ip = peer.ip().to_canonical();
     if !ip.is_loopback() {
@@ -94,7 +94,7 @@ pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'stati
     }
     let privileged = peer.port() < 1024;
     let at = SocketAddr::new(ip, if privileged { 9999 } else { peer.port() });
-    // Without --listen, serve listens on these two addresses.
+    // If --listen is not given, serve listens on these two addresses.
     let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&ip);
     let (option, host) = if localhost {
         (format!("--port {}", at.port()), format!("localhost:{}", at.port()))
@@ -105,7 +105,7 @@ pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'stati
     if privileged { format!("{start}, `daytime query {host}` asks it") } else { start }.into()
 }
 
-/// Whether the user may have meant the end of an IPv6 address as a port. For example, `::1:9999` is a valid address.
+/// Whether the user may have meant the end of an IPv6 address to be a port. For example, `::1:9999` is a valid address.
 fn ends_like_a_port(address: &SocketAddr) -> bool {
     let SocketAddr::V6(v6) = address else { return false };
     let last = format!("{:x}", v6.ip().segments()[7]);
@@ -114,6 +114,10 @@ fn ends_like_a_port(address: &SocketAddr) -> bool {
 
 fn incomplete_hint(partial: &Answer, cause: &Interruption) -> Hint {
     match cause {
+        Interruption::Timeout { .. } if partial.octets.is_empty() => hint(
+            "the port may serve another protocol, whose client speaks first, or the server is \
+             slow; try a longer --timeout",
+        ),
         Interruption::Timeout { .. } if !partial.truncated => {
             hint("the reply is whole, but by RFC 867 the server must close the connection after it")
         }
@@ -196,7 +200,7 @@ pub(super) fn metrics_hint(error: &ServeError) -> Hint {
 
 pub(super) const RAISE_LIMIT: &str = "with `ulimit -n` or LimitNOFILE= in a systemd unit";
 
-/// Returns the hint for an error that reports the limit of open files (`EMFILE`).
+/// Returns the hint for an error caused by the limit on open files (`EMFILE`).
 pub(super) fn descriptor_hint(error: &(dyn Error + 'static)) -> Hint {
     let is_emfile = |error: &(dyn Error + 'static)| {
         let error = error.downcast_ref::<io::Error>();
@@ -312,6 +316,7 @@ impl Hints for ReadError {
 mod tests {
     use super::super::failure::Failure;
     use super::*;
+    use crate::mentions::mentions;
     use std::io::ErrorKind;
 
     #[test]
@@ -325,12 +330,10 @@ mod tests {
                 ("127.0.0.2:9997", "--listen 127.0.0.2:9997"),
                 ("[::ffff:127.0.0.2]:9997", "--listen 127.0.0.2:9997"),
             ] {
-                let start = format!("is a server running? `daytime serve {option}` starts one");
-                assert_eq!(hint(peer), start, "{transport} {peer}");
+                mentions(&hint(peer), &["server running", &format!("`daytime serve {option}`")]);
             }
-            let both = "is a server running? `daytime serve --listen 127.0.0.2:9999` starts one, \
-                        `daytime query 127.0.0.2:9999` asks it";
-            assert_eq!(hint("127.0.0.2:13"), both);
+            let serve = "`daytime serve --listen 127.0.0.2:9999`";
+            mentions(&hint("127.0.0.2:13"), &[serve, "`daytime query 127.0.0.2:9999`"]);
             assert!(!hint("192.0.2.1:9997").contains("daytime serve"));
         }
     }
@@ -351,10 +354,11 @@ mod tests {
         let denied = io::Error::from(ErrorKind::PermissionDenied);
         let (transport, why) = (Transport::Tcp, Unavailable::NotPermitted);
         let error = ServeError::from(ListenError::Open { transport, address, why, source: denied });
-        assert_eq!(
-            Failure::from(error).to_string(),
-            "cannot listen on tcp [::]:13: permission denied: ports below 1024 need a privilege: \
-             use --port 9999, or as root `setcap cap_net_bind_service=+ep` on the daytime binary"
-        );
+        let message = Failure::from(error).to_string();
+        mentions(&message, &["cannot listen", "tcp [::]:13", "permission denied"]);
+        let advice = ["--port 9999", "root", "`setcap cap_net_bind_service=+ep`", "daytime binary"];
+        mentions(&message, &["below 1024"]);
+        mentions(&message, &advice);
+        assert_eq!(message.matches("permission denied").count(), 1, "{message}");
     }
 }

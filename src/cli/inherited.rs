@@ -11,22 +11,22 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
-/// Idle time after which a `wait` service of inetd ends, without `--idle`.
+/// Idle time after which an inetd `wait` service ends if `--idle` is not given.
 const DEFAULT_IDLE_TIME: Duration = Duration::from_mins(1);
 
-/// Name of the socket for the metrics (`FileDescriptorName=`, systemd.socket(5)).
+/// Name of the handed-over socket for the metrics (`FileDescriptorName=`, systemd.socket(5)).
 const METRICS: &str = "metrics";
 
 /// The sockets that a supervisor or inetd handed over.
 #[derive(Debug)]
 pub(super) struct InheritedSockets {
-    /// Sockets of the services, if there are any.
+    /// Sockets for the Daytime service, if any were handed over.
     pub services: Option<Vec<Inherited>>,
     pub metrics: Option<Inherited>,
 }
 
 impl InheritedSockets {
-    /// Takes the sockets from inetd or a supervisor.
+    /// Takes the sockets that inetd or a supervisor handed over.
     pub(super) fn take(arguments: &Serve) -> Result<Self, Failure> {
         if arguments.inetd.is_some() {
             let socket = Inherited::standard_input().map_err(|error| no_standard_input(&error))?;
@@ -43,7 +43,8 @@ impl InheritedSockets {
         Ok(Self { services: (!services.is_empty()).then_some(services), metrics: metrics.pop() })
     }
 
-    /// Returns the first option that would open a socket although that socket was handed over.
+    /// Returns the first option that conflicts with the handed-over sockets, because it would open a socket that is
+    /// already there.
     pub(super) fn contradicts<'a>(&self, arguments: &'a Serve) -> Option<&'a str> {
         let metrics = self.metrics.is_some() && arguments.metrics.is_some();
         let services = self.services.as_ref().and(arguments.opener.as_deref());
@@ -51,12 +52,12 @@ impl InheritedSockets {
     }
 }
 
-/// Closes all inherited descriptors except the sockets that are handed over. Otherwise code inside the sandbox could
-/// use them: the filter of system calls cannot tell a Unix socket from a UDP socket.
+/// Closes all inherited descriptors except the handed-over sockets. Otherwise code inside the sandbox could use them:
+/// the system call filter cannot tell a Unix socket from a UDP socket.
 pub(super) fn close_leaked(arguments: &Serve) -> io::Result<()> {
     match arguments.inetd {
         Some(_) => close_from(Inherited::END_OF_STANDARD),
-        // Ignores an invalid number in the environment here, because `take` reports it.
+        // An invalid number in the environment is ignored here, because `take` reports it.
         None => Inherited::end_of_environment().map_or(Ok(()), close_from),
     }
 }
@@ -65,7 +66,7 @@ fn no_standard_input(error: &io::Error) -> Failure {
     Failure::Message(format!("cannot take descriptor 0: {error}"))
 }
 
-/// Returns the condition under which the server ends without a signal.
+/// Returns the condition on which the server ends without a signal.
 pub(super) fn until(arguments: &Serve) -> Until {
     match (arguments.inetd, arguments.idle) {
         (Some(Inetd::Nowait), _) => Until::Answered,
@@ -75,8 +76,8 @@ pub(super) fn until(arguments: &Serve) -> Until {
     }
 }
 
-/// Whether standard error is the socket of a client: inetd puts that socket on descriptors 0, 1 and 2. Reads the raw
-/// arguments, because they may not be valid.
+/// Whether standard error is a client's socket, because inetd puts that socket on descriptors 0, 1 and 2. This function
+/// reads the raw arguments, because they may be invalid.
 pub(super) fn client_has_stderr() -> bool {
     let of_inetd = std::env::args_os().any(|argument| {
         let argument = argument.to_string_lossy();
@@ -91,7 +92,7 @@ fn is_one_socket(one: impl AsFd, other: impl AsFd) -> io::Result<bool> {
     Ok(same && one.file_type().is_socket())
 }
 
-/// Returns the metadata of an open descriptor (fstat(2)).
+/// Returns an open descriptor's metadata (fstat(2)).
 pub(super) fn metadata(descriptor: &impl AsFd) -> io::Result<Metadata> {
     File::from(descriptor.as_fd().try_clone_to_owned()?).metadata()
 }

@@ -1,14 +1,23 @@
 //! Runs `daytime lab`.
 
+#[cfg(feature = "teach")]
+mod ask;
 mod capture;
 #[cfg(feature = "teach")]
+mod class;
+#[cfg(feature = "teach")]
+mod grade;
+#[cfg(feature = "teach")]
 pub(super) mod reports;
+#[cfg(feature = "teach")]
+mod sheet;
 
 use super::args::{Lab, LabCommand, LabRun, usage_of_lab_run as usage};
 use super::failure::Failure;
 use super::output::LongText;
 use super::progress::Progress;
 use super::{print_exactly, print_paged, width};
+use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
 use crate::report::lab::{self as report, Detail, FinishedRun, NextSteps};
 use crate::report::ladder::Form;
@@ -19,7 +28,7 @@ use reports::Reports;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
     match &arguments.command {
@@ -32,6 +41,12 @@ pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         LabCommand::Run(run) => run_labs(run, quiet),
+        #[cfg(feature = "teach")]
+        LabCommand::Sheet(arguments) => sheet::write_sheets(arguments),
+        #[cfg(feature = "teach")]
+        LabCommand::Key(arguments) => sheet::print_key(arguments),
+        #[cfg(feature = "teach")]
+        LabCommand::Grade(arguments) => grade::run(arguments),
     }
 }
 
@@ -45,9 +60,17 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(2));
         }
     };
+    if arguments.asks() && arguments.csv {
+        let _ = usage(CSV_HAS_NO_ANSWERS).print();
+        return Ok(ExitCode::from(2));
+    }
     let files = Files::open(arguments, runs.len())?;
     if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
         permit_namespaces(&files.folders(arguments));
+    }
+    #[cfg(feature = "teach")]
+    if arguments.asks() {
+        return ask::run(runs, &setting, &files, arguments, quiet);
     }
     let text = LongText::of(runs.len());
     let progress = Progress::start_named(quiet, runs.len());
@@ -58,9 +81,15 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     status
 }
 
+/// Why `--csv` excludes `--ask`.
+const CSV_HAS_NO_ANSWERS: &str = "--ask cannot be used with --csv, which has a line for each finding and none for answers: use --json";
+
+/// The labs to run, in order, each with its procedure.
+type PlannedRuns = Vec<(&'static lab::Lab, &'static Procedure)>;
+
 /// Runs the labs one after another, and prints each result.
 fn run_planned(
-    runs: Vec<(&'static lab::Lab, &'static Procedure)>,
+    runs: PlannedRuns,
     setting: &Setting,
     files: &Files<'_>,
     output: &Output<'_>,
@@ -80,11 +109,12 @@ fn run_planned(
         if number + 1 == count {
             output.progress.finish(); // no lab runs while the last result is printed
         }
-        let finished = files.write(report, began)?;
+        let finished = files.write(report, began.elapsed(), None)?;
         let report = &finished.report;
         let printed = output.print_text(|| {
             report::after_run(report, arguments.detail(), output.form)
-                + &report::next(report, output.next_steps())
+                + &report::next(report, next_steps(arguments))
+                + &hint(arguments, [report].into_iter().filter(|_| count == 1))
                 + &report::captures(&finished)
                 + &report::reports(&finished)
         });
@@ -99,11 +129,11 @@ fn run_planned(
     Ok(status(arguments, &done))
 }
 
-/// Enters a user namespace if this process needs one to make network namespaces. Call this function while the process
+/// Enters a user namespace if this process needs one to create network namespaces. Call this function while the process
 /// has only one thread. If the system refuses, the labs report the reason.
 ///
-/// In a user namespace, root cannot write to directories of other users. If files go to such a directory, root without
-/// the capabilities does not enter a user namespace.
+/// In a user namespace, root cannot write to other users' directories. So if capture files go to such a directory, root
+/// does not enter a user namespace even if it lacks the capabilities for network namespaces.
 pub(super) fn permit_namespaces(folders: &[&Path]) {
     let is_foreign = |folder: &&&Path| folder.metadata().is_ok_and(|it| it.uid() != 0);
     match folders.iter().find(is_foreign) {
@@ -165,15 +195,21 @@ impl<'a> Files<'a> {
     }
 
     /// Writes the files of a run that has just ended.
-    fn write(&self, report: Report, began: Instant) -> Result<FinishedRun, Failure> {
-        let took = began.elapsed();
+    fn write(
+        &self,
+        report: Report,
+        took: Duration,
+        answers: Option<Vec<AnsweredQuestion>>,
+    ) -> Result<FinishedRun, Failure> {
         let captures = self.captures.as_ref().map(|it| it.write(&report)).transpose()?;
         #[cfg(feature = "teach")]
-        let (html, pictures) =
-            (self.reports.write_html(&report)?, self.reports.write_svg(&report)?);
+        let (html, pictures) = (
+            self.reports.write_html(&report, answers.as_deref())?,
+            self.reports.write_svg(&report)?,
+        );
         #[cfg(not(feature = "teach"))]
         let (html, pictures) = (None, None);
-        Ok(FinishedRun { report, took, captures, html, pictures })
+        Ok(FinishedRun { report, took, captures, answers, html, pictures })
     }
 
     /// Writes the index of all reports, if they are in a folder.
@@ -192,12 +228,11 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Returns the labs to run, in order, each with its procedure.
-fn planned(
-    arguments: &LabRun,
-    setting: &Setting,
-) -> Result<Vec<(&'static lab::Lab, &'static Procedure)>, LabError> {
+/// Returns the labs to run. `all` means each lab on each engine; with `--ask` only on its first engine,
+/// so that no question comes twice.
+fn planned(arguments: &LabRun, setting: &Setting) -> Result<PlannedRuns, LabError> {
     let is_all = arguments.is_all();
+    let engines_of_one = if is_all && !arguments.asks() { usize::MAX } else { 1 };
     let labs: Vec<&lab::Lab> = if is_all {
         lab::all()
             .filter(|lab| arguments.engine.is_none_or(|it| lab.procedure_on(it).is_some()))
@@ -209,16 +244,16 @@ fn planned(
     for lab in labs {
         let engines = match arguments.engine {
             Some(engine) => vec![engine],
-            None => lab.engines().take(if is_all { usize::MAX } else { 1 }).collect(),
+            None => lab.engines().take(engines_of_one).collect(),
         };
         for engine in engines {
-            runs.push((lab, lab.procedure(engine, setting)?));
+            runs.push((lab, lab.procedure(engine, setting, |name| format!("--{name}"))?));
         }
     }
     Ok(runs)
 }
 
-/// Whether the run may stop: standard output has no reader, and no files are wanted.
+/// Whether the run may stop, because standard output has no reader and no capture files are wanted.
 fn may_stop(printed: Result<(), Failure>, files: &Files<'_>) -> Result<bool, Failure> {
     match printed {
         Err(Failure::OutputClosed) => Ok(!files.are_wanted()),
@@ -230,7 +265,17 @@ fn form(arguments: &LabRun) -> Form {
     if arguments.text { Form::List } else { Form::Ladder(width()) }
 }
 
-/// The output of a run, and the arguments that determine its form.
+/// Returns how much of the report section TRY NEXT is printed. `--answers` prints the section even if the report is
+/// not detailed.
+fn next_steps(arguments: &LabRun) -> NextSteps {
+    match arguments {
+        LabRun { answers: true, .. } => NextSteps::WithAnswers,
+        run if run.detail() == Detail::Explained => NextSteps::Questions,
+        _ => NextSteps::Hidden,
+    }
+}
+
+/// A run's output, and the arguments that determine its form.
 struct Output<'a> {
     arguments: &'a LabRun,
     form: Form,
@@ -239,16 +284,7 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Returns how much of the section TRY NEXT is printed; `--answers` implies the section.
-    fn next_steps(&self) -> NextSteps {
-        match self.arguments {
-            LabRun { answers: true, .. } => NextSteps::WithAnswers,
-            run if run.detail() == Detail::Explained => NextSteps::Questions,
-            _ => NextSteps::Hidden,
-        }
-    }
-
-    /// Prints text while labs run. JSON and CSV are printed after the last lab.
+    /// Prints text while labs run. Does nothing for JSON and CSV, which are printed after the last lab.
     fn print_text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: false, csv: false, .. } => {
@@ -265,14 +301,27 @@ impl Output<'_> {
                 print_exactly(&format!("{:#}\n", report::json::runs(done)))
             }
             LabRun { csv: true, .. } => print_exactly(&report::csv(done)),
-            _ if done.len() > 1 => self.text.print(&report::summary(done)),
+            _ if done.len() > 1 => {
+                let hint = hint(self.arguments, done.iter().map(|it| &it.report));
+                self.text.print(&(report::summary(done) + &hint))
+            }
             _ => Ok(()),
         }
     }
 }
 
-/// Returns failure if a finding differs or a lab did not run. A missing engine counts only for a lab that the user
-/// named.
+/// Returns a line about `--ask`, if one of these labs has questions. The brief form has no room for it.
+fn hint<'a>(arguments: &LabRun, mut reports: impl Iterator<Item = &'a Report>) -> String {
+    let is_shown = cfg!(feature = "teach") && arguments.detail() != Detail::Brief;
+    let has_questions = |it: &&Report| !it.lab.text.questions.is_empty();
+    match reports.find(has_questions).filter(|_| is_shown) {
+        Some(report) => report::ask::hint(report.lab.name),
+        None => String::new(),
+    }
+}
+
+/// Returns failure if a result differs from its prediction or a lab did not run. A missing engine counts as a failure
+/// only for a lab that the user named.
 fn status(arguments: &LabRun, done: &[FinishedRun]) -> ExitCode {
     let is_good = |report: &Report| match report.outcome {
         Err(Obstacle::Missing(_)) => arguments.is_all(),

@@ -1,4 +1,4 @@
-//! Configures the log: its level (`-v`, `-q`, `RUST_LOG`, or the default of the command) and the format of its lines.
+//! Configures the log: its level (`-v`, `-q`, `RUST_LOG`, or the command's default) and its line format.
 
 use super::args::{Arguments, Command};
 use super::inherited;
@@ -13,24 +13,25 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
-/// Properties of standard error, determined once because a confined server cannot query them.
+/// Properties of standard error, determined once, because a sandboxed server cannot query them later.
 static STDERR: OnceLock<Stderr> = OnceLock::new();
 
 #[derive(Debug)]
 struct Stderr {
-    /// Whether standard error is the stream of the systemd journal, which adds the time itself and takes priorities.
+    /// Whether standard error is a stream to the systemd journal, which adds the time itself and understands
+    /// priorities.
     is_journal: bool,
-    /// Output of a server, which must not wait for the reader of the log.
+    /// The server's output for the log. A server must not wait for the log's reader.
     nonblocking: Option<NonBlocking<io::Stderr>>,
 }
 
 pub(super) fn start(arguments: &Arguments) {
-    // A server logs its sockets. A client prints its result on standard output. But on a terminal a client also logs
-    // its pause of 4 s, which would otherwise look like a fault. A script does not need this line.
+    // A server logs its sockets; a client prints its result on standard output. On a terminal, `query` also logs its
+    // pause of 4 s, which would otherwise look like a fault. A script does not need this line.
     let usual = match arguments.command {
         Command::Serve(_) => "info",
         Command::Query(_) if io::stderr().is_terminal() => "warn,daytime::client::polite=info",
-        // A progress bar shows the single pauses, so one line about their total time is enough.
+        // A progress bar shows each pause, so one line about their total time is enough.
         Command::Check(_) if io::stderr().is_terminal() => "warn,daytime::check=info",
         _ => "warn",
     };
@@ -49,7 +50,7 @@ pub(super) fn start(arguments: &Arguments) {
     });
     builder.format(if stderr.is_journal { for_journal } else { for_reader });
     if let Some(nonblocking) = &stderr.nonblocking {
-        // By default, env_logger writes no colour to `Target::Pipe`.
+        // By default, env_logger writes no colours to `Target::Pipe`.
         let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never && !stderr.is_journal;
         builder.write_style(if colour { WriteStyle::Always } else { WriteStyle::Never });
         builder.target(Target::Pipe(Box::new(nonblocking)));
@@ -57,9 +58,9 @@ pub(super) fn start(arguments: &Arguments) {
     builder.init();
 }
 
-/// Whether standard error is the stream of the journal. `JOURNAL_STREAM` has device and inode of that stream
-/// (systemd.exec(5)). A child with redirected standard error inherits the variable too, so the function compares device
-/// and inode.
+/// Whether standard error is a stream to the journal. `JOURNAL_STREAM` contains that stream's device and inode numbers
+/// (systemd.exec(5)). Child processes inherit the variable even if their standard error is redirected, so this function
+/// compares both numbers.
 pub(super) fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     let stderr = inherited::metadata(&io::stderr());
@@ -73,12 +74,12 @@ fn for_reader(line: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     writeln!(line, "[{time} {style}{level:<5}{style:#}] {}", record.args())
 }
 
-/// Formats a line for the journal: the priority as in sd-daemon(3) (`SyslogLevelPrefix=`), without a time.
+/// Formats a line for the journal: with a priority prefix (sd-daemon(3), `SyslogLevelPrefix=`) and without a time.
 fn for_journal(line: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     writeln!(line, "<{}>{}", priority(record.level()), record.args())
 }
 
-/// Returns the priority of syslog(3) for a level.
+/// Returns the syslog(3) priority for a log level.
 fn priority(level: Level) -> u8 {
     match level {
         Level::Error => 3,
@@ -88,16 +89,16 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// Formats the time of a line, in whole seconds. The clock may show a year that chrono cannot represent.
+/// Formats a line's time, in whole seconds. `now` is `None` if the clock shows a year that chrono cannot represent.
 fn timestamp(now: Option<DateTime<Utc>>) -> String {
     let text = |now: DateTime<Utc>| now.format("%Y-%m-%dT%H:%M:%SZ").to_string();
     now.map_or_else(|| "no date".to_owned(), text)
 }
 
-/// Prints a message on standard error. Ignores errors of standard error itself.
+/// Prints a message on standard error. Ignores errors from writing to standard error.
 pub(super) fn complain(text: &str) {
     let stderr = STDERR.get();
-    // Standard error may be the journal although the logger has not started.
+    // Standard error may be the journal even if the logger has not started yet.
     let is_journal = stderr.map_or_else(is_journal, |stderr| stderr.is_journal);
     let prefix = if is_journal { format!("<{}>", priority(Level::Error)) } else { String::new() };
     let lines: Vec<String> = text.lines().map(|line| prefix.clone() + line + "\n").collect();

@@ -1,4 +1,4 @@
-//! The command line: the only module that uses clap, env_logger, exit statuses and the screen.
+//! The command line. Only this module uses clap, env_logger, exit statuses and the screen.
 
 mod alphabet;
 mod args;
@@ -37,8 +37,8 @@ pub fn run_command_line() -> ExitCode {
         Err(error) => return print_usage(error),
     };
     let closed = match &arguments.command {
-        // This call must come before the process opens any descriptor, because it closes the descriptors that it does
-        // not know.
+        // This call must come before the process opens any descriptor, because it closes all descriptors that were not
+        // handed over.
         Command::Serve(serve) => inherited::close_leaked(serve),
         _ => Ok(()),
     };
@@ -67,7 +67,7 @@ pub fn run_command_line() -> ExitCode {
     })
 }
 
-/// Prints help, or the error in the arguments.
+/// Prints help, or the error found in the arguments.
 fn print_usage(error: clap::Error) -> ExitCode {
     let is_usage = error.use_stderr();
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
@@ -75,25 +75,25 @@ fn print_usage(error: clap::Error) -> ExitCode {
     if is_usage && logging::is_journal() {
         complain(&error.to_string());
     } else if !inherited::client_has_stderr() {
-        // Help goes to standard output. If standard output is closed, the error of printing is ignored.
+        // Help goes to standard output. If that is closed, the write error is ignored.
         let _ = error.print();
     }
     ExitCode::from(if is_usage { 2 } else { 0 })
 }
 
-/// Prints a text for people to standard output. Colours and ASCII depend on the
-/// terminal, the locale and the options.
+/// Prints a text for people to standard output. The terminal, the locale and the options determine whether the output
+/// has colours and whether it is restricted to ASCII.
 fn print(text: &str) -> Result<(), Failure> {
     print_exactly(&alphabet::shown(text))
 }
 
-/// Prints a text like [`print`], through a pager if it is longer than the screen of the terminal.
+/// Prints a text like [`print`], but through a pager if the text is longer than the terminal's screen.
 fn print_paged(text: &str) -> Result<(), Failure> {
     let text = alphabet::shown(text);
     if pager::show(&text) { Ok(()) } else { print_exactly(&text) }
 }
 
-/// Prints JSON or CSV for a program: the alphabet of the terminal does not change data.
+/// Prints JSON or CSV for programs. The choice of ASCII does not change such data.
 fn print_exactly(text: &str) -> Result<(), Failure> {
     let mut output = anstream::stdout().lock();
     let printed = output.write_all(text.as_bytes()).and_then(|()| output.flush());
@@ -103,15 +103,15 @@ fn print_exactly(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints an error to standard error, unless standard error is the socket of a client.
+/// Prints an error to standard error, unless standard error is a client's socket.
 fn complain(text: &str) {
     if !inherited::client_has_stderr() {
         logging::complain(&alphabet::shown(text));
     }
 }
 
-/// Returns the width of the terminal in columns. If standard output is not a terminal, returns the number in `COLUMNS`,
-/// for example for a pager. Without that number, returns the width of a page.
+/// Returns the terminal's width in columns. If standard output is not a terminal, returns the number in `COLUMNS`, for
+/// example for a pager. If there is no such number, returns the width of a page.
 fn width() -> usize {
     const PAGE: usize = 80;
     let of_terminal = terminal_size::terminal_size_of(io::stdout());

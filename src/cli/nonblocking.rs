@@ -1,6 +1,6 @@
-//! Output that never waits for its reader. Text that does not fit into the pipe or terminal is lost.
+//! Output that never waits for its reader. Text that does not fit into the pipe or terminal is dropped.
 //!
-//! A server must answer and end even if no program reads its log or its list of addresses.
+//! A server must be able to answer clients and to shut down even if no program reads its log or its list of addresses.
 
 use nix::fcntl::OFlag;
 use nix::libc::PIPE_BUF;
@@ -12,27 +12,28 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A descriptor for writes that never wait. Its [`Write`] reports every write as complete.
+/// A descriptor for writes that never wait. Its [`Write`] implementation reports every write as complete.
 ///
-/// The given descriptor is not changed: `O_NONBLOCK` would apply to every process that shares it.
+/// `O_NONBLOCK` is not set on the given descriptor, because it would apply to every process that shares the descriptor.
 #[derive(Debug)]
 pub(super) struct NonBlocking<T> {
     given: T,
-    /// The same terminal, opened again, so that `O_NONBLOCK` applies only to this process.
+    /// The same terminal, opened a second time, so that `O_NONBLOCK` applies only to this process.
     terminal: Option<File>,
-    /// Number of octets that a ready descriptor accepts without waiting.
+    /// Number of octets that a ready descriptor accepts at once.
     at_once: usize,
     /// Whether the last line was cut.
     cut: AtomicBool,
 }
 
 impl<T: AsFd + IsTerminal> NonBlocking<T> {
-    /// Opens a terminal again. The sandbox would refuse this later.
+    /// If `given` is a terminal, opens it a second time now, because the sandbox would forbid this later.
     ///
-    /// A ready pipe accepts `PIPE_BUF` octets without waiting (pipe(7)). A ready terminal accepts at least one octet; a
-    /// longer write waits until the reader has taken all octets. Some terminals cannot be opened again, such as the
-    /// terminal of another user. There, each octet is a separate write. Such a write can wait in only two cases. The
-    /// terminal turns a line end into two octets but has space for one, or another process fills the space first.
+    /// A ready pipe accepts `PIPE_BUF` octets at once (pipe(7)). A ready terminal accepts at least one octet; a longer
+    /// write would wait until the reader has taken all octets. Some terminals cannot be opened a second time, for
+    /// example another user's terminal. For these, each octet is written separately. Such a write waits in only two
+    /// cases: the terminal turns a line end into two octets but has space for only one, or another process fills the
+    /// space first.
     pub(super) fn new(given: T) -> Self {
         let terminal =
             if given.is_terminal() { open_nonblocking(given.as_fd()).ok() } else { None };
@@ -41,15 +42,15 @@ impl<T: AsFd + IsTerminal> NonBlocking<T> {
     }
 }
 
-/// Opens the terminal of this descriptor again, with `O_NONBLOCK`.
+/// Opens this descriptor's terminal a second time, with `O_NONBLOCK`.
 fn open_nonblocking(terminal: BorrowedFd) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     OpenOptions::new().write(true).custom_flags(flags.bits()).open(ttyname(terminal)?)
 }
 
 impl<T: AsFd> NonBlocking<T> {
-    /// Writes as many octets as the descriptor accepts at once. Returns whether it accepted all. After a cut line, the
-    /// next text begins on a new line.
+    /// Writes as many octets as the descriptor accepts at once. Returns whether it accepted all of them. If the last
+    /// line was cut, begins a new line first.
     pub(super) fn write_text(&self, text: &[u8]) -> io::Result<bool> {
         if self.cut.load(Ordering::Relaxed) && self.write_some(b"\n")? == 0 {
             return Ok(false);
@@ -95,7 +96,7 @@ mod tests {
     use nix::pty::openpty;
     use std::io::Read;
 
-    /// Makes an output for a descriptor that cannot be opened again.
+    /// Returns an output for a descriptor that cannot be opened a second time.
     fn as_given<T>(given: T, at_once: usize) -> NonBlocking<T> {
         NonBlocking { given, terminal: None, at_once, cut: AtomicBool::new(false) }
     }
@@ -147,7 +148,7 @@ mod tests {
             text.extend(octet);
         }
         drop(output);
-        let _ = master.read_to_end(&mut text); // at its end, a terminal returns EIO
+        let _ = master.read_to_end(&mut text); // at the end, a pseudo-terminal returns EIO
         let text = String::from_utf8(text).expect("text");
         assert!(text.ends_with("a whole line\r\n"), "{text}");
         let is_part = |line: &str| !line.is_empty() && "a whole line".starts_with(line);
@@ -158,7 +159,7 @@ mod tests {
     fn a_terminal_that_cannot_be_opened_again_takes_single_octets() {
         let terminal = openpty(None, None).expect("a terminal");
         let output = as_given(File::from(terminal.slave), 1);
-        // The text has no line end, because the terminal would turn it into two octets.
+        // The text has no line end, because the terminal would turn one into two octets.
         let mut octets = 0;
         while output.write_text(b"a whole line.").expect("written") {
             octets += 13;

@@ -1,4 +1,4 @@
-//! Prints the results of commands: one result, or one reply after another.
+//! Prints the results of commands: a single result, or one reply after another.
 
 use super::failure::Failure;
 #[cfg(feature = "lab")]
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::process::ExitCode;
 
-/// Prints a result as text or JSON. Prints a failure as JSON too, if the result would be JSON. The exit status does not
+/// Prints a result as text or JSON. If JSON was requested, a failure is printed as JSON too. The exit status does not
 /// depend on whether standard output has a reader.
 pub(super) fn print_result<T, E: Into<Failure>>(
     result: Result<T, E>,
@@ -34,7 +34,7 @@ pub(super) fn print_result<T, E: Into<Failure>>(
     }
 }
 
-/// The form of the printed replies.
+/// The form in which replies are printed.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
     pub json: bool,
@@ -45,15 +45,15 @@ pub(super) struct Format {
 pub(super) struct ReplyOutput {
     /// Text for standard output.
     pub text: String,
-    /// Whether the text is JSON or the reply alone. The characters of such a text must not be replaced.
+    /// Whether the text is JSON or the reply alone, so that its characters must not be replaced with ASCII.
     pub is_exact: bool,
-    /// Faults of the reply, for standard error.
+    /// Faults in the reply, for standard error.
     pub faults: Vec<Failure>,
     pub is_good: bool,
 }
 
 impl ReplyOutput {
-    /// Prints the text and the faults. If standard output is closed, the faults are printed all the same.
+    /// Prints the text and the faults. The faults are printed even if standard output is closed.
     fn print(&self) -> Result<(), Failure> {
         let printed = match self.text.as_str() {
             "" => Ok(()),
@@ -65,7 +65,8 @@ impl ReplyOutput {
     }
 }
 
-/// Prints replies one after another until standard output is closed. Returns a bad status if one of the replies is bad.
+/// Prints replies one after another, until standard output is closed. Returns exit status 1 if any of the replies is
+/// bad.
 pub(super) fn print_all(
     printouts: impl Iterator<Item = Result<ReplyOutput, Failure>>,
 ) -> Result<ExitCode, Failure> {
@@ -83,9 +84,9 @@ pub(super) fn print_all(
     Ok(status)
 }
 
-/// Text that is printed piece by piece. The text of a single piece of work is held back until the end if a pager may
-/// show it. With several pieces of work, the text of each finished piece is printed at once, so that Ctrl-C loses no
-/// finished piece.
+/// Text that a run of labs prints piece by piece. For a single lab, the text is held back until the end if a pager may
+/// show it. For several labs, each lab's text is printed as soon as the lab has finished, so that Ctrl-C loses no
+/// finished result.
 #[cfg(feature = "lab")]
 pub(super) struct LongText(Option<RefCell<String>>);
 
@@ -112,7 +113,7 @@ impl LongText {
     }
 }
 
-/// Returns the exit status of a good or bad result.
+/// Returns the exit status for a good or bad result.
 pub(super) fn status(is_good: bool) -> ExitCode {
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

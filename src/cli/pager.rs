@@ -3,20 +3,25 @@
 use crate::sys;
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
-use signal_hook::consts::{SIGINT, SIGQUIT};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag::{register_conditional_default, register_usize};
+use signal_hook::low_level::emulate_default_handler;
 use std::borrow::Cow;
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Once, OnceLock};
 
 /// Whether the user has switched the pager off.
 static IS_OFF: OnceLock<bool> = OnceLock::new();
-/// Whether a pager is running, which then handles Ctrl-C.
-static IS_RUNNING: AtomicBool = AtomicBool::new(false);
+/// Whether a signal may end this process: true except while a pager runs.
+static MAY_END: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
+/// The last SIGTERM or SIGHUP that arrived while a pager ran; 0 if none arrived.
+static POSTPONED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// Exit statuses of a shell that cannot run a command (POSIX.1-2024, Shell Command Language, section 2.8.2).
+/// Exit statuses with which a shell reports that it cannot run a command (POSIX.1-2024, Shell Command Language, section
+/// 2.8.2).
 const NOT_RUN: [i32; 2] = [126, 127];
 
 /// Switches the pager off for this process if `is_off` is true.
@@ -34,36 +39,53 @@ pub(super) fn is_possible() -> bool {
 
 #[cfg(feature = "lab")]
 pub(super) fn is_running() -> bool {
-    IS_RUNNING.load(Ordering::Relaxed)
+    !MAY_END.load(Ordering::Relaxed)
 }
 
-/// Shows a text in the pager, if the text is longer than the screen. Returns false if the text was not shown, because it
+/// Shows a text in the pager if the text is longer than the screen. Returns false if the text was not shown, because it
 /// is short or no pager can be run.
+///
+/// While the pager runs, no signal ends this process. Otherwise pager and shell would both read from the terminal. As
+/// with git, SIGTERM and SIGHUP end this process after the pager. Ctrl-C and Ctrl-\ concern only the pager.
 pub(super) fn show(text: &str) -> bool {
     let Some(command) = command().filter(|_| is_possible() && is_longer_than_screen(text)) else {
         return false;
     };
-    // Ctrl-C sends a signal to the pager and to this process. This process must not end before the pager.
-    let is_over = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGQUIT].into_iter().filter(|signal| !sys::ignores_signal(*signal)) {
-        // If no handler can be registered, Ctrl-C ends this process before its pager. The pager still works.
-        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_over));
-    }
-    IS_RUNNING.store(true, Ordering::Relaxed);
+    MAY_END.store(false, Ordering::Relaxed);
+    let_signals_end();
     let shown = page(&command, text).unwrap_or(false);
-    IS_RUNNING.store(false, Ordering::Relaxed);
-    is_over.store(true, Ordering::Relaxed);
+    MAY_END.store(true, Ordering::Relaxed);
+    if let Ok(signal @ 1..) = i32::try_from(POSTPONED.load(Ordering::Relaxed)) {
+        // This call ends the process, so it returns only if the system refuses the signal.
+        let _ = emulate_default_handler(signal);
+    }
     shown
 }
 
-/// Returns the command of the pager; `None` if the command is empty or `cat`.
+/// Lets signals end this process, except while a pager runs. A signal that was ignored before stays ignored.
+pub(super) fn let_signals_end() {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        let signals = [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter();
+        for signal in signals.filter(|signal| !sys::ignores_signal(*signal)) {
+            // If no handler can be registered, the signal ends this process before its pager. The pager still works.
+            let _ = register_conditional_default(signal, Arc::clone(&MAY_END));
+            if [SIGTERM, SIGHUP].contains(&signal) {
+                let _ =
+                    register_usize(signal, Arc::clone(&POSTPONED), signal.unsigned_abs() as usize);
+            }
+        }
+    });
+}
+
+/// Returns the pager's command, or `None` if it is empty or `cat`.
 fn command() -> Option<String> {
     let named = env::var("DAYTIME_PAGER").or_else(|_| env::var("PAGER"));
     let named = named.unwrap_or_else(|_| "less".to_owned()).trim().to_owned();
     Some(named).filter(|it| !it.is_empty() && it != "cat")
 }
 
-/// Whether the text, with a prompt below it, has more lines than the terminal has rows.
+/// Whether the text, followed by a prompt, has more lines than the terminal has rows.
 fn is_longer_than_screen(text: &str) -> bool {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.is_some_and(|(_, terminal_size::Height(rows))| text.lines().count() >= rows.into())
@@ -78,21 +100,21 @@ fn page(command: &str, text: &str) -> io::Result<bool> {
         started => started?,
     };
     if let Some(mut input) = pager.stdin.take() {
-        // The pager gets colours if the terminal would get them.
+        // The pager gets colours if the terminal itself would get them.
         let text = match AutoStream::choice(&io::stdout()) {
             ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),
             _ => Cow::Borrowed(text),
         };
-        // The user may quit the pager before the pager has read the whole text, so this error is ignored.
+        // A write error is ignored, because the user may quit the pager before it has read the whole text.
         let _ = input.write_all(text.as_bytes());
     }
     let status = pager.wait()?;
     Ok(!status.code().is_some_and(|code| NOT_RUN.contains(&code)))
 }
 
-/// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit at once if the text fits,
-/// show colours, and leave the text on the screen. `LESSCHARSET` lets less show the lines of drawings also where no
-/// locale is set.
+/// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit immediately if the text fits,
+/// show colours, and leave the text on the screen. `LESSCHARSET` makes less show the line-drawing characters in ladders
+/// even if no locale is set.
 fn start(command: &str) -> io::Result<Child> {
     let needs_shell =
         command.contains(|it: char| !it.is_ascii_alphanumeric() && !"/._-+".contains(it));

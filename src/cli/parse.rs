@@ -13,7 +13,7 @@ use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Maximum length of a reply in octets. A longer reply is refused, not cut.
+/// Maximum length of a reply in octets. A longer reply is rejected, not cut.
 const MAX_REPLY_OCTETS: usize = 64 * 1024;
 
 pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
@@ -35,7 +35,7 @@ pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
     printed
 }
 
-/// Opens a file with replies, or standard input. Also returns the name of the input, for error messages.
+/// Opens a file of replies, or standard input. Also returns the input's name for error messages.
 fn open(path: Option<&Path>) -> Result<(String, Box<dyn BufRead>), Failure> {
     let Some(path) = path.filter(|path| *path != Path::new("-")) else {
         if io::stdin().is_terminal() {
@@ -54,8 +54,8 @@ fn open(path: Option<&Path>) -> Result<(String, Box<dyn BufRead>), Failure> {
     }
 }
 
-/// Limits the reader of a reply to one octet more than [`MAX_REPLY_OCTETS`]: the additional octet shows that the reply
-/// is too long.
+/// Limits the input for one reply to one octet more than [`MAX_REPLY_OCTETS`]. The additional octet shows that the
+/// reply is too long.
 fn limited<R: BufRead>(input: &mut R) -> io::Take<&mut R> {
     input.take(MAX_REPLY_OCTETS as u64 + 1)
 }
@@ -67,7 +67,7 @@ fn read_whole(mut input: impl BufRead) -> io::Result<Vec<u8>> {
     Ok(reply)
 }
 
-/// Reads each line that is not blank, with its number. NIST's servers send a blank line before each reply.
+/// Reads all non-blank lines, each with its number. NIST's servers send a blank line before each reply.
 fn lines(mut input: impl BufRead) -> impl Iterator<Item = io::Result<(Option<u64>, Vec<u8>)>> {
     let is_blank = |line: &[u8]| !is_too_long(line) && line.trim_ascii().is_empty();
     let lines = (1..).map_while(move |number| match read_line(&mut input) {
@@ -77,7 +77,7 @@ fn lines(mut input: impl BufRead) -> impl Iterator<Item = io::Result<(Option<u64
     lines.filter(move |line| !matches!(line, Ok((_, line)) if is_blank(line)))
 }
 
-/// Reads the next line with its line end. At the end of the input, returns an empty line.
+/// Reads the next line, including its line end. At the end of the input, returns an empty line.
 fn read_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     limited(input).read_until(b'\n', &mut line)?;
@@ -125,7 +125,7 @@ impl Format {
     }
 }
 
-/// Returns the fault of a reply: not a time, or more than one line.
+/// Returns the fault in a reply: it is not a time, or has more than one line.
 fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Option<String> {
     match recognised {
         Ok(it) if it.flags.contains(Flag::SecondLine) => {
@@ -135,7 +135,8 @@ fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Op
         Ok(_) => None,
         Err(error) => {
             let hints = meaning::hints(error).map(|hint| format!("; {hint}"));
-            Some(format!("not a time: {error}{}", hints.collect::<String>()))
+            let reason = meaning::reason(error);
+            Some(format!("not a time: {reason}{}", hints.collect::<String>()))
         }
     }
 }

@@ -17,21 +17,21 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Maximum duration of a command that shows no bar.
+/// A command that takes no longer than this shows no bar.
 const HIDDEN_TIME: Duration = Duration::from_secs(1);
-/// Maximum duration of a lab that shows no bar.
+/// A run of labs that takes no longer than this shows no bar.
 #[cfg(feature = "lab")]
 const HIDDEN_LAB_TIME: Duration = Duration::from_millis(500);
-/// Time between two drawings of a lab's bar, which shows the seconds of the lab.
+/// Interval at which a lab's bar is redrawn, because it shows how many seconds the lab has taken.
 #[cfg(feature = "lab")]
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A progress bar on a terminal, cleared when dropped.
 pub(super) struct Progress {
-    /// `None` without a terminal, or with `--quiet`.
+    /// `None` if standard output is not a terminal, or with `--quiet`.
     bar: Option<ProgressBar>,
     started: Instant,
-    /// Lock that is held while text is printed and while the bar appears, so that text and bar do not mix.
+    /// Lock that is held while text is printed or the bar appears, so that text and bar do not mix.
     #[cfg(feature = "lab")]
     screen: Arc<Mutex<()>>,
 }
@@ -47,8 +47,8 @@ impl Progress {
         Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len} s")
     }
 
-    /// Returns the bar of a run of labs, drawn below the printed results. One lab has a line with its name and its
-    /// seconds; several labs have a bar with the name of the lab under way.
+    /// Returns the bar for a run of labs, drawn below the printed results. A single lab gets a line with its name and
+    /// the elapsed seconds; several labs get a bar with the name of the current lab.
     #[cfg(feature = "lab")]
     pub(super) fn start_named(quiet: bool, steps: usize) -> Self {
         let template = match steps {
@@ -87,7 +87,7 @@ impl Progress {
         bar.set_position(done.into());
     }
 
-    /// Names the step that begins.
+    /// Shows the name of the step that begins.
     #[cfg(feature = "lab")]
     pub(super) fn begin(&self, done: usize, of: usize, name: &str) {
         let count = |steps| u64::try_from(steps).unwrap_or(u64::MAX);
@@ -98,10 +98,10 @@ impl Progress {
         }
     }
 
-    /// Prints text while the bar is cleared from the screen.
+    /// Clears the bar from the screen while it prints text.
     #[cfg(feature = "lab")]
     pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
-        // Output to a file or pipe may wait for its reader. Meanwhile the bar stays on the screen.
+        // Output to a file or pipe may wait for its reader, so the bar stays on the screen.
         let Some(bar) = self.bar.as_ref().filter(|_| std::io::stdout().is_terminal()) else {
             return print();
         };
@@ -142,22 +142,23 @@ fn lock(screen: &Mutex<()>) -> MutexGuard<'_, ()> {
     screen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Clears the bar before SIGINT or SIGTERM ends the process. If the system gives no thread or refuses the signals, the
-/// bar stays on the screen.
+/// Clears the bar before SIGINT or SIGTERM ends the process. If the system does not allow the thread or the signal
+/// handlers, the bar stays on the screen.
 #[cfg(feature = "lab")]
 fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
         if sys::ignores_signal(SIGINT) {
             return; // a background job of a shell without job control ignores SIGINT
         }
-        // The signals are registered in this thread: if no thread starts, they keep their default effect.
+        // The handlers are registered in this thread, so that the signals keep their default action if no thread can
+        // start.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         for signal in signals.forever() {
-            if signal == SIGINT && pager::is_running() {
-                continue;
+            if pager::is_running() {
+                continue; // the pager's module decides
             }
             bar.finish_and_clear();
-            // This call ends the process, so it returns only if the system refuses the signal.
+            // This call ends the process. It returns only if the system refuses the signal.
             let _ = emulate_default_handler(signal);
         }
     };

@@ -57,7 +57,8 @@ impl Format {
         ReplyOutput { text, is_exact: self.json, faults: vec![failure], is_good: false }
     }
 
-    /// Formats an answer. `stopped` has the cause of an incomplete answer. Parses the reply once for all output.
+    /// Formats an answer. `stopped` contains the cause if the answer is incomplete. The reply is parsed once for all
+    /// output.
     fn answer(
         self,
         target: &Target,

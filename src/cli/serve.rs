@@ -7,7 +7,7 @@ use super::inherited::InheritedSockets;
 use super::nonblocking::NonBlocking;
 use super::signals::{CaughtSignals, Controls};
 use super::{gauges, inherited};
-use crate::clock::Clock;
+use crate::clock::{Clock, Health};
 use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
 use crate::report::{json, plural};
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
-    // Takes the handed-over sockets before the process opens other descriptors, because it takes these sockets by
+    // Takes the handed-over sockets before the process opens other descriptors, because these sockets are identified by
     // number.
     let handed_over = InheritedSockets::take(arguments)?;
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
@@ -37,12 +37,12 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     let gauges = Arc::new(gauges::Source::new(server.metrics(), arguments.limits.limits()));
     let for_metrics = endpoint.as_ref().map(|_| Endpoint::DESCRIPTORS);
     require_descriptors(for_metrics.unwrap_or(server.accepts().into()))?;
-    // From here on, the process opens no files or sockets. It has started no other thread yet, so the restrictions
-    // apply to all its threads.
+    // From here on, the process opens no files or sockets. It has not started another thread yet, so the restrictions
+    // will apply to all its threads.
     let confining = confinement.begin()?;
     let confining = if arguments.zone.is_local { confining.reading_links() } else { confining };
     // Starts the signal thread before the addresses are printed, because a program that reads the addresses may send a
-    // signal at once.
+    // signal immediately afterwards.
     let (shutdown, shared_zone, zone_option) = (server.shutdown(), server.zone(), arguments.zone);
     let controls =
         Controls { shutdown, gauges: Arc::clone(&gauges), zone: shared_zone, zone_option };
@@ -52,6 +52,9 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     // From here on, the sandbox refuses new files, sockets and threads.
     let confined = confining.finish(&server)?;
     log_settings(&server);
+    if arguments.limits.require_sync {
+        warn_without_sync(Clock::System);
+    }
     log_confinement(&confined);
     if arguments.inetd.is_none() {
         let metrics_at = answering.as_ref().map(|answering| answering.address);
@@ -59,12 +62,12 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     }
     server.run()?;
     drop(answering);
-    signals.end(); // this call waits, so that the log has the signal before the totals
+    signals.end(); // this call waits, so that the log shows the signal before the totals
     log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the endpoint for the metrics, on a socket that was handed over or at the address of `--metrics`.
+/// Opens the metrics endpoint, on a socket that was handed over or at the address from `--metrics`.
 fn endpoint(
     handed_over: Option<Inherited>,
     address: Option<SocketAddr>,
@@ -76,7 +79,7 @@ fn endpoint(
     endpoint.transpose().map_err(|error| Failure::metrics(&error))
 }
 
-/// Refuses arguments that contradict each other.
+/// Refuses arguments that conflict with each other or with the handed-over sockets.
 fn refuse_contradiction(
     arguments: &Serve,
     syntax: &Syntax,
@@ -88,12 +91,15 @@ fn refuse_contradiction(
     } else if !syntax.uses_zone() && arguments.zone.zone != Zone::UTC {
         Some("--syntax nist is always UTC: leave --zone out".to_owned())
     } else {
-        arguments.workers.contradiction(arguments.idle).map(str::to_owned)
+        let of_workers = arguments.workers.contradiction(arguments.idle).map(str::to_owned);
+        let opens = handed_over.services.is_none();
+        of_workers.or_else(|| arguments.port_conflict().filter(|_| opens))
     };
     contradiction.map_or(Ok(()), |why| Err(Failure::Usage(why)))
 }
 
-/// Makes the server, on the sockets that were handed over or on new sockets. Adds the supervisor, if there is one.
+/// Builds the server, on the sockets that were handed over or on new ones. Connects it to the supervisor, if there is
+/// one.
 fn server(inherited: Option<Vec<Inherited>>, config: Config) -> Result<Server, ServeError> {
     let server = match inherited {
         Some(sockets) => Server::adopt(sockets, config)?,
@@ -113,10 +119,8 @@ fn confinement(arguments: &Serve) -> Result<Confinement, ConfineError> {
 }
 
 fn config(arguments: &Serve, syntax: Syntax) -> Config {
-    let port = arguments.port;
-    let listen: Vec<_> = arguments.listen.iter().map(|on| on.with_port(port)).collect();
     Config {
-        addresses: if listen.is_empty() { Config::loopback(port) } else { listen },
+        addresses: arguments.addresses(),
         transports: arguments.proto.transports(),
         listen: Listen {
             reuse_address: !arguments.no_reuse_address,
@@ -150,6 +154,17 @@ fn log_settings(server: &Server) {
     }
 }
 
+/// Warns that no client gets a reply while the clock is not synchronised. An operator would otherwise see this only after
+/// the first client.
+fn warn_without_sync(clock: Clock) {
+    if clock.health().is_ok_and(|health| health != Health::Synchronised) {
+        log::warn!(
+            "the clock is not synchronised: because of --require-sync, TCP clients get an empty reply and UDP clients get \
+             none, until the kernel reports the clock as synchronised; see `timedatectl`"
+        );
+    }
+}
+
 fn log_confinement(confined: &Confined) {
     if let Some(identity) = confined.identity {
         let how = if confined.already { "already runs" } else { "now runs" };
@@ -175,14 +190,14 @@ fn addresses(bound: &[Bound], metrics: Option<SocketAddr>, json: bool) -> String
     format!("{}\n", lines.join("\n"))
 }
 
-/// Prints the addresses without waiting for a reader of standard output.
+/// Prints the addresses without waiting for standard output's reader.
 fn print_at_once(stdout: &NonBlocking<io::Stdout>, addresses: &str) -> Result<(), Failure> {
     match stdout.write_text(addresses.as_bytes()) {
         Ok(false) => {
             log::warn!("cannot print all addresses: standard output is full");
             Ok(())
         }
-        // The reader closed standard output. The server runs without a reader.
+        // The reader has closed standard output. The server runs without one.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map(drop).map_err(|error| Failure::output(&error)),
     }
@@ -194,5 +209,9 @@ fn log_totals(metrics: &Metrics) {
         plural(metrics.count(Event::TcpAnswered), "connection"),
         plural(metrics.count(Event::UdpAnswered), "datagram")
     );
-    log::debug!("{metrics:?}");
+    let count = |event: &Event| (*event, metrics.count(*event));
+    let counts = Event::ALL.iter().map(count).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(event, count)| format!("{event} {count}")).collect();
+    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+    log::debug!("counters that are not 0: {counts}");
 }

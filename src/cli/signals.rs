@@ -1,7 +1,7 @@
-//! Signals of `daytime serve`: stop the server, log the counters, or read the zone again.
+//! Signal handling in `daytime serve`. Signals stop the server, log the counters, or make the server reread the zone.
 
 use super::args::ZoneOption;
-use super::gauges;
+use super::{gauges, pager};
 use crate::responder::SharedZone;
 use crate::server::Shutdown;
 use crate::syntax::Zone;
@@ -17,28 +17,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// A flag that the first SIGINT or SIGTERM sets. The second signal ends the process at once with status 1.
+/// A flag that the first SIGINT or SIGTERM sets. The second one ends the process immediately with status 1.
 pub(super) struct StopFlag {
     pub is_set: Arc<AtomicBool>,
-    shutdowns: Vec<SigId>,
+    registered: Vec<SigId>,
 }
 
 impl StopFlag {
     pub(super) fn register() -> io::Result<Self> {
-        let (is_set, mut shutdowns) = (Arc::new(AtomicBool::new(false)), Vec::new());
+        let (is_set, mut registered) = (Arc::new(AtomicBool::new(false)), Vec::new());
         for signal in [SIGINT, SIGTERM] {
-            // This registration must come before the next one, which sets the flag. The first signal then finds the
-            // flag unset and does not end the process. The second signal ends the process.
-            shutdowns.push(flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_set))?);
-            flag::register(signal, Arc::clone(&is_set))?;
+            // This handler must be registered before the next one, which sets the flag. So the first signal finds the
+            // flag unset and does not end the process; the second signal does.
+            registered.push(flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_set))?);
+            registered.push(flag::register(signal, Arc::clone(&is_set))?);
         }
-        Ok(Self { is_set, shutdowns })
+        Ok(Self { is_set, registered })
     }
 
-    /// Makes a further signal harmless, so that Ctrl-C in a pager does not end this process before the pager.
+    /// Lets further signals end this process, except while a pager runs.
     pub(super) fn release(self) {
-        for shutdown in self.shutdowns {
-            low_level::unregister(shutdown);
+        pager::let_signals_end();
+        for id in self.registered {
+            low_level::unregister(id);
         }
     }
 }
@@ -59,28 +60,28 @@ pub(super) struct SignalThread {
 }
 
 impl SignalThread {
-    /// Waits until the thread has handled the current signal, so that the log has the line about this signal.
+    /// Waits until the thread has handled the current signal, so that the line about this signal is in the log.
     pub(super) fn end(self) {
         self.handle.close();
         let _ = self.thread.join();
     }
 }
 
-/// Caught signals that no thread handles yet.
+/// Signals that are already caught, but not yet handled by a thread.
 pub(super) struct CaughtSignals {
     signals: Signals,
-    /// Whether a signal has asked the server to stop.
+    /// Whether a signal has requested that the server stop.
     asked: Arc<AtomicBool>,
-    /// Whether SIGHUP was ignored when the process started. Then SIGHUP never stops the server.
+    /// Whether SIGHUP was ignored when the process started. If so, SIGHUP never stops the server.
     hangup_ignored: bool,
     /// Whether standard input and standard error were terminals when the process started.
     terminals: [bool; 2],
 }
 
 impl CaughtSignals {
-    /// Begins to catch signals.
+    /// Starts catching signals.
     pub(super) fn new() -> io::Result<Self> {
-        // Reads the setting before a handler replaces it.
+        // Reads the signal's disposition before a handler replaces it.
         let hangup_ignored = sys::ignores_signal(SIGHUP);
         let asked = StopFlag::register()?.is_set;
         let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
@@ -88,7 +89,8 @@ impl CaughtSignals {
         Ok(Self { signals, asked, hangup_ignored, terminals })
     }
 
-    /// Starts the thread that handles the signals. SIGUSR1 and SIGHUP do not count as the first of two stop signals.
+    /// Starts the thread that handles the signals. SIGUSR1, and a SIGHUP that only rereads the zone, do not count as
+    /// the first of two stop signals.
     pub(super) fn act(mut self, controls: Controls) -> io::Result<SignalThread> {
         let handle = self.signals.handle();
         let thread = thread::Builder::new().name("signals".into()).spawn(move || {
@@ -107,7 +109,7 @@ impl CaughtSignals {
                     _ => "SIGTERM",
                 };
                 self.asked.store(true, Ordering::Release); // SIGHUP does not set this flag itself
-                // Stops before it logs, because the log may wait for its reader.
+                // Stops the server before logging, because the log may wait for its reader.
                 controls.shutdown.stop();
                 log::info!("{why}: stopping");
             }
@@ -116,7 +118,7 @@ impl CaughtSignals {
     }
 }
 
-/// Reads the zone of this host again. All workers use the new zone from their next reply on.
+/// Rereads this host's zone. All workers use the new zone from their next reply on.
 fn reload_zone(shared: &SharedZone, option: ZoneOption) {
     let before = shared.zone();
     if !option.is_local {
@@ -138,8 +140,8 @@ fn reload_zone(shared: &SharedZone, option: ZoneOption) {
     }
 }
 
-/// Whether the terminal of this process has hung up. Then the kernel has sent SIGHUP, not an operator who wants to read
-/// the zone again.
+/// Whether this process's terminal has hung up. If so, SIGHUP came from the kernel, and not from an operator who wants
+/// the server to reread the zone.
 fn terminal_is_gone([on_stdin, on_stderr]: [bool; 2]) -> bool {
     on_stdin && has_hung_up(&io::stdin()) || on_stderr && has_hung_up(&io::stderr())
 }

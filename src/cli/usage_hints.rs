@@ -1,5 +1,5 @@
-//! Hints for common mistakes on the command line. clap cannot suggest these options, because they differ too much from
-//! the typed words.
+//! Hints for common mistakes on the command line. clap cannot suggest the right options here, because they differ too
+//! much from the words that the user typed.
 
 use super::args::{Arguments, ListenAddress};
 use clap::builder::StyledStr;
@@ -7,13 +7,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error};
 use std::path::Path;
 
-/// Replaces clap's suggestion in an error by a hint, if there is a hint for this mistake.
+/// Replaces clap's suggestion in an error with a hint, if there is one for this mistake.
 pub(super) fn explain(mut error: Error, arguments: &[String]) -> Error {
     if let Some(hint) = hint(&error, arguments) {
         for worse in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
             error.remove(worse);
         }
-        // The usage would show clap's suggested argument.
+        // The usage line is removed, because it would show the argument that clap suggests.
         error.remove(ContextKind::Usage);
         let hint = ContextValue::StyledStrs(vec![StyledStr::from(hint)]);
         error.insert(ContextKind::Suggested, hint);
@@ -94,7 +94,7 @@ fn argument(command: &Command, word: &str, arguments: &[String]) -> Option<Strin
     }
 }
 
-/// Returns the number after `-p`, with or without a blank between both.
+/// Returns the number after `-p`, whether or not a blank separates them.
 fn port_of(arguments: &[String]) -> &str {
     let mut rest = arguments.iter().skip_while(|word| !word.starts_with("-p"));
     let glued = rest.next().and_then(|word| word.strip_prefix("-p")).unwrap_or_default();
@@ -103,8 +103,8 @@ fn port_of(arguments: &[String]) -> &str {
     [glued, next].into_iter().find(is_port).map_or("PORT", |word| word.trim_start_matches('='))
 }
 
-/// Returns the hint for an address without an option: `serve 9999`, `serve :9999`, `serve localhost:9999`,
-/// `serve 0.0.0.0`.
+/// Returns the hint for an address or port given without an option: `serve 9999`, `serve :9999`, `serve
+/// localhost:9999`, `serve 0.0.0.0`.
 fn listen(word: &str) -> Option<String> {
     let port = word.strip_prefix("localhost").unwrap_or(word);
     let port = port.strip_prefix(':').unwrap_or(port);
@@ -118,6 +118,7 @@ fn listen(word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::each_mentions;
     use clap::Parser;
 
     /// Returns the tips in the error message for a command line.
@@ -129,43 +130,43 @@ mod tests {
         tips.map(str::to_owned).collect()
     }
 
+    /// Asserts that the error message for a command line has exactly one tip, which mentions these parts.
+    #[track_caller]
+    fn hinted(line: &str, parts: &[&str]) {
+        each_mentions(tips(&format!("daytime {line}")), &[parts]);
+    }
+
     #[test]
     fn a_negative_number_gets_a_hint_with_its_option() {
-        let tip = "'--udp-rate' takes no negative number";
-        assert_eq!(tips("daytime serve --udp-rate -1"), [tip]);
+        hinted("serve --udp-rate -1", &["'--udp-rate'", "negative"]);
     }
 
     #[test]
     fn run_without_lab_gets_a_hint_to_lab_run() {
-        let tip = "'daytime lab run NAME' runs a lab, 'daytime lab list' shows them";
-        assert_eq!(tips("daytime run exchange"), [tip]);
+        hinted("run exchange", &["'daytime lab run NAME'", "'daytime lab list'"]);
     }
 
     #[test]
     fn a_transport_as_an_option_gets_a_hint_to_proto() {
-        let udp = "'--proto udp' chooses the transport";
         for line in
             ["query --udp localhost", "bench localhost --udp", "serve --udp", "query -u ::1"]
         {
-            assert_eq!(tips(&format!("daytime {line}")), [udp], "{line}");
+            hinted(line, &["'--proto udp'", "transport"]);
         }
-        let tcp = udp.replace("udp", "tcp");
         for line in ["query localhost --tcp", "bench -t localhost", "serve --tcp --port 9999"] {
-            assert_eq!(tips(&format!("daytime {line}")), [&*tcp], "{line}");
+            hinted(line, &["'--proto tcp'", "transport"]);
         }
         for (line, name) in [
             ("compare --udp", "compare"),
             ("check --tcp localhost", "check"),
             ("compare --proto udp", "compare"),
         ] {
-            let both = format!("'{name}' asks over both, TCP and UDP");
-            assert_eq!(tips(&format!("daytime {line}")), [both], "{line}");
+            hinted(line, &[name, "both", "TCP", "UDP"]);
         }
     }
 
     #[test]
     fn a_port_in_the_wrong_place_gets_a_hint_to_port() {
-        let port = "'--port 9999' names the port";
         for line in [
             "serve -p 9999",
             "serve -p9999",
@@ -176,21 +177,18 @@ mod tests {
             "compare -p 9999",
             "wire -p 9999",
         ] {
-            assert_eq!(tips(&format!("daytime {line}")), [port], "{line}");
+            hinted(line, &["'--port 9999'"]);
         }
-        assert_eq!(tips("daytime serve -p"), ["'--port PORT' names the port"]);
-        let localhost = "'--port 9999' listens on that port of localhost";
+        hinted("serve -p", &["'--port PORT'"]);
         for line in ["serve 9999", "serve :9999", "serve localhost:9999", "serve --json 9999"] {
-            assert_eq!(tips(&format!("daytime {line}")), [localhost], "{line}");
+            hinted(line, &["'--port 9999'", "localhost"]);
         }
-        let any = "'--listen 0.0.0.0:9999' listens on that address";
-        assert_eq!(tips("daytime serve 0.0.0.0:9999"), [any]);
-        assert_eq!(tips("daytime serve --listen 9999"), ["a port alone is '--port 9999'"]);
-        let after = "a port goes after the host, 'HOST:9999', or is '--port 9999'";
+        hinted("serve 0.0.0.0:9999", &["'--listen 0.0.0.0:9999'"]);
+        hinted("serve --listen 9999", &["'--port 9999'"]);
         for line in ["check localhost 9999", "compare ::1 9999", "bench localhost 9999"] {
-            assert_eq!(tips(&format!("daytime {line}")), [after], "{line}");
+            hinted(line, &["after the host", "'HOST:9999'", "'--port 9999'"]);
         }
-        assert_eq!(tips("daytime wire lo 9999"), ["a port is '--port 9999'"]);
+        hinted("wire lo 9999", &["'--port 9999'"]);
     }
 
     #[cfg(feature = "lab")]
@@ -199,26 +197,22 @@ mod tests {
         let names = crate::lab::LABS.iter().map(|lab| lab.name).chain(["all"]);
         let mut tried = 0;
         for name in names {
-            let run = format!("'daytime lab run {name}' runs this lab");
-            assert_eq!(tips(&format!("daytime lab {name}")), [&*run]);
-            assert_eq!(tips(&format!("daytime lab {name} --explain")), [&*run]);
-            assert_eq!(tips(&format!("daytime {name}")), [&*run]);
+            let run = format!("'daytime lab run {name}'");
+            hinted(&format!("lab {name}"), &[&run]);
+            hinted(&format!("lab {name} --explain"), &[&run]);
+            hinted(name, &[&run]);
             tried += 1;
         }
         assert!(tried > 10, "only {tried} labs");
-        let list = "'daytime lab run NAME' runs a lab, 'daytime lab list' shows them";
-        assert_eq!(tips("daytime lab foo"), [list]);
-        assert_eq!(tips("daytime lab run exchang"), ["a similar value exists: 'exchange'"]);
+        hinted("lab foo", &["'daytime lab run NAME'", "'daytime lab list'"]);
+        hinted("lab run exchang", &["'exchange'"]);
     }
 
     #[test]
     fn a_host_without_a_command_gets_a_hint_to_query_and_other_mistakes_keep_their_tips() {
-        assert_eq!(
-            tips("daytime localhost:9999"),
-            ["'daytime query localhost:9999' asks this host"]
-        );
-        assert_eq!(tips("daytime qery localhost"), ["a similar subcommand exists: 'query'"]);
-        assert_eq!(tips("daytime serve --prot 9"), ["a similar argument exists: '--proto'"]);
+        hinted("localhost:9999", &["'daytime query localhost:9999'"]);
+        hinted("qery localhost", &["'query'"]);
+        hinted("serve --prot 9", &["'--proto'"]);
         assert_eq!(tips("daytime serve nonsense"), [""; 0]);
     }
 
@@ -229,8 +223,8 @@ mod tests {
         let capture = folder.path().join("daytime.pcapng");
         std::fs::write(&capture, b"").expect("written");
         let capture = capture.display();
-        let wire = format!("'daytime wire --read {capture}' shows this capture file");
-        assert_eq!(tips(&format!("daytime {capture}")), [wire]);
-        assert_eq!(tips("daytime none.md"), ["'daytime query none.md' asks this host"]);
+        let wire = format!("'daytime wire --read {capture}'");
+        hinted(&capture.to_string(), &[&wire, "capture file"]);
+        hinted("none.md", &["'daytime query none.md'"]);
     }
 }

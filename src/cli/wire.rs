@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     done
 }
 
-/// Finds contradictions that clap cannot find, because clap treats `-` as a file name.
+/// Finds conflicting arguments that clap cannot detect, because clap treats `-` as a file name.
 fn contradiction(arguments: &Wire) -> Option<&'static str> {
     if !arguments.pcapng.as_deref().is_some_and(is_standard) {
         None
@@ -50,7 +50,7 @@ fn contradiction(arguments: &Wire) -> Option<&'static str> {
     }
 }
 
-/// Whether the path means standard input or output.
+/// Whether the path is `-`, which means standard input or output.
 fn is_standard(path: &Path) -> bool {
     path.to_str() == Some("-")
 }
@@ -59,7 +59,7 @@ fn printable_path(path: &Path) -> String {
     Printable(path.as_os_str().as_encoded_bytes()).to_string()
 }
 
-/// Returns the ports with their noun: `port 13`, `ports 13, 37`.
+/// Returns the ports with a noun: `port 13`, `ports 13, 37`.
 fn ports(arguments: &Wire) -> String {
     let ports: Vec<String> = arguments.ports.iter().map(u16::to_string).collect();
     let noun = if ports.len() == 1 { "port" } else { "ports" };

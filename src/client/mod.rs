@@ -1,4 +1,4 @@
-//! Asks a server over TCP or UDP.
+//! The client: asks a server for the time over TCP or UDP.
 
 mod options;
 mod polite;
@@ -20,13 +20,13 @@ use std::time::Instant;
 /// Asks a server once. Over TCP the client connects and reads to the end of the stream. Over UDP it
 /// sends an empty datagram (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
 ///
-/// Over TCP the addresses of a name race as in RFC 8305. Over UDP they are asked one after the
-/// other. A reply without octets is also an answer: a server that does not know the time sends none
-/// (as in RFC 868).
+/// If a name has several addresses, TCP connections to them race as in RFC 8305, while UDP
+/// questions go to one address after another. A reply without octets is also an answer: a server
+/// that does not know the time sends none (as in RFC 868).
 ///
 /// # Errors
-/// [`AskError`]: the name does not resolve, no server answers, or the reply is incomplete. Octets
-/// received before the connection broke are in [`AskError::Incomplete`].
+/// Returns [`AskError`] if the name does not resolve, no server answers, or the reply is
+/// incomplete. [`AskError::Incomplete`] holds the octets received before the connection broke.
 ///
 /// ```
 /// use daytime::client::{Options, ask};
@@ -42,7 +42,7 @@ pub fn ask(target: &Target, transport: Transport, options: &Options) -> Result<A
     Client::new()?.ask(target, transport, options)
 }
 
-/// A client for many questions. It opens its poller only once.
+/// A client for many questions, which share one poller.
 ///
 /// ```
 /// use daytime::client::{Client, Options};
@@ -76,7 +76,7 @@ impl Client {
     /// Creates a client.
     ///
     /// # Errors
-    /// [`AskError::Setup`]: the process cannot open more descriptors.
+    /// Returns [`AskError::Setup`] if the process cannot open more descriptors.
     pub fn new() -> Result<Self, AskError> {
         Ok(Self { poller: Poller::new().map_err(AskError::Setup)? })
     }
@@ -84,7 +84,7 @@ impl Client {
     /// Asks a server once, like [`ask`].
     ///
     /// # Errors
-    /// The errors of [`ask`].
+    /// Returns the same errors as [`ask`].
     pub fn ask(
         &mut self,
         target: &Target,
@@ -97,11 +97,11 @@ impl Client {
         Ok(self.exchange(&addresses, transport, options, deadline)?.0)
     }
 
-    /// Asks known addresses of one server, in this order. [`Options::family`] and [`Options::port`]
+    /// Asks a server at known addresses, in this order. [`Options::family`] and [`Options::port`]
     /// have no effect.
     ///
     /// # Errors
-    /// The errors of [`ask`], and [`AskError::NothingToAsk`] without an address.
+    /// Returns the same errors as [`ask`], and [`AskError::NothingToAsk`] if `addresses` is empty.
     pub fn ask_addresses(
         &mut self,
         addresses: &[SocketAddr],
@@ -111,7 +111,7 @@ impl Client {
         Ok(self.exchange(addresses, transport, options, options.deadline()?)?.0)
     }
 
-    /// Asks a server, and returns the answer together with its socket. The caller may inspect the
+    /// Asks a server, and returns the answer together with the socket. The caller may inspect the
     /// socket and must close it.
     pub(crate) fn exchange(
         &mut self,
@@ -146,17 +146,19 @@ impl Client {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::mentions::mentions;
     use chrono::{DateTime, Utc};
     use std::io::{ErrorKind, Read, Write};
     use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::thread;
     use std::time::Duration;
 
-    /// Time that no step of these tests exceeds by chance.
+    /// Duration of a pause. Every other step of these tests takes less time, even on a busy
+    /// machine.
     const LONG: Duration = Duration::from_millis(500);
 
     /// Asks a TCP server that passes its connection to `treat`. Returns the answer, and the local
-    /// time after the answer.
+    /// time right after the exchange.
     fn ask_tcp(treat: impl FnOnce(TcpStream) + Send + 'static) -> (Answer, DateTime<Utc>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -167,7 +169,7 @@ mod tests {
         (answer, now)
     }
 
-    /// Waits until the client closes. The client sends no octets.
+    /// Waits for [`LONG`]. Fails if the client sends octets or closes the connection in this time.
     fn pause(mut stream: &TcpStream) {
         stream.set_read_timeout(Some(LONG)).expect("set");
         let error = stream.read(&mut [0]).expect_err("the client listens");
@@ -242,8 +244,8 @@ mod tests {
             client.ask_addresses(addresses, Transport::Tcp, &Options::default())
         };
         let (address, resetting) = resets();
-        let error = ask(&[address]).expect_err("a reset").to_string();
-        assert_eq!(error, format!("cannot ask {address}: Connection reset by peer (os error 104)"));
+        let error = ask(&[address]).expect_err("a reset");
+        mentions(&error, &[&address.to_string(), "Connection reset", "os error 104"]);
         resetting.join().expect("no panic");
         let (address, resetting) = resets();
         let good = TcpListener::bind("127.0.0.1:0").expect("loopback");
@@ -275,7 +277,7 @@ mod tests {
                 let target = target.parse().expect("a target");
                 let error = ask(&target, transport, &options).expect_err("no time");
                 assert!(matches!(error, AskError::NoTime) && error.is_timeout(), "{error:?}");
-                assert_eq!(error.to_string(), "the timeout is 0 s; use a longer one");
+                mentions(&error, &["timeout", "0 s", "longer"]);
             }
         }
     }
@@ -286,8 +288,7 @@ mod tests {
         let mut client = Client::new().expect("a client");
         for transport in Transport::BOTH {
             let asked = client.exchange(&[address], transport, &Options::default(), Instant::now());
-            let error = asked.expect_err("the time is over").to_string();
-            assert_eq!(error, "no time left to ask 127.0.0.1:13", "{transport}");
+            mentions(&asked.expect_err("too late"), &["no time", "127.0.0.1:13"]);
         }
     }
 

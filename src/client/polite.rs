@@ -1,5 +1,5 @@
-//! Keeps two questions to a public server 4 seconds apart. The functions that decide about a pause use no sockets and
-//! do not sleep.
+//! Keeps two questions to a public server 4 seconds apart. The functions that compute a pause use no sockets and do not
+//! sleep.
 
 use super::{AskError, Options, Pace};
 use crate::udp::client::Retries;
@@ -16,10 +16,10 @@ const MIN_INTERVAL: Duration = Duration::from_secs(4);
 /// Whether a server at this address may belong to other people. Every address counts as public except loopback,
 /// link-local and private addresses (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
 ///
-/// In doubt an address is public, because an unnecessary pause does no harm. 100.64.0.0/10 (RFC
-/// 6598) is used between a provider and its customers, so its servers have many users. A multicast
-/// address reaches many hosts. The documentation ranges belong to no host, so tests can use them.
-/// An unspecified address reaches this host, so it is not public.
+/// If in doubt, an address counts as public, because an unnecessary pause does no harm. 100.64.0.0/10 (RFC 6598) is
+/// used between a provider and its customers, so its servers have many users. A multicast address reaches many hosts.
+/// The documentation ranges belong to no host, so tests can use them. An unspecified address reaches this host, so it
+/// is not public.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
@@ -39,8 +39,8 @@ pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<
     public.next().filter(|_| options.pace != Pace::Off)
 }
 
-/// Returns the same form for all addresses of one interface: an IPv6 address that contains an IPv4 address becomes
-/// IPv4. Such IPv6 addresses are mapped (RFC 4291, 2.5.5.2) or have the well-known prefix of a translator (RFC 6052).
+/// Returns the canonical form of an address: an IPv6 address that embeds an IPv4 address becomes that IPv4 address. The
+/// embedding address is IPv4-mapped (RFC 4291, 2.5.5.2) or has the well-known prefix of a translator (RFC 6052).
 pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => match v6.segments() {
@@ -53,7 +53,7 @@ pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Returns the retry rules that follow from these options.
+/// Returns the retry rules for these options.
 pub(super) fn retries(options: &Options) -> Retries {
     let min_interval = if options.pace == Pace::Off { |_| Duration::ZERO } else { min_interval };
     Retries { max: options.retries, min_interval }
@@ -67,10 +67,10 @@ fn min_interval(address: IpAddr) -> Duration {
 /// Waits until every one of `addresses` may be asked. Returns the length of the wait.
 ///
 /// # Errors
-/// [`AskError::TooSoon`]: an address was asked too recently, and the pace is to refuse.
+/// Returns [`AskError::TooSoon`] if an address was asked too recently and the pace is [`Pace::Refuse`].
 pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duration, AskError> {
     if !addresses.iter().any(|address| is_public(address.ip())) {
-        // Loopback is never limited, and programs ask it in tight loops, so no lock is taken.
+        // Loopback addresses need no pause, and programs ask them in tight loops, so this path takes no lock.
         return Ok(Duration::ZERO);
     }
     let started = Instant::now();
@@ -92,16 +92,16 @@ pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duratio
     Ok(waited)
 }
 
-/// Records the end of an exchange in which these addresses were asked.
+/// Records that an exchange in which these addresses were asked has ended.
 pub(crate) fn note_asked(peers: &[SocketAddr]) {
-    // Loopback addresses are not recorded, and programs ask them in tight loops, so no lock is taken.
+    // Loopback addresses are not recorded, and programs ask them in tight loops, so this path takes no lock.
     if peers.iter().any(|peer| is_public(peer.ip())) {
         asked().note(peers, Instant::now());
     }
 }
 
-/// The public addresses that this process has asked. The list is global, so a loop that calls [`ask`](super::ask) waits
-/// as `query` does.
+/// The public addresses that this process has asked. The list is global, so a program that calls [`ask`](super::ask) in
+/// a loop also pauses.
 static ASKED: Mutex<Asked> = Mutex::new(Asked(Vec::new()));
 
 fn asked() -> MutexGuard<'static, Asked> {
@@ -109,8 +109,8 @@ fn asked() -> MutexGuard<'static, Asked> {
     ASKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The end of the last exchange with each public address. The port is ignored, because the rule applies to the whole
-/// server.
+/// Time when the last exchange with each public address ended. The port is ignored, because the rule applies to the
+/// whole server.
 ///
 /// The interval counts from the end of the exchange, because the answer proves that the question had arrived. So the
 /// next question arrives at least 4 seconds later, whatever the network delays are.
@@ -118,8 +118,8 @@ fn asked() -> MutexGuard<'static, Asked> {
 struct Asked(Vec<(IpAddr, Instant)>);
 
 impl Asked {
-    /// Returns the address with the longest remaining pause, and the length of that pause. Returns `None` if all
-    /// addresses may be asked now.
+    /// Returns the address with the longest remaining pause, and the remaining time. Returns `None` if all addresses
+    /// may be asked now.
     fn longest_pause(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Duration)> {
         let wanted = |ip: &IpAddr| addresses.iter().any(|it| canonical_ip(it.ip()) == *ip);
         let known = self.0.iter().filter(|(ip, _)| wanted(ip));
@@ -136,7 +136,7 @@ impl Asked {
     }
 }
 
-/// Records a past question to this address. `ago` is the time since that question.
+/// Records a question that this address was asked in the past, `ago` before now.
 #[cfg(test)]
 pub(super) fn note_asked_before(peer: SocketAddr, ago: Duration) {
     asked().note(&[peer], Instant::now().checked_sub(ago).expect("the host is up for longer"));
@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn the_pace_decides_whether_an_early_question_is_refused() {
-        // Uses a documentation address that no other test uses, because the process remembers each address.
+        // Uses a documentation address that no other test uses, because the process remembers each address that it has
+        // asked.
         let peer = addresses(&["203.0.113.77"]);
         assert_eq!(await_turn(&peer, Pace::Refuse).expect("never asked"), Duration::ZERO);
         note_asked(&peer);

@@ -1,4 +1,5 @@
-//! The target of a question: a host by name or address, with or without a port, and its addresses.
+//! The target of a question: a host name or address, and an optional port. Resolves the host to its
+//! addresses.
 
 use super::polite::canonical_ip;
 use super::{AskError, Options};
@@ -10,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
-/// A host to ask: `HOST`, `HOST:PORT`, `ADDRESS` or `[IPV6]:PORT`.
+/// The host to ask: `HOST`, `HOST:PORT`, `ADDRESS` or `[IPV6]:PORT`.
 ///
 /// ```
 /// use daytime::client::{Target, TargetError};
@@ -26,7 +27,7 @@ pub struct Target {
     port: Option<u16>,
 }
 
-/// The reason why a text is not a [`Target`].
+/// The reason why a text is not a valid [`Target`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -36,11 +37,11 @@ pub enum TargetError {
     /// The host contains a space, a slash or a control character.
     #[error("a host contains no space, slash or control character")]
     OddCharacter,
-    /// The host is a number. The resolver would read it as an IPv4 address (inet_aton(3)): 9999 as
-    /// 0.0.39.15.
+    /// The host is a number, which the resolver would read as an IPv4 address (inet_aton(3)): 9999
+    /// as 0.0.39.15.
     #[error("a number is not a host; write a port after its host: HOST:PORT")]
     Number,
-    /// The text after the colon is not a port.
+    /// The text after the colon is not a valid port.
     #[error("the port is not a number from 1 to 65535")]
     Port,
     /// A bracket is not closed, or the text in brackets is not an IPv6 address.
@@ -61,9 +62,9 @@ impl Target {
         self.port
     }
 
-    /// Returns the addresses of the host, from the system's resolver (getaddrinfo(3)). Each address
+    /// Resolves the host to its addresses with the system's resolver (getaddrinfo(3)). Each address
     /// appears once, even if the resolver returns both an IPv4 address and the IPv6 address that
-    /// contains it.
+    /// embeds it.
     pub(crate) fn resolve(
         &self,
         options: &Options,
@@ -112,7 +113,7 @@ impl Target {
 impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Self {
         let host = match address {
-            // A link-local address is valid only together with its interface, so the host includes
+            // A link-local address is valid only together with an interface, so the host includes
             // the interface.
             SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
             _ => address.ip().to_string(),
@@ -155,7 +156,8 @@ impl FromStr for Target {
     }
 }
 
-/// Whether both are the same address. Link-local addresses must also be on the same link.
+/// Whether both are the same address, even if one of them embeds the other's IPv4 address in IPv6.
+/// Link-local addresses must also be on the same link.
 fn is_same_address(one: SocketAddr, other: SocketAddr) -> bool {
     one == other
         || one.ip().is_ipv4() != other.ip().is_ipv4()
@@ -163,8 +165,8 @@ fn is_same_address(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 /// Whether the host is a number that the resolver would read as an IPv4 address (inet_aton(3)),
-/// such as `9999` or `127.1`. All parts of such a host are numbers. The usual form of four decimal
-/// numbers is a valid address, so the result is false for it.
+/// such as `9999` or `127.1`. Every part between its dots is a number. Returns false for the usual
+/// form of four decimal numbers, which is a valid address.
 fn is_number(host: &str) -> bool {
     let decimal = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
     let hexadecimal = |part: &str| {

@@ -1,4 +1,4 @@
-//! Asks a closed port over each transport, and records the reaction.
+//! Queries a closed port over each transport, and records how the port responds.
 
 use crate::client::{Answer, AskError, Client, Options};
 use crate::transport::Transport;
@@ -7,46 +7,47 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// Time to wait for a reaction. Loopback reacts within microseconds or never.
+/// Time to wait for a response. On loopback, a response arrives within microseconds or never.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The reactions of a port without a listening service.
+/// How a port on which no service listens responds.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ClosedPort {
     /// The closed port, on a loopback address of this host.
     pub address: SocketAddr,
-    /// Reaction over TCP.
+    /// How the closed port responds to a TCP connection.
     pub tcp: NoListener,
-    /// Reaction to a connected UDP socket. The client of this suite uses such a socket.
+    /// How the closed port responds to a question from a connected UDP socket, the kind of socket that this program's
+    /// client uses.
     pub udp_connected: NoListener,
-    /// Reaction to an unconnected UDP socket.
+    /// How the closed port responds to a question from an unconnected UDP socket.
     pub udp_unconnected: NoListener,
 }
 
-/// The reaction of a closed port, from the client's point of view.
+/// A closed port's response, as the client sees it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NoListener {
-    /// `ECONNREFUSED`: a reset over TCP, an ICMP message over UDP.
+    /// `ECONNREFUSED`: the port responded with a reset over TCP, or with an ICMP message over UDP.
     Refused {
         /// Time from the question to the refusal.
         after: Duration,
     },
-    /// No reaction.
+    /// The client received no response.
     Silence {
-        /// Time that the client waited for a reaction.
+        /// Time that the client waited for a response.
         waited: Duration,
     },
     /// The system reported another error, or the port answered.
     Other {
-        /// The system's error, or an error that reports an answer.
+        /// The system's error, or an error which says that the port answered.
         cause: io::Error,
     },
 }
 
-/// Asks a closed port and records its reaction. The port is on the IPv4 loopback address if `like` is an IPv4 address,
-/// otherwise on the IPv6 one. No socket listens on this port over TCP or UDP.
+/// Queries a closed port and records its responses. The port is on the IPv4 loopback address if `like` is an IPv4
+/// address, otherwise on the IPv6 one. No service uses this port over TCP or UDP.
 pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Result<ClosedPort> {
     let loopback: IpAddr = match like.ip().to_canonical() {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -68,7 +69,7 @@ pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Resu
     })
 }
 
-/// Returns a port that is free on both transports, and a TCP socket that reserves it. The socket is bound but does not
+/// Returns a port that is free for both transports, and a TCP socket that reserves it. The socket is bound but does not
 /// listen, so the kernel still answers a SYN with a reset.
 pub(crate) fn closed_port(loopback: IpAddr) -> io::Result<(SocketAddr, Socket)> {
     let mut taken = ErrorKind::AddrInUse.into();
@@ -97,7 +98,7 @@ fn of_answer(asked: Result<Answer, AskError>, elapsed: Duration) -> NoListener {
     }
 }
 
-/// Sends a question from an unconnected socket. The kernel reports no ICMP error to such a socket.
+/// Sends a question from an unconnected socket. The kernel does not report ICMP errors to such a socket.
 fn ask_unconnected(address: SocketAddr) -> io::Result<NoListener> {
     let socket = UdpSocket::bind(SocketAddr::new(address.ip(), 0))?;
     socket.set_read_timeout(Some(SILENCE_TIMEOUT))?;

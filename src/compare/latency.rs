@@ -13,8 +13,8 @@ impl Latencies {
         &self.0
     }
 
-    /// Returns the percentile by nearest rank: the smallest latency that is not less than `percent` of all latencies. A
-    /// percentile of 0 gives the minimum. Without latencies the result is `None`.
+    /// Returns the percentile by the nearest-rank method: the smallest latency such that at least `percent` % of all
+    /// latencies are not larger. A percentile of 0 is the minimum. Returns `None` if there are no latencies.
     ///
     /// ```
     /// use std::time::Duration;
@@ -30,8 +30,8 @@ impl Latencies {
         self.0.get(rank.saturating_sub(1)).copied()
     }
 
-    /// Counts the latencies in each range. A range includes its upper bound, and begins just above the previous bound.
-    /// The last count is the number of latencies above all bounds.
+    /// Counts the latencies in each range. A range begins just above the previous bound and includes its own upper
+    /// bound. The last count is the number of latencies above all bounds.
     ///
     /// ```
     /// use std::time::Duration;

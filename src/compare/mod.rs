@@ -1,4 +1,5 @@
-//! Compares the same question over TCP and over UDP: packets, system calls, latencies, and state left in the kernel.
+//! Compares what the same question costs over TCP and over UDP: packets, system calls, latencies, and state left in the
+//! kernel.
 
 mod closed;
 mod latency;
@@ -19,7 +20,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 options! {
-    /// Options of a comparison.
+    /// Options for a comparison.
     ///
     /// ```
     /// use daytime::compare::CompareOptions;
@@ -28,16 +29,17 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CompareOptions {
-        /// Number of exchanges over each transport for the latencies.
+        /// Number of exchanges over each transport from which the latencies are measured.
         pub count: u32,
-        /// Options of each question. The default has no retries, so that a lost datagram shows. A comparison asks
-        /// hundreds of times without a pause, so a public address needs [`Pace::Off`](crate::client::Pace::Off).
+        /// Options for each question. The default has no retries, so that a lost datagram is visible. A comparison
+        /// sends hundreds of questions without a pause, so a public address requires
+        /// [`Pace::Off`](crate::client::Pace::Off).
         pub ask: Options,
     }
 }
 
 impl Default for CompareOptions {
-    /// Returns the default: 200 exchanges with a timeout of 2 seconds each and no retries.
+    /// Returns the default: 200 exchanges over each transport, each with a timeout of 2 seconds and no retries.
     fn default() -> Self {
         let ask = Options { timeout: Duration::from_secs(2), retries: 0, ..Options::default() };
         Self { count: 200, ask }
@@ -48,17 +50,17 @@ impl Default for CompareOptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Comparison {
-    /// The host that was asked.
+    /// The host that was queried.
     pub target: Target,
-    /// Whether the comparison started a local server. The comparison has already stopped that server.
+    /// Whether the comparison started a local server, which it has stopped again.
     pub local_server: bool,
-    /// Requested number of exchanges over each transport for the latencies.
+    /// Requested number of exchanges over each transport from which to measure the latencies.
     pub count: u32,
     /// The results over TCP.
     pub tcp: Result<Side, AskError>,
     /// The results over UDP.
     pub udp: Result<Side, AskError>,
-    /// The reaction of a closed port of this host, over each transport.
+    /// How a closed port on this host responds over each transport.
     pub closed: Result<ClosedPort, io::Error>,
 }
 
@@ -68,31 +70,31 @@ pub struct Comparison {
 pub struct Side {
     /// The first answer.
     pub answer: Answer,
-    /// The client's most frequent sequence of system calls. Sequences differ, because a client that must wait for the
-    /// reply makes one more call.
+    /// The client's most frequent sequence of system calls. Sequences vary, because a client that must wait for the
+    /// reply makes an additional call.
     pub calls: Calls,
-    /// Packets and octets before, during and after the exchange.
+    /// Packets and octets while connecting, during the exchange, and while closing.
     pub phases: Phases,
-    /// State that the exchange leaves in a kernel.
+    /// State that an exchange leaves in a kernel.
     pub leftover: Leftover,
     /// Durations of the exchanges, from opening the socket to closing it.
     pub latencies: Latencies,
-    /// Number of exchanges without an answer. After [`MAX_FAILURES`] such exchanges in a row, the comparison stops
-    /// asking.
+    /// Number of exchanges without an answer. After [`MAX_FAILURES`] of them in a row, the comparison sends no more
+    /// questions over this transport.
     pub failures: u32,
 }
 
-/// Number of failures in a row after which a comparison stops asking over a transport.
+/// Number of failures in a row after which a comparison sends no more questions over a transport.
 pub const MAX_FAILURES: u32 = 3;
 
-/// An error that prevents a comparison.
+/// Why a comparison could not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
     /// The local server could not be started.
     #[error("cannot start a local server")]
     Server(#[from] ServeError),
-    /// The thread of the local server could not be started.
+    /// The local server's thread could not be started.
     #[error("cannot start a thread for the local server")]
     Thread(#[source] io::Error),
     /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
@@ -102,10 +104,10 @@ pub enum CompareError {
     Public {
         /// The requested host.
         target: Target,
-        /// The first public address of the host.
+        /// The host's first public address.
         address: IpAddr,
     },
-    /// The host could not be asked at all.
+    /// The host could not be queried at all.
     #[error(transparent)]
     Ask(#[from] AskError),
     /// The host answers over neither transport.
@@ -120,12 +122,14 @@ pub enum CompareError {
     },
 }
 
-/// Compares TCP and UDP on a host. Without a host, starts a local server on a free port of a loopback address.
+/// Compares TCP and UDP on a host. If `target` is `None`, starts a local server on a free port of a loopback address.
 ///
-/// `progress` receives the number of finished rounds and their total number, after each round.
+/// After each round, calls `progress` with the number of finished rounds and the total number. A round is one exchange
+/// over each transport.
 ///
 /// # Errors
-/// [`CompareError`]. A host that answers over only one transport gives a [`Comparison`] with an error on one side.
+/// [`CompareError`]. A host that answers over only one transport is not an error: the [`Comparison`] then has an error
+/// for the other transport.
 ///
 /// ```
 /// use daytime::compare::{CompareOptions, compare};
@@ -174,7 +178,7 @@ fn compare_on(
     Ok(Comparison { target, local_server: false, count: options.count, tcp, udp, closed })
 }
 
-/// Runs the first exchange over a transport. Then probes the address that answered.
+/// Runs the first exchange over a transport, then probes the address that answered.
 fn first_exchange(
     client: &mut Client,
     addresses: &[SocketAddr],
@@ -187,7 +191,7 @@ fn first_exchange(
     Ok(Side { answer, calls, phases, leftover, latencies: Latencies::default(), failures: 0 })
 }
 
-/// Runs the exchanges that measure the latencies. The transports alternate, so that other load of the machine affects
+/// Runs the exchanges that measure the latencies. The transports alternate, so that other load on the machine affects
 /// both.
 fn measure_latencies(
     client: &mut Client,
@@ -225,7 +229,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Asks the peer of `answer` once more over the same transport, and records the result.
+    /// Queries `answer`'s peer once more over the same transport, and records the result.
     fn add_exchange(&mut self, client: &mut Client, answer: &Answer, options: &Options) {
         let started = Instant::now();
         if let Ok(answer) = client.ask_addresses(&[answer.peer], answer.transport, options) {
@@ -239,7 +243,7 @@ impl Tally {
     }
 }
 
-/// Returns the configuration of the local server. It serves both transports on the loopback addresses of the requested
+/// Returns the local server's configuration: both transports, on the loopback addresses of the requested address
 /// families.
 fn local_config(options: &CompareOptions) -> Config {
     let candidates: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -259,7 +263,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = socket.local_addr().expect("bound");
         let server = thread::spawn(move || {
-            // The server answers the first question and ignores the second, which the first probe sends.
+            // The server answers the first question, and ignores the second one, which comes from the first probe.
             for number in 0.. {
                 let (length, peer) = socket.recv_from(&mut [0; 8]).expect("readable");
                 if length > 0 {

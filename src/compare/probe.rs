@@ -1,9 +1,9 @@
-//! Counts the packets of an exchange, and finds the connection state that remains in a kernel. Numbers that the system
-//! does not report are derived from the protocols and marked as derived.
+//! Counts the packets in an exchange, and finds the connection state that remains in a kernel. Numbers that the system
+//! does not report are derived from the protocols, and marked as derived.
 //!
-//! The kernel counts the packets of the whole network namespace, not of one socket. So a probe observes several
-//! exchanges and uses the smallest count that at least [`MIN_AGREEING`] exchanges share. This works because other
-//! traffic can only add packets. If both ends are on this host, each packet counts once, when it is sent.
+//! The kernel counts packets for the whole network namespace, not for each socket. Other traffic can only add packets,
+//! so a probe observes several exchanges and uses the smallest count, provided that at least [`MIN_AGREEING`] exchanges
+//! share it. If both ends are on this host, each packet is counted once, when it is sent.
 
 use super::MAX_FAILURES;
 use crate::client::{Answer, AskError, Client, Options};
@@ -16,45 +16,46 @@ use std::time::Duration;
 
 /// Number of exchanges that a probe observes.
 const PROBES: usize = 16;
-/// Minimum number of exchanges with the same count. With fewer, the count is derived instead of measured.
+/// Minimum number of exchanges that must share the smallest count. If fewer do, the count is derived instead of
+/// measured.
 const MIN_AGREEING: usize = 3;
-/// Timeout of a connection to this host, needed because a firewall may drop the SYN.
+/// Timeout for connecting to this host, needed because a firewall may drop the SYN.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 named! {
-    /// The source of a number.
+    /// Where a number comes from.
     #[non_exhaustive]
     pub enum Provenance {
-        /// Derived from the protocols: the numbers that Linux would send for a reply of this length.
+        /// Derived from the protocols: what Linux would send for a reply of this length.
         Derived = "derived",
         /// Measured with the kernel's counters.
         Measured = "measured",
     }
 }
 
-/// Packets and octets of one phase of an exchange, in both directions.
+/// Packets and octets in one phase of an exchange, in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phase {
     /// Number of IP packets.
     pub packets: u64,
-    /// Number of octets, IP headers included.
+    /// Number of octets, including IP headers.
     pub octets: u64,
     /// Source of both numbers: measured or derived.
     pub provenance: Provenance,
 }
 
-/// The phases of an exchange, and their total.
+/// An exchange's phases and their total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phases {
-    /// Traffic from the beginning until the client is connected.
+    /// Traffic until the client is connected.
     pub before: Phase,
-    /// Traffic between the connection and the end of the reply.
+    /// Traffic from then until the client has received the whole reply.
     pub exchange: Phase,
-    /// Traffic after the whole reply until the client has closed the socket.
+    /// Traffic from then until the client has closed the socket.
     pub after: Phase,
-    /// Sum of all phases. The sum may be measured although a single phase is derived.
+    /// Sum of all phases. The sum may be measured even if a single phase is derived.
     pub total: Phase,
 }
 
@@ -71,19 +72,19 @@ named! {
         /// No state on this host. The server is on another host, which keeps the connection in TIME-WAIT if it closed
         /// first.
         NotHere = "nothing on this host",
-        /// Unknown: this system does not list its connections, or its list lacks the connection of the exchange.
+        /// Unknown: this system does not list its connections, or the exchange's connection is not in the list.
         Unknown = "unknown",
     }
 }
 
-/// Traffic of one exchange: until the reply was received, and until the socket was closed.
+/// An exchange's traffic until the reply was received, and until the socket was closed.
 #[derive(Clone, Copy, Debug)]
 struct Counted {
     replied: Traffic,
     closed: Traffic,
 }
 
-/// Observes several exchanges with the peer that answered. Ignores an exchange without an answer, and stops after
+/// Observes several exchanges with the peer that answered. Ignores exchanges without an answer, and stops after
 /// [`MAX_FAILURES`] of them in a row.
 pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> (Phases, Leftover) {
     let (peer, transport) = (answer.peer, answer.transport);
@@ -110,8 +111,8 @@ pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> 
     (measure(&connecting, &counted, derive(answer)), leftover)
 }
 
-/// Counts the packets of connecting to the peer's address. Over TCP, connects to a local listener that never accepts,
-/// because the peer itself might send its reply before the counters are read.
+/// Counts the packets sent and received while a client connects to the peer's address. Over TCP, connects to a local
+/// listener that never accepts, because the peer itself might send its reply before the counters are read.
 fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
     let mut address = peer;
     address.set_port(0);
@@ -162,7 +163,7 @@ fn since(now: Traffic, start: Traffic) -> Traffic {
     }
 }
 
-/// Calculates the phases from the counts. A phase without enough equal counts is derived.
+/// Calculates the phases from the counts. If too few counts are equal, a phase is derived instead.
 fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phases {
     let settled = |pick: fn(&Counted) -> Traffic| agreed_count(counted.iter().map(pick));
     let (Some(replied), Some(closed)) = (settled(|it| it.replied), settled(|it| it.closed)) else {
@@ -181,7 +182,7 @@ fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phas
     }
 }
 
-/// Returns the smallest count if at least [`MIN_AGREEING`] exchanges have this count, otherwise `None`.
+/// Returns the smallest count if at least [`MIN_AGREEING`] exchanges share it, otherwise `None`.
 fn agreed_count(counts: impl Iterator<Item = Traffic> + Clone) -> Option<Traffic> {
     let least = counts.clone().min_by_key(|count| (count.packets, count.octets))?;
     (counts.filter(|count| *count == least).count() >= MIN_AGREEING).then_some(least)
@@ -192,8 +193,8 @@ fn measured(traffic: Traffic) -> Phase {
 }
 
 /// Derives the packets that Linux sends for a reply of this length (RFC 791, RFC 8200, RFC 768, RFC 9293). Over TCP, a
-/// SYN has 20 octets of options and other segments have 12 (timestamps). The server's FIN is in the segment of the
-/// reply, and the client's ACK is in the segment of its FIN.
+/// SYN has 20 octets of options and other segments have 12 (timestamps). The server's FIN is in the same segment as the
+/// reply, and the client's ACK in the same segment as its FIN.
 fn derive(answer: &Answer) -> Phases {
     let ip = if answer.peer.ip().to_canonical().is_ipv4() { 20 } else { 40 };
     let reply = answer.octets.len() as u64;
@@ -206,7 +207,7 @@ fn derive(answer: &Answer) -> Phases {
         }
         Transport::Tcp => {
             let (syn, segment) = (ip + 20 + 20, ip + 20 + 12);
-            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments that the reply needs on Ethernet
+            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments for the reply on Ethernet
             Phases {
                 before: phase(3, syn + syn + segment),
                 exchange: phase(lines, lines * segment + reply),
@@ -217,11 +218,11 @@ fn derive(answer: &Answer) -> Phases {
     }
 }
 
-/// The two addresses of a connection, as the kernel lists them.
+/// A connection's two addresses, as the kernel lists them.
 #[derive(Clone, Copy, Debug)]
 struct Ends {
     client: SocketAddr,
-    /// Address of the server in the kernel's list. For a target of 0.0.0.0, it is 127.0.0.1.
+    /// The server's address in the kernel's list. For the target 0.0.0.0, this is 127.0.0.1.
     server: SocketAddr,
 }
 
@@ -234,7 +235,7 @@ impl Ends {
     }
 }
 
-/// Finds which end of the connection this host lists in TIME-WAIT.
+/// Finds out which end of the connection this host lists in TIME-WAIT.
 fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     let Some(waiting) = sys::time_waits() else { return Leftover::Unknown };
     let remembered =
@@ -247,7 +248,7 @@ fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     }
 }
 
-/// Whether the address belongs to this host. Only such an address lets this function bind a socket.
+/// Whether the address belongs to this host. A socket can be bound only to such an address.
 fn is_this_host(peer: SocketAddr) -> bool {
     let mut address = peer;
     address.set_port(0);
@@ -312,8 +313,8 @@ mod tests {
     fn connecting_takes_a_handshake_over_tcp() {
         let peer = SocketAddr::from(([127, 0, 0, 1], 9));
         let counted = connecting(peer, Transport::Tcp);
-        // A system without counters gives no counts. Other tests send packets at the same time, so only the minimum is
-        // certain.
+        // A system without counters returns no counts. Other tests send packets at the same time, so only the minimum
+        // is certain.
         assert_eq!(counted.is_empty(), sys::traffic(peer.ip()).is_none());
         assert!(counted.iter().all(|it| it.packets >= 3), "{counted:?}");
     }

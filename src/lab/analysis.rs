@@ -5,17 +5,17 @@ use super::packet::kind;
 use crate::trace::{Event, Fate, HostId, Packet, Trace};
 use std::time::Duration;
 
-/// Returns the number of items with its noun, such as `(3, "packet")`.
+/// Counts the items; returns the count with its noun, such as `(3, "packet")`.
 pub(super) fn count<T>(all: impl Iterator<Item = T>, of: &'static str) -> (u64, &'static str) {
     (all.map(|_| 1).sum(), of)
 }
 
-/// Returns the packets that a host has sent.
+/// Returns the packets that a host sent.
 pub(super) fn sent_by(trace: &Trace, host: HostId) -> impl Iterator<Item = (&Event, &Packet)> {
     trace.packets().filter(move |(event, _)| event.host == host)
 }
 
-/// Returns the server's packets with octets for the application: the reply and its retransmissions.
+/// Returns the server's packets that carry application data: the reply and its retransmissions.
 pub(super) fn replies(trace: &Trace) -> impl Iterator<Item = (&Event, &Packet)> {
     trace.packets().filter(is_reply)
 }
@@ -28,13 +28,13 @@ fn carries_octets(packet: &Packet) -> bool {
     kind(&packet.octets).octets() > 0
 }
 
-/// Returns the kind of the first packet that a host sent, in words. Returns `nothing` if the host sent no packet.
+/// Returns which kind of packet a host sent first, such as `SYN-ACK`, or `nothing` if the host sent no packet.
 pub(super) fn first_packet(trace: &Trace, host: HostId) -> &'static str {
     sent_by(trace, host).next().map_or("nothing", |(_, packet)| kind(&packet.octets).words())
 }
 
-/// Returns the number of round trips up to the reply: how often a packet of the server directly follows a packet of the
-/// client. The count does not depend on time, because a busy machine makes every time longer.
+/// Returns the number of round trips up to the reply: how often a packet from the server directly follows a packet from
+/// the client. Counting packets instead of measuring time gives the same result on a busy machine.
 pub(super) fn round_trips(trace: &Trace) -> u64 {
     let packets: Vec<_> = trace.packets().collect();
     let reply = packets.iter().position(is_reply);
@@ -43,14 +43,14 @@ pub(super) fn round_trips(trace: &Trace) -> u64 {
     until.windows(2).filter(answers).map(|_| 1).sum()
 }
 
-/// Returns the time from the first packet to the arrival of the reply; `None` if the reply did not arrive.
+/// Returns the time from sending the first packet until the reply arrives, or `None` if the reply did not arrive.
 pub(super) fn time_to_the_answer(trace: &Trace) -> Option<Duration> {
     let came = replies(trace).find_map(|(_, packet)| arrival(packet))?;
     let (began, _) = trace.packets().next()?;
     Some(came.saturating_sub(began.at))
 }
 
-/// Returns the time at which a packet first arrived; `None` if the packet did not arrive.
+/// Returns the time at which the first copy of a packet arrived, or `None` if no copy arrived.
 pub(super) fn arrival(packet: &Packet) -> Option<Duration> {
     match &packet.fate {
         Fate::Arrived(times) => times.first().copied(),
@@ -58,16 +58,16 @@ pub(super) fn arrival(packet: &Packet) -> Option<Duration> {
     }
 }
 
-/// Packets that both hosts sent after the server first sent the reply.
+/// What both hosts sent once the server had sent the reply for the first time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AfterReply {
-    /// Number of packets that the client sent after the reply.
+    /// Number of packets that the client sent after the server's first reply packet.
     pub client_packets: u64,
     /// Time from each transmission of the reply to the next one.
     pub waits: Vec<Duration>,
 }
 
-/// Returns the packets after the first reply. Without a reply, the count is 0 and the list of waits is empty.
+/// Describes the packets that follow the first reply. If the server sent no reply, the count is 0 and `waits` is empty.
 pub(super) fn after_the_reply(trace: &Trace) -> AfterReply {
     let after = trace.packets().skip_while(|it| !is_reply(it));
     let client_packets = after.filter(|(event, _)| event.host == CLIENT).map(|_| 1).sum();

@@ -7,20 +7,21 @@ use serde::{Serialize, Serializer};
 use std::mem;
 use std::time::Duration;
 
-/// A prediction about one observation of a run.
+/// What a lab predicts for one observation of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Prediction {
     pub transport: Transport,
-    /// Names the observation in a few words: `reads to the end`.
+    /// Short name of the observation, such as `reads to the end`.
     pub what: &'static str,
     pub expected: Expected,
-    /// Why systems other than Linux may show something else; `None` if they may not.
+    /// Why systems other than Linux may behave differently; `None` if all systems should behave the same.
     pub varies: Option<&'static str>,
 }
 
-/// What theory expects of an observation: one value, a range of values, or nothing.
+/// What theory expects for an observation: one value, a range of values, or nothing.
 ///
-/// Theory expects nothing if no formula gives the value, for example for an arbitrary mix of losses.
+/// Theory expects nothing if no formula gives the value, for example if the user chooses an arbitrary set of packets to
+/// drop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     lowest: Option<Value>,
@@ -39,14 +40,14 @@ pub enum Value {
         /// Noun in the singular, such as `packet`.
         of: String,
     },
-    /// A fraction of a whole, or the ratio of two values.
+    /// A fraction of a total, or the ratio of two values.
     Share {
-        /// The number: 1 is the whole. A ratio, such as one wait divided by the wait before it, may exceed 1.
+        /// The fraction or ratio; 1 means 100 %. A ratio, such as one wait divided by the wait before it, may exceed 1.
         share: f64,
     },
-    /// The name of an error, an address, or other words.
+    /// The name of an error, an address, or other text.
     Text {
-        /// The words. They may contain octets from a peer: escape them before a terminal shows them.
+        /// The text. It may contain octets from a peer, so escape it before printing it on a terminal.
         text: String,
     },
     /// A duration.
@@ -61,7 +62,7 @@ fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error>
     to.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)) // the limit is 584 years, longer than any run
 }
 
-/// What theory expects and what the run observed, with the verdict.
+/// What theory expects, what the run observed, and whether the two agree.
 ///
 /// ```
 /// use daytime::Transport::{Tcp, Udp};
@@ -73,6 +74,7 @@ fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error>
 /// let time = report.finding(Tcp, "time to the reply").expect("a finding");
 /// assert_eq!(time.verdict(), Verdict::AsPredicted);
 /// assert_eq!(time.expected().only(), time.observed());
+/// assert_eq!(time.expected().to_string(), "1.08 s");
 /// assert_eq!(time.observed().map(ToString::to_string), Some("1.08 s".to_owned()));
 ///
 /// let share = report.finding(Udp, "answered with one try").expect("a finding").expected();
@@ -87,7 +89,7 @@ fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error>
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub(crate) prediction: Prediction,
-    /// `None` if the run did not reach the point where it is observed.
+    /// The observed value; `None` if the run did not get far enough to observe it.
     pub(crate) observed: Option<Value>,
     pub(crate) verdict: Verdict,
 }
@@ -96,13 +98,14 @@ named! {
     /// Whether an observation agrees with theory.
     #[non_exhaustive]
     pub enum Verdict {
-        /// The observation is what theory expects.
+        /// The observation agrees with the prediction.
         AsPredicted = "as predicted",
         /// The observation differs from the prediction.
         Differs = "differs",
         /// Theory predicts nothing, so the observation is not compared.
         Observed = "observed",
-        /// The observation differs from the prediction, as is known of systems other than Linux.
+        /// The observation differs from the prediction, but this difference is known to occur on systems other than
+        /// Linux.
         Varies = "varies here",
     }
 }
@@ -117,7 +120,7 @@ impl Prediction {
         Self { transport, what, expected, varies: None }
     }
 
-    /// Says why systems other than Linux may show something else.
+    /// Adds the reason why systems other than Linux may behave differently.
     pub(crate) fn varies(mut self, why: &'static str) -> Self {
         self.varies = Some(why);
         self
@@ -125,7 +128,7 @@ impl Prediction {
 }
 
 impl Finding {
-    /// The transport that was observed.
+    /// The transport that the observation is about.
     #[must_use]
     pub const fn transport(&self) -> Transport {
         self.prediction.transport
@@ -143,7 +146,7 @@ impl Finding {
         &self.prediction.expected
     }
 
-    /// What the run observed; `None` if it did not reach that point.
+    /// What the run observed; `None` if the run did not get far enough to observe it.
     #[must_use]
     pub const fn observed(&self) -> Option<&Value> {
         self.observed.as_ref()
@@ -157,7 +160,7 @@ impl Finding {
 }
 
 impl Expected {
-    /// Expects nothing, because no formula gives the value. Every observation agrees.
+    /// Expects nothing, because no formula gives the value. Any observation is accepted.
     pub(crate) const OBSERVE: Self = Self { lowest: None, highest: None };
 
     /// Expects exactly this value.
@@ -176,13 +179,13 @@ impl Expected {
         Self { lowest: Some(lowest.into()), highest: None }
     }
 
-    /// The lowest value that agrees; `None` if theory gives none.
+    /// The lowest value that agrees with theory; `None` if there is no lower limit.
     #[must_use]
     pub const fn lowest(&self) -> Option<&Value> {
         self.lowest.as_ref()
     }
 
-    /// The highest value that agrees; `None` if theory gives none.
+    /// The highest value that agrees with theory; `None` if there is no upper limit.
     #[must_use]
     pub const fn highest(&self) -> Option<&Value> {
         self.highest.as_ref()
@@ -206,7 +209,7 @@ impl Value {
         Self::Share { share }
     }
 
-    /// Whether two values can be compared: counts of the same things, two shares, two texts or two times.
+    /// Whether two values can be compared: two counts with the same noun, two shares, two texts or two times.
     pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Count { of: one, .. }, Self::Count { of: other, .. }) => one == other,
@@ -214,7 +217,7 @@ impl Value {
         }
     }
 
-    /// Returns a count, a share, or a time in seconds as a number. Returns `None` for a text.
+    /// Returns the value as a number: a count, a share, or a time in seconds. Returns `None` for a text.
     pub(crate) fn number(&self) -> Option<f64> {
         match self {
             Self::Count { count, .. } => Some(to_f64(*count)),
@@ -254,7 +257,7 @@ impl From<(u64, &'static str)> for Value {
     }
 }
 
-/// Returns the finding with this transport and name.
+/// Returns the finding with this name for this transport.
 pub(super) fn find<'a>(
     findings: &'a [Finding],
     transport: Transport,
@@ -263,8 +266,8 @@ pub(super) fn find<'a>(
     findings.iter().find(|it| it.transport() == transport && it.name() == name)
 }
 
-/// Compares each prediction with the observation of the same transport and name. An observation without a prediction is
-/// a defect of the lab, and a test reports it.
+/// Compares each prediction with the observation that has the same transport and name. An observation that no
+/// prediction matches is a bug in the lab; the tests detect it.
 pub(super) fn compare(predictions: Vec<Prediction>, observed: &[Observation]) -> Vec<Finding> {
     let find = |prediction: &Prediction| {
         let same =

@@ -1,20 +1,21 @@
-//! Sentences that a lab teaches, each with the findings that support it.
+//! Sentences that sum up what a lab teaches, each with the findings that support it.
 //!
-//! A run's lesson has only sentences whose grounds the run has observed. In a lab with several parts, the sentence
-//! names the part that its grounds come from. Otherwise another row of the table could contradict the sentence.
+//! A run prints only the sentences whose grounds it observed: a ground is a finding and a condition on its value. If a
+//! lab tests several cases, the sentence names the case that its grounds come from, because another row of the table
+//! may conflict with the sentence.
 
 use super::finding::{Finding, Verdict, find, to_f64};
 use crate::transport::Transport;
 
-/// A sentence to remember.
+/// A sentence that a student should remember after the run.
 #[derive(Debug)]
 pub(crate) struct Lesson {
     pub says: String,
-    /// Conditions on findings that make the sentence true. Never empty.
+    /// Conditions on findings that together make the sentence true. The list is never empty.
     pub rests_on: Vec<Ground>,
 }
 
-/// A finding, and the condition on its value.
+/// A finding and the condition that its value must meet.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ground {
     pub transport: Transport,
@@ -23,13 +24,14 @@ pub(crate) struct Ground {
     pub must: Requirement,
 }
 
-/// Condition on the value of a finding.
+/// Condition on a finding's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requirement {
     /// The value equals the prediction, which must be a single value and not a range.
     BeAsPredicted,
     Equal(Comparand),
     Exceed(Comparand),
+    FallBelow(Comparand),
 }
 
 /// The value to compare a finding with.
@@ -37,26 +39,29 @@ pub(crate) enum Requirement {
 pub(crate) enum Comparand {
     /// Another finding of the same run.
     Finding(Transport, &'static str),
-    /// A number, to compare with a count or with a share.
+    /// A number to compare with the finding's count, share, or time in seconds.
     Number(u64),
     Text(&'static str),
 }
 
 impl Lesson {
-    /// Returns whether the findings of a run support the sentence.
+    /// Returns whether a run's findings support the sentence.
     pub(crate) fn holds(&self, findings: &[Finding]) -> bool {
         !self.rests_on.is_empty() && self.rests_on.iter().all(|ground| ground.holds(findings))
     }
 }
 
 impl Ground {
-    /// Parses a ground as a page writes it: `tcp packets > 6`, `tcp packets > udp packets`, `udp answered = 1`, `tcp
-    /// recv() = "EAGAIN"`, or `tcp packets as predicted`.
+    /// Parses a ground in the syntax of the lab's page in `docs/labs`: `tcp packets > 6`, `tcp packets < 9`,
+    /// `tcp packets > udp packets`,
+    /// `udp answered = 1`, `tcp recv() = "EAGAIN"`, or `tcp packets as predicted`.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
             (left, Requirement::BeAsPredicted)
         } else if let Some((left, right)) = text.split_once(" > ") {
             (left, Requirement::Exceed(Comparand::parse(right)?))
+        } else if let Some((left, right)) = text.split_once(" < ") {
+            (left, Requirement::FallBelow(Comparand::parse(right)?))
         } else {
             let (left, right) = text.split_once(" = ")?;
             (left, Requirement::Equal(Comparand::parse(right)?))
@@ -65,7 +70,7 @@ impl Ground {
         Some(Self { transport, what, must })
     }
 
-    fn holds(&self, findings: &[Finding]) -> bool {
+    pub(super) fn holds(&self, findings: &[Finding]) -> bool {
         let Some(finding) = find(findings, self.transport, self.what) else { return false };
         let Some(observed) = &finding.observed else { return false };
         let both = |other: Comparand| observed.number().zip(other.number(findings));
@@ -79,6 +84,7 @@ impl Ground {
                 both(other).is_some_and(|(it, other)| it.total_cmp(&other).is_eq())
             }
             Requirement::Exceed(other) => both(other).is_some_and(|(it, other)| it > other),
+            Requirement::FallBelow(other) => both(other).is_some_and(|(it, other)| it < other),
         }
     }
 }
@@ -103,8 +109,8 @@ impl Comparand {
     }
 }
 
-/// Parses a transport and the name of a finding from one line.
-fn transport_and_name(text: &'static str) -> Option<(Transport, &'static str)> {
+/// Parses a transport and a finding's name, such as `tcp packets`. The name must not contain a line break.
+pub(super) fn transport_and_name(text: &'static str) -> Option<(Transport, &'static str)> {
     let (transport, what) = text.split_once(' ').filter(|_| !text.contains('\n'))?;
     let transport = Transport::BOTH.into_iter().find(|it| it.to_string() == transport)?;
     Some((transport, what))
@@ -144,6 +150,7 @@ mod tests {
     fn a_ground_holds_if_the_run_observed_it() {
         for ground in [
             "tcp packets > 6",
+            "tcp packets < 8",
             "tcp packets = 7",
             "tcp packets > udp packets",
             "udp packets = udp reads",
@@ -161,6 +168,7 @@ mod tests {
     fn a_ground_does_not_hold_if_the_run_refutes_or_lacks_it() {
         for ground in [
             "tcp packets > 7",
+            "tcp packets < 7",
             "tcp packets = 0",
             "udp packets > tcp packets",
             "udp packets > udp reads",
@@ -182,7 +190,7 @@ mod tests {
         let ground = |what, must| Some(Ground { transport: Tcp, what, must });
         let must = Requirement::Exceed(Comparand::Finding(Udp, "b (c)"));
         assert_eq!(Ground::parse("tcp a, b > udp b (c)"), ground("a, b", must));
-        for wrong in ["", "tcp", "tcp a", "sctp a > 1", "tcp a > b", "tcp a\n  b > 1", "tcp a < 1"]
+        for wrong in ["", "tcp", "tcp a", "sctp a > 1", "tcp a > b", "tcp a\n  b > 1", "tcp a <= 1"]
         {
             assert_eq!(Ground::parse(wrong), None, "{wrong}");
         }

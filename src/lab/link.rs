@@ -1,4 +1,4 @@
-//! The link between two hosts: decides by chance, from a seed, whether and when each packet arrives.
+//! The link between two hosts: uses seeded random numbers to decide whether and when each packet arrives.
 //!
 //! `sim` and `netns` both use this link, so an option has the same effect on both engines.
 
@@ -12,41 +12,42 @@ use std::time::Duration;
 /// Properties of a link.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Conditions {
-    /// Time that a packet takes from one host to the other.
+    /// One-way delay: the time that a packet takes from one host to the other.
     pub delay: Duration,
-    /// Share of packets that the link loses, from 0 to 1.
+    /// Probability that the link drops a packet, from 0 to 1.
     pub loss: f64,
-    /// Share of packets that arrive twice. The second copy arrives one delay after the first.
+    /// Probability that a packet arrives twice, from 0 to 1. The second copy arrives one delay after the first.
     pub duplicate: f64,
-    /// Share of packets that the link holds back for one more delay, so that later packets overtake them.
+    /// Probability that the link holds a packet back for one more delay, so that later packets may overtake it.
     pub reorder: f64,
-    /// Numbers of the packets that the link always loses. Packets of both directions are counted together from 1, in
-    /// the order of sending.
+    /// Numbers of the packets that the link always drops. Packets in both directions are numbered together from 1, in
+    /// the order in which they are sent.
     pub drop: Vec<u32>,
     pub fault: Fault,
 }
 
-/// A fault of the link that begins with the server's reply. The reply is the first packet from the server with octets
-/// for the application.
+/// A link fault that the server's reply triggers. The reply is the first packet from the server that carries
+/// application data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fault {
     #[default]
     None,
-    /// The link loses the reply and every later packet, in both directions.
+    /// The link drops the reply and every later packet, in both directions.
     CutAtReply,
-    /// The link loses the reply, and delivers its retransmissions.
+    /// The link drops the reply, but delivers its retransmissions.
     LoseReply,
 }
 
-/// The server's host, on every engine with a link.
+/// Number of the server's host, on the engines that have a link.
 pub(crate) const SERVER: HostId = HostId(1);
-/// The client's host.
+/// Number of the client's host.
 pub(crate) const CLIENT: HostId = HostId(0);
 
-/// The sender of forged packets in a trace. It is not a real host.
+/// The host that a trace names as the sender of forged packets. No such host exists.
 pub(crate) const FORGER: HostId = HostId(2);
 
-/// A link and its state: the random numbers, the packets sent so far, and whether the server has replied.
+/// A link and its state: the random number generator, the number of packets sent so far, and whether the server has
+/// replied.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     conditions: Conditions,
@@ -56,7 +57,7 @@ pub(crate) struct Link {
 }
 
 impl Conditions {
-    /// Returns the conditions that the options set. Without the option `--delay`, the lab's `delay` applies.
+    /// Returns the conditions that the options set. If `--delay` is not set, the lab's default `delay` applies.
     pub(crate) fn of(options: &LabOptions, delay: Duration) -> Self {
         let share = |percent: Option<f64>| percent.unwrap_or(0.0) / 100.0;
         Self {
@@ -69,7 +70,7 @@ impl Conditions {
         }
     }
 
-    /// Whether chance decides the fate of packets. The shares 0 and 1 leave nothing to chance.
+    /// Whether random numbers decide any packet's fate. A probability of 0 or 1 leaves nothing to chance.
     pub(crate) fn is_random(&self) -> bool {
         [self.loss, self.duplicate, self.reorder].iter().any(|share| 0.0 < *share && *share < 1.0)
     }
@@ -80,10 +81,10 @@ impl Link {
         Self { conditions, random: Pcg64Mcg::seed_from_u64(seed), sent: 0, replied: false }
     }
 
-    /// Decides the fate of a packet that a host sends at this time. `octets` begins with the IP header.
+    /// Decides the fate of a packet that the host `from` sends at the time `at`. `octets` begins with the IP header.
     pub(crate) fn fate(&mut self, from: HostId, at: Duration, octets: &[u8]) -> Fate {
-        // Draws the same number of random values for every packet, so that another loss does not change the other
-        // fates.
+        // Draws the same number of random values for every packet, so that a change to one probability leaves the other
+        // decisions as they were.
         let [lost, twice, late] = [(); 3].map(|()| self.draw());
         self.sent += 1;
         let Conditions { delay, loss, duplicate, reorder, ref drop, fault } = self.conditions;
@@ -105,7 +106,7 @@ impl Link {
         Fate::Arrived([first].into_iter().chain(duplicate_arrival).collect())
     }
 
-    /// Returns a random number from 0 up to but not including 1. Its 53 random bits are the precision of an `f64`.
+    /// Returns a random number from 0 up to but not including 1, with 53 random bits: the precision of an `f64`.
     #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
     fn draw(&mut self) -> f64 {
         (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
@@ -154,7 +155,7 @@ mod tests {
             Conditions { reorder: 0.3, ..plain() },
             |it| matches!(it, Fate::Arrived(times) if times[..] == [41 * MS]),
         );
-        // The expected count is 3000, its standard error is 46, and the limit is five standard errors.
+        // The expected count is 3000 and its standard error is 46; the test allows five standard errors.
         for count in [lost, twice, late] {
             assert!((2770..=3230).contains(&count), "{lost} {twice} {late}");
         }

@@ -1,7 +1,7 @@
-//! Real sockets on this host, with every call recorded.
+//! The engine `loopback`: real sockets on this host, whose system calls are recorded.
 //!
-//! Capturing packets on loopback needs privileges. So the trace has the system calls and their outcomes, which a
-//! program sees as well.
+//! Capturing packets on loopback needs privileges. So a trace lists the system calls and their outcomes instead of
+//! packets: exactly what a program can observe.
 
 mod calls;
 mod parties;
@@ -23,13 +23,14 @@ use nix::errno::Errno;
 use std::io;
 use std::time::Duration;
 
-/// Maximum time that a call waits for something that must arrive.
+/// Timeout of a call that waits for data or a connection that is sure to arrive.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Time that a call waits for something that is predicted never to arrive. Loopback delivers within microseconds.
+/// Timeout of a call that waits for data that, by the prediction, never arrives. It can be short because loopback
+/// delivers within microseconds.
 pub(crate) const SILENCE_TIME: Duration = Duration::from_millis(200);
 
-/// Returns the name of an error as manual pages write it: `ECONNREFUSED`.
+/// Returns an error's symbolic name as in the manual pages, such as `ECONNREFUSED`.
 pub(crate) fn error_name(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => format!("{:?}", Errno::from_raw(number)),
@@ -37,7 +38,7 @@ pub(crate) fn error_name(error: &io::Error) -> String {
     }
 }
 
-/// Returns a function that turns an I/O error into the obstacle `cannot {what}`.
+/// Returns a function that converts an I/O error to the lab error `cannot {what}`.
 pub(crate) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Obstacle {
     let what = what.into();
     |cause| Obstacle::Failed(what, cause)

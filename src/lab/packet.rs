@@ -1,26 +1,26 @@
-//! Classifies the packets of the laboratory in the words of a course, and forges packets.
+//! Classifies packets by the terms that a networking course uses (SYN, FIN, datagram), and forges packets.
 
 use crate::transport::PORT;
 use crate::wire::decode::{self, Flags, decode};
 use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep};
 use std::net::SocketAddrV4;
 
-/// Kind of a packet.
+/// Kind of packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A TCP segment, with its number of octets for the application.
+    /// A TCP segment, with the number of application octets that it carries.
     Segment(Control, usize),
-    /// A UDP datagram, with its number of octets for the application.
+    /// A UDP datagram, with the number of application octets that it carries.
     Datagram(usize),
-    /// An ICMP message that reports a closed port: no socket has the port to which a datagram was sent.
+    /// An ICMP message that reports a closed port: a datagram was sent to a port that no socket is bound to.
     PortUnreachable,
     Other,
 }
 
-/// Purpose of a TCP segment besides its octets (RFC 9293, section 3.1).
+/// Purpose of a TCP segment, by its control bits (RFC 9293, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Control {
-    /// The segment only acknowledges.
+    /// The segment has none of the control bits RST, SYN and FIN.
     Ack,
     Fin,
     Rst,
@@ -28,7 +28,7 @@ pub(super) enum Control {
     SynAck,
 }
 
-/// Returns the kind of a packet, which begins with the IP header.
+/// Returns a packet's kind. The octets begin with the IP header.
 pub(super) fn kind(packet: &[u8]) -> Kind {
     match decode(packet).map(|decoded| decoded.content) {
         Some(decode::Content::Tcp { flags, payload, .. }) => {
@@ -54,7 +54,7 @@ fn control(flags: Flags) -> Control {
 }
 
 impl Kind {
-    /// Returns the number of octets that the packet carries for the application.
+    /// Returns the number of application octets that the packet carries.
     pub(super) fn octets(self) -> usize {
         match self {
             Self::Segment(_, octets) | Self::Datagram(octets) => octets,
@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// Returns the kind in the words of a course: `SYN-ACK`, `datagram`.
+    /// Returns the kind's name in a networking course: `SYN-ACK`, `datagram`.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Segment(Control::Rst, _) => "RST",
@@ -78,18 +78,19 @@ impl Kind {
     }
 }
 
-/// Returns the client's port: the first port of the packet that is not Daytime's. Returns `None` without such a port.
+/// Returns the client's port: the first of the packet's two ports that is not Daytime's. Returns `None` if there is no
+/// such port.
 pub(super) fn client_port(packet: &[u8]) -> Option<u16> {
     let decoded = decode(packet)?;
     [decoded.source.port, decoded.destination.port].into_iter().flatten().find(|it| *it != PORT)
 }
 
-/// Returns a datagram without octets, which has 28 octets with its headers.
+/// Returns an IP packet with an empty UDP datagram: 28 octets of headers.
 pub(super) fn empty_datagram(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     datagram(from, to, &[])
 }
 
-/// Returns a datagram with these octets.
+/// Returns an IP packet with a UDP datagram that carries these octets.
 pub(super) fn datagram(from: SocketAddrV4, to: SocketAddrV4, octets: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();
     // Writing to a Vec cannot fail, and the octets fit into a datagram.
@@ -97,7 +98,7 @@ pub(super) fn datagram(from: SocketAddrV4, to: SocketAddrV4, octets: &[u8]) -> V
     packet
 }
 
-/// Returns a SYN segment without options.
+/// Returns an IP packet with a SYN segment without options.
 pub(super) fn syn(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     let mut packet = Vec::new();
     let segment = ipv4(from, to).tcp(from.port(), to.port(), 0, u16::MAX).syn();
@@ -105,7 +106,7 @@ pub(super) fn syn(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     packet
 }
 
-/// Begins an IPv4 packet without header options, which at most 64 routers forward.
+/// Begins an IPv4 packet without header options and with a time to live (TTL) of 64.
 fn ipv4(from: SocketAddrV4, to: SocketAddrV4) -> PacketBuilderStep<IpHeaders> {
     PacketBuilder::ipv4(from.ip().octets(), to.ip().octets(), 64)
 }

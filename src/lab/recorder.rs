@@ -1,8 +1,8 @@
-//! Records the events of a run on every engine: system calls, states of sockets, packets.
+//! Records a run's events on every engine: system calls, socket states and packets.
 //!
-//! Engines with a virtual clock record events with their own times ([`Recorder::record`]). For the other engines the
-//! recorder has a clock, which starts when the recorder is first used. `loopback/calls.rs` records calls on real
-//! sockets.
+//! The engine `sim` has a virtual clock and passes the time of each event ([`Recorder::record`]). For the other engines
+//! the recorder has a clock, which starts when it is first read ([`Recorder::now`]). `loopback/calls.rs` records calls
+//! on real sockets.
 
 use super::Obstacle;
 use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A recorder of events, shared by the threads of a run.
+/// An event recorder that a run's threads share.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder(Arc<Shared>);
 
@@ -24,23 +24,23 @@ struct Shared {
 #[derive(Debug)]
 struct Record {
     start: Option<Instant>,
-    /// Events in the order of recording.
+    /// Events in the order in which they were recorded.
     trace: Trace,
-    /// Number of packet copies that are still on the link.
+    /// Number of packet copies still on the link.
     under_way: usize,
-    /// The error that ended the recording of packets.
+    /// The error because of which no more packets are recorded.
     failure: Option<io::Error>,
 }
 
 impl Record {
-    /// Records that a copy of a packet has arrived at this time. `None` means that the receiving host dropped the copy.
+    /// Records that a copy of a packet arrived at the time `at`. `None` means that the receiving host dropped the copy.
     fn delivered(&mut self, number: usize, at: Option<Duration>) {
         self.under_way = self.under_way.saturating_sub(1);
         let action = self.trace.events.get_mut(number).map(|event| &mut event.action);
         let Some(Action::Packet(Packet { fate, .. })) = action else { return };
         match (fate, at) {
             (Fate::Arrived(times), Some(at)) => times.push(at),
-            // The receiving host dropped this copy, but an earlier copy has arrived. So the packet is not lost.
+            // The receiving host dropped this copy, but an earlier copy arrived, so the packet is not lost.
             (Fate::Arrived(_), None) => {}
             (fate, Some(at)) => *fate = Fate::Arrived(vec![at]),
             (fate, None) => *fate = Fate::Lost(Loss::Overflow),
@@ -49,7 +49,7 @@ impl Record {
 }
 
 impl Recorder {
-    /// Makes a recorder for these hosts; the first one is number 0.
+    /// Makes a recorder for these hosts; the first host is number 0.
     pub(crate) fn between(hosts: Vec<Host>) -> Self {
         let trace = Trace::between(hosts);
         let record = Record { start: None, trace, under_way: 0, failure: None };
@@ -60,19 +60,19 @@ impl Recorder {
         self.0.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the record, and wakes the threads that wait for a change.
+    /// Changes the record, and wakes the threads that wait for such a change.
     fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
         let changed = change(&mut self.lock());
         self.0.changed.notify_all();
         changed
     }
 
-    /// Returns the time since the clock of the recorder started.
+    /// Returns the time since the recorder's clock started; the first call starts the clock.
     pub(crate) fn now(&self) -> Duration {
         self.lock().start.get_or_insert_with(Instant::now).elapsed()
     }
 
-    /// Adds the sender of forged packets as a host.
+    /// Adds the host `forger`, the sender of forged packets, and renames the client `victim`.
     pub(crate) fn add_forger(&self, addresses: Vec<IpAddr>) {
         self.change(|record| {
             let hosts = &mut record.trace.hosts;
@@ -91,7 +91,7 @@ impl Recorder {
         self.change(|record| record.trace.events.push(Event { at, host, action }));
     }
 
-    /// Records a packet, and the number of its copies on the link. Returns its number, for
+    /// Records a packet that the link delivers in this number of copies. Returns the packet's number, to pass to
     /// [`deliver`](Self::deliver).
     pub(crate) fn sent(&self, at: Duration, host: HostId, packet: Packet, copies: usize) -> usize {
         self.change(|record| {
@@ -101,8 +101,8 @@ impl Recorder {
         })
     }
 
-    /// Delivers a copy of a packet at this time, and records whether the receiving host took it or dropped it. Nobody
-    /// reads the record in between, so a trace has the arrival of each packet that a host has answered.
+    /// Delivers a copy of a packet at the time `at`, and records whether the receiving host took or dropped the copy. No
+    /// other thread reads the record in between, so a trace has the arrival of each packet that a host answered.
     pub(crate) fn deliver(&self, number: usize, at: Duration, send: impl FnOnce() -> bool) {
         self.change(|record| {
             let is_taken = send();
@@ -110,13 +110,14 @@ impl Recorder {
         });
     }
 
-    /// Ends every wait for packets with this error, because no more packets will arrive.
+    /// Makes the current wait for packets, or else the next one, fail with this error, because no more packets will
+    /// arrive.
     pub(crate) fn fail(&self, error: io::Error) {
         self.change(|record| record.failure = Some(error));
     }
 
-    /// Waits until a condition holds. Returns false after the timeout, which does not end the run: the events so far
-    /// are an observation.
+    /// Waits until a condition holds. Returns false after the timeout. A timeout does not end the run: the events
+    /// recorded so far are an observation too.
     pub(crate) fn wait(
         &self,
         timeout: Duration,
@@ -139,8 +140,8 @@ impl Recorder {
         }
     }
 
-    /// Waits until no packet is on the link and no host has sent one for the time `quiet`. If the hosts never stop, the
-    /// wait ends after ten times `quiet`, plus 10 seconds for a busy machine.
+    /// Waits until no packet is on the link and no host has sent one for the time `quiet`. If the hosts keep sending,
+    /// the wait ends after ten times `quiet`, plus 10 seconds to allow for a busy machine.
     pub(crate) fn settle(&self, quiet: Duration) -> Result<(), Obstacle> {
         let deadline = Instant::now() + 10 * quiet + Duration::from_secs(10);
         let state = |record: &Record| (record.trace.packets().count(), record.under_way);
@@ -153,7 +154,8 @@ impl Recorder {
         Ok(())
     }
 
-    /// Returns the events so far, ordered by time. Events with the same time keep the order of recording.
+    /// Returns the events recorded so far, ordered by time. Events with the same time keep the order in which they were
+    /// recorded.
     pub(crate) fn trace(&self) -> Trace {
         let Trace { hosts, events } = self.lock().trace.clone();
         let mut trace = Trace::between(hosts);
@@ -163,7 +165,8 @@ impl Recorder {
         trace
     }
 
-    /// Returns the trace so far with repeated calls joined, for labs that make hundreds of calls.
+    /// Returns the trace so far, with equal consecutive calls merged into one entry, for labs that make hundreds of
+    /// calls.
     pub(crate) fn short_trace(&self) -> Trace {
         self.trace().with_repeats_joined(2)
     }
@@ -178,7 +181,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Records a packet with this number of copies on the link. Returns its number.
+    /// Records a packet with this number of copies on the link. Returns the packet's number.
     fn send(recorder: &Recorder, copies: usize) -> usize {
         let packet = Packet { to: SERVER, octets: vec![69], fate: Fate::Seen };
         recorder.sent(recorder.now(), CLIENT, packet, copies)

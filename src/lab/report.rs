@@ -39,7 +39,7 @@ impl Report {
         self.outcome.as_ref().map_or(&[], |outcome| &outcome.findings)
     }
 
-    /// The finding of this transport and name; `None` if a run with these options has no such finding.
+    /// The finding with this name for this transport; `None` if a run with these options has no such finding.
     ///
     /// ```
     /// use daytime::Transport::{Tcp, Udp};
@@ -92,7 +92,7 @@ impl Report {
     ///
     /// let loss = lab::find("loss").expect("a lab of that name");
     /// let report = loss.run(Engine::Sim, &Setting::default().loss(100.0).count(10))?;
-    /// assert!(report.lesson().any(|it| it.contains("no client over TCP received a reply")));
+    /// assert!(report.lesson().any(|it| it.contains("no client over TCP")));
     /// # Ok::<(), lab::LabError>(())
     /// ```
     pub fn lesson(&self) -> impl Iterator<Item = &'static str> {
@@ -104,14 +104,15 @@ impl Report {
         self.lab.text.lessons.iter().filter(|lesson| lesson.holds(self.findings()))
     }
 
-    /// Whether the lab ran, and no finding differs. Known differences of other systems do not count.
+    /// Whether the lab ran and no finding differs from its prediction. Differences that are known to occur on other
+    /// systems do not count.
     #[must_use]
     pub fn is_as_predicted(&self) -> bool {
         let differs = |finding: &Finding| finding.verdict == Verdict::Differs;
         self.outcome.is_ok() && !self.findings().iter().any(differs)
     }
 
-    /// Returns remarks on the drawings: the differences between the engine and a real host.
+    /// Returns remarks on the traces: the differences between the engine and a real host.
     pub(crate) fn remarks(&self) -> Vec<String> {
         match self.procedure.engine {
             Engine::Sim => sim::remarks(self.parts()),
@@ -120,7 +121,7 @@ impl Report {
     }
 }
 
-/// The findings and the traces of a run that succeeded.
+/// Findings and traces from a successful run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub findings: Vec<Finding>,

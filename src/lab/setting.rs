@@ -1,10 +1,10 @@
-//! Choices for a run: the engine, the seed, and the options.
+//! What the user chooses for a run: the engine, the seed and the options.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 named! {
-    /// What kind of hosts, sockets and network a lab runs on.
+    /// What a lab runs on: simulated hosts, or real sockets on loopback or between network namespaces.
     ///
     /// ```
     /// use daytime::lab::Engine;
@@ -14,17 +14,18 @@ named! {
     /// ```
     #[non_exhaustive]
     pub enum Engine {
-        /// Two hosts of `smoltcp` on a simulated link, in virtual time. The same setting gives the same octets.
+        /// Two hosts with simulated TCP/IP stacks (`smoltcp`) on a simulated link, in virtual time. The same setting
+        /// gives the same octets.
         Sim = "sim",
-        /// Real sockets on this host.
+        /// Real sockets on this host's loopback interface.
         Loopback = "loopback",
-        /// Real sockets in two network namespaces, with a forwarder of this crate between them.
+        /// Real sockets in two network namespaces; this crate forwards the packets between them.
         Netns = "netns",
     }
 }
 
 named! {
-    /// An option of a lab, named as on the command line. The variants are in the order of the help.
+    /// An option that labs accept, named as on the command line. The variants are in the order of `--help`.
     pub(crate) enum LabOption {
         Backlog = "backlog",
         Buffer = "buffer",
@@ -38,7 +39,7 @@ named! {
 }
 
 impl LabOption {
-    /// Returns the option with this range of values, both bounds included.
+    /// Limits the option to this range of values, both bounds included.
     pub(crate) const fn within(self, range: RangeInclusive<u32>) -> OptionRange {
         OptionRange { option: self, values: range }
     }
@@ -58,7 +59,7 @@ impl OptionRange {
         self.option.name()
     }
 
-    /// The values that the lab accepts: percent, milliseconds, or a count.
+    /// The values that the lab accepts, in the option's unit: percent, milliseconds, octets, or a count.
     #[must_use]
     pub const fn range(&self) -> &RangeInclusive<u32> {
         &self.values
@@ -70,24 +71,25 @@ impl OptionRange {
     }
 }
 
-/// Options of a run. The lab chooses the value of each option that is not set.
+/// A run's options. The lab uses its own default for each option that is not set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct LabOptions {
-    /// Number of connections that may wait for `accept(2)`: the second argument of `listen(2)`.
+    /// Second argument of `listen(2)`, which limits the connections that wait for `accept(2)`.
     pub backlog: Option<u16>,
     /// Maximum number of octets that one `recv(2)` returns.
     pub buffer: Option<u32>,
     /// Number of repetitions; each lab defines what it repeats.
     pub count: Option<u32>,
-    /// Time that a packet takes from one host to the other.
+    /// One-way delay: the time that a packet takes from one host to the other.
     pub delay: Option<Duration>,
-    /// Numbers of the packets that the link always loses, counted from 1 in the order in which both hosts send them.
+    /// Numbers of the packets that the link always drops. Both hosts' packets are numbered together from 1, in the
+    /// order in which they are sent.
     pub drop: Vec<u32>,
     /// Percentage of packets that arrive twice.
     pub duplicate: Option<f64>,
-    /// Percentage of packets that the link loses.
+    /// Percentage of packets that the link drops at random.
     pub loss: Option<f64>,
-    /// Percentage of packets that the link holds back, so that later ones overtake them.
+    /// Percentage of packets that the link holds back, so that later packets may overtake them.
     pub reorder: Option<f64>,
 }
 
@@ -97,7 +99,7 @@ impl LabOptions {
         LabOption::ALL.iter().copied().filter(|option| !self.of(*option).is_empty()).collect()
     }
 
-    /// Returns the values of an option in the unit of the command line; empty if the option is not set.
+    /// Returns an option's values in the units of the command line; empty if the option is not set.
     pub(crate) fn of(&self, option: LabOption) -> Vec<f64> {
         let one = match option {
             LabOption::Backlog => self.backlog.map(f64::from),
@@ -113,13 +115,13 @@ impl LabOptions {
     }
 }
 
-/// Returns a time in milliseconds. A conversion through seconds would give 29.000000000000004 for 29 ms.
+/// Converts a time to milliseconds. Multiplying `as_secs_f64` by 1000 would give 29.000000000000004 for 29 ms.
 fn milliseconds(time: Duration) -> f64 {
     let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     f64::from(seconds) * 1e3 + f64::from(time.subsec_nanos()) / 1e6
 }
 
-/// The seed and the options of a run, on any engine. The lab chooses the value of each option that is not set.
+/// A run's seed and options, for any engine. The lab uses its own default for each option that is not set.
 ///
 /// ```
 /// use daytime::Transport;
@@ -155,13 +157,13 @@ impl Default for Setting {
 }
 
 impl Setting {
-    /// Sets the random seed; the same seed gives the same run. The default is 867.
+    /// Sets the random seed. On [`Engine::Sim`] the same seed gives the same run. The default is 867.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Sets the second argument of `listen(2)`: the number of connections that may wait for `accept(2)`.
+    /// Sets the second argument of `listen(2)`, which limits the connections that wait for `accept(2)`.
     pub fn backlog(mut self, connections: u16) -> Self {
         self.options.backlog = Some(connections);
         self
@@ -179,13 +181,14 @@ impl Setting {
         self
     }
 
-    /// Sets the time that a packet takes from one host to the other.
+    /// Sets the one-way delay: the time that a packet takes from one host to the other.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.options.delay = Some(delay);
         self
     }
 
-    /// Sets the numbers of the packets that the link loses, counted from 1 in the order in which both hosts send them.
+    /// Sets the numbers of the packets that the link drops. Both hosts' packets are numbered together from 1, in the
+    /// order in which they are sent.
     pub fn drop(mut self, packets: impl IntoIterator<Item = u32>) -> Self {
         self.options.drop = packets.into_iter().collect();
         self
@@ -197,13 +200,13 @@ impl Setting {
         self
     }
 
-    /// Sets the percentage of packets that the link loses.
+    /// Sets the percentage of packets that the link drops at random.
     pub fn loss(mut self, percent: f64) -> Self {
         self.options.loss = Some(percent);
         self
     }
 
-    /// Sets the percentage of packets that the link holds back, so that later ones overtake them.
+    /// Sets the percentage of packets that the link holds back, so that later packets may overtake them.
     pub fn reorder(mut self, percent: f64) -> Self {
         self.options.reorder = Some(percent);
         self

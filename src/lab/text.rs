@@ -1,12 +1,16 @@
-//! Text of a lab: its page in `docs/labs`. People read the whole page; the program prints parts of it.
+//! A lab's text: its page in `docs/labs`. People read the whole page; the program prints parts of it.
 //!
 //! A page is Markdown with the sections of [`read_section`]. The comment after a sentence of a lesson names its
 //! grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value of an option; the page shows the default
-//! value there. The section `## Example` is for readers of the page only; a test compares it with the program's
-//! output.
+//! value there. The section `## Example` is for readers of the page only; a test compares it with the program's output.
+//!
+//! `question::page` reads the section `## Questions`, whose format `docs/CONTRIBUTING.md` describes: each question is a
+//! heading, a comment for the program, and a list of answers with their conditions and explanations.
 
 use super::Engine;
 use super::lesson::{Ground, Lesson};
+use super::markdown::{Mistake, items, line, prose, strip_markup};
+use super::question::{Question, page as question};
 use serde::Serialize;
 
 /// The parts of a page that the program prints.
@@ -15,13 +19,15 @@ pub(crate) struct LabText {
     pub question: String,
     /// Sentences of theory with their sources.
     pub theory: Vec<Theory>,
-    /// Description of the experiment, for each engine by name.
+    /// Descriptions of the experiment, each with the name of its engine.
     methods: Vec<(&'static str, String)>,
     /// Sentences to remember; a run prints those that its findings support.
     pub lessons: Vec<Lesson>,
     /// How other systems and engines differ from the run.
     pub other_systems: String,
     pub next: Vec<NextStep>,
+    /// Questions that a student answers before and after a run.
+    pub questions: Vec<Question>,
     /// Programs that the lab examines; shown as source text.
     pub programs: Vec<Program>,
 }
@@ -54,22 +60,14 @@ pub(crate) struct Program {
     pub text: &'static str,
 }
 
-/// Values of options for a description, each with the name of its place: `delay` for `{delay: 20 ms}`.
+/// Option values to fill into a description, each with its placeholder's name: `delay` for `{delay: 20 ms}`.
 pub(crate) type Values = Vec<(&'static str, String)>;
 
-/// An error in a page.
-#[derive(Debug)]
-struct Mistake {
-    expected: &'static str,
-    /// The rest of the page, from the mistake to the end.
-    at: &'static str,
-}
-
 impl LabText {
-    /// Reads the page of the lab of this name.
+    /// Reads the page of the lab with this name.
     ///
     /// # Panics
-    /// The page has a mistake; the message names its line. A test reads every page.
+    /// Panics if the page has a mistake; the message names the line. A test reads every page.
     #[expect(clippy::panic, reason = "pages are part of the program, and a test reads each")]
     pub(crate) fn of(name: &str, page: &'static str) -> Self {
         read_page(name, page).unwrap_or_else(|Mistake { expected, at }| {
@@ -78,21 +76,26 @@ impl LabText {
         })
     }
 
-    /// Returns the description of the experiment on an engine, with these values in their places.
+    /// Returns the description of the experiment on an engine, with these values in place of the placeholders.
     pub(crate) fn method(&self, engine: Engine, values: &[(&str, String)]) -> String {
         let method = self.methods.iter().find(|(name, _)| *name == engine.name());
-        let mut pieces = method.map_or("", |(_, method)| method).split('{');
-        let mut filled = pieces.next().unwrap_or_default().to_owned();
-        for piece in pieces {
-            let (place, after) = piece.split_once('}').unwrap_or((piece, ""));
-            let is_here = |(name, _): &&(&str, String)| place.split(": ").next() == Some(*name);
-            match values.iter().find(is_here) {
-                Some((_, value)) => filled.extend([value, after]),
-                None => filled.extend(["{", piece]),
-            }
-        }
-        filled
+        fill(method.map_or("", |(_, method)| method), values)
     }
+}
+
+/// Returns a text with these values in their places: `{delay: 20 ms}` is the place of `delay`.
+pub(crate) fn fill(text: &str, values: &[(&str, String)]) -> String {
+    let mut pieces = text.split('{');
+    let mut filled = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (place, after) = piece.split_once('}').unwrap_or((piece, ""));
+        let is_here = |(name, _): &&(&str, String)| place.split(": ").next() == Some(*name);
+        match values.iter().find(is_here) {
+            Some((_, value)) => filled.extend([value, after]),
+            None => filled.extend(["{", piece]),
+        }
+    }
+    filled
 }
 
 fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
@@ -106,7 +109,7 @@ fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
     for section in sections {
         read_section(section, &mut text)?;
     }
-    let LabText { question, theory, methods, lessons, other_systems, next, programs: _ } = &text;
+    let LabText { question, theory, methods, lessons, other_systems, next, .. } = &text;
     let has_all = !question.is_empty() && !theory.is_empty() && !methods.is_empty();
     let has_all = has_all && !lessons.is_empty() && !other_systems.is_empty() && !next.is_empty();
     let has_all = has_all && next.iter().all(|step| !step.answer.is_empty());
@@ -118,6 +121,7 @@ fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake
     match title {
         "Question" => text.question.push_str(&prose(body)?),
         "Theory" => text.theory.extend(items(body, theory)?),
+        "Questions" => text.questions.extend(question::questions(body)?),
         "Example" => {}
         "What a run may teach" => text.lessons.extend(items(body, lesson)?),
         "What differs elsewhere" => text.other_systems.push_str(&prose(body)?),
@@ -139,7 +143,7 @@ fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake
     Ok(())
 }
 
-/// Adds the n-th answer of the section `## Answers` to the n-th question.
+/// Adds the n-th answer in the section `## Answers` to the n-th question.
 fn add_answers(body: &'static str, steps: &mut [NextStep]) -> Result<(), Mistake> {
     let answers = items(body, |answer| Ok(strip_markup(answer)))?;
     if answers.len() != steps.len() {
@@ -150,31 +154,6 @@ fn add_answers(body: &'static str, steps: &mut [NextStep]) -> Result<(), Mistake
     }
     Ok(())
 }
-
-/// Reads a section of paragraphs. Returns each paragraph on one line.
-fn prose(body: &'static str) -> Result<String, Mistake> {
-    let is_other = |line: &&str| ["#", "- ", "<", "|", "```"].iter().any(|it| line.starts_with(it));
-    if let Some(at) = body.lines().find(is_other) {
-        return Err(Mistake { expected: "only paragraphs", at });
-    }
-    let paragraphs: Vec<String> = body.trim().split("\n\n").map(strip_markup).collect();
-    Ok(paragraphs.join("\n"))
-}
-
-/// Reads a section that is one list, item by item.
-fn items<T>(body: &'static str, read: Item<T>) -> Result<Vec<T>, Mistake> {
-    let is_of_list =
-        |line: &&str| line.is_empty() || line.starts_with("- ") || line.starts_with("  ");
-    let mut items = body.split("\n- ");
-    let begin = items.next().filter(|begin| !begin.is_empty());
-    if let Some(at) = begin.or_else(|| body.lines().find(|line| !is_of_list(line))) {
-        return Err(Mistake { expected: "only a list", at });
-    }
-    items.map(|at| read(at.trim()).map_err(|expected| Mistake { expected, at })).collect()
-}
-
-/// A function that reads an item, or returns the expected form as an error.
-type Item<T> = fn(&'static str) -> Result<T, &'static str>;
 
 /// Reads `A sentence (its source).`
 fn theory(item: &'static str) -> Result<Theory, &'static str> {
@@ -209,17 +188,6 @@ fn next(item: &'static str) -> Result<NextStep, &'static str> {
 fn program(file: &'static str) -> Option<Program> {
     let (name, text) = file.split_once("\n\n```python\n")?;
     Some(Program { name, text: text.trim_end().strip_suffix("```")? })
-}
-
-/// Returns text for a terminal: on one line, without backticks.
-fn strip_markup(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "")
-}
-
-/// Returns the number of the line at which a part of a page begins (1-based).
-fn line(page: &str, at: &str) -> usize {
-    let from = at.trim_start().as_ptr().addr() - page.as_ptr().addr();
-    page[..from].matches('\n').count() + 1
 }
 
 #[cfg(test)]

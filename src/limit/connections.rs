@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Counts the open connections of limited sources, for all workers together.
+/// Counts the open connections of limited sources, across all workers.
 #[derive(Debug)]
 pub(crate) struct ConnectionLimit {
     limits: Limits,
@@ -20,17 +20,17 @@ struct Open {
     total: u32,
 }
 
-/// Number of further connections that the limits allow, as a rough level.
+/// Rough level of the number of further connections that the limits allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Plenty,
-    /// Less than half of a limit is left. Each worker must now notice soon which of its connections
+    /// Less than half of a limit is left, so each worker must soon notice which of its connections
     /// have ended.
     Little,
 }
 
-/// Maximum number of sources with memory reserved at the start. Memory for any further source is
-/// allocated when the source appears.
+/// Maximum number of sources for which memory is reserved at the start. Memory for any further
+/// source is allocated when the source appears.
 const RESERVED_SOURCES: u32 = 1 << 16;
 
 impl ConnectionLimit {
@@ -62,7 +62,7 @@ impl ConnectionLimit {
         Ok(if is_little && self.workers > 1 { Room::Little } else { Room::Plenty })
     }
 
-    /// Counts one connection less for this client's source.
+    /// Counts one connection fewer for this client's source.
     pub(crate) fn release(&self, peer: SocketAddr) {
         let Some(source) = self.limits.source(peer) else { return };
         let mut open = self.open();

@@ -1,4 +1,4 @@
-//! Limits on datagrams: token buckets, in a table of fixed size.
+//! Rate limits for datagrams: token buckets, in a table of fixed size.
 
 use super::{Limits, Rate, Scope, Source};
 use std::hash::{BuildHasher, RandomState};
@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Limits on datagrams, shared by all workers.
+/// Rate limits for datagrams, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limits: Limits,
     start: Instant,
     source_interval: Option<TokenInterval>,
     total_interval: Option<TokenInterval>,
-    /// Time when the bucket of all sources together is full again, in nanoseconds since the start.
+    /// Time when the bucket for all sources together will be full again, in nanoseconds since the
+    /// start.
     total: AtomicU64,
     sources: Buckets,
 }
@@ -27,9 +28,9 @@ impl Limiter {
         Self { limits, start, source_interval, total_interval, total, sources }
     }
 
-    /// Takes a token of the source and a token of the total for a datagram from this address. A
-    /// datagram without a token of its source takes no token of the total. So one source cannot
-    /// exhaust the limit of the others.
+    /// Takes two tokens for a datagram from this address: one from its source's bucket and one from
+    /// the bucket for all sources. If the source's bucket is empty, no token is taken from the
+    /// other bucket. So one source cannot exhaust the limit for the others.
     pub(crate) fn take(&self, peer: SocketAddr, now: Instant) -> Result<(), Scope> {
         let Some(source) = self.limits.source(peer) else { return Ok(()) };
         // Times start at 1, because 0 marks a free entry in the table.
@@ -55,7 +56,7 @@ struct TokenInterval {
 }
 
 impl TokenInterval {
-    /// Converts a rate. Returns `None` for a rate without a limit.
+    /// Converts a rate. Returns `None` if the rate means "no limit".
     fn of(rate: Rate) -> Option<Self> {
         let second = nanoseconds(Duration::from_secs(1));
         let token = second.checked_div(rate.per_second.into())?;
@@ -64,8 +65,8 @@ impl TokenInterval {
 }
 
 /// Takes a token at the time `now` from a bucket that would be full at the time `full`. Returns the
-/// new time when the bucket is full, or `None` if the bucket is empty. This is the generic cell
-/// rate algorithm (ITU-T I.371, "virtual scheduling").
+/// time when the bucket will be full after that, or `None` if the bucket is empty. This is the
+/// generic cell rate algorithm (ITU-T I.371, "virtual scheduling").
 fn spend(interval: Option<TokenInterval>, full: u64, now: u64) -> Option<u64> {
     let Some(TokenInterval { token, depth }) = interval else { return Some(full) };
     let after = full.max(now).saturating_add(token);
@@ -76,13 +77,13 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Table of the sources' token buckets, with a fixed size. An entry stores the time when the bucket
-/// is full again. A full bucket needs no entry.
+/// Fixed-size table of the sources' token buckets. An entry stores the time when its bucket will be
+/// full again. A full bucket needs no entry.
 ///
 /// Each source maps to one set of [`ENTRIES_PER_SET`] entries. A new source replaces the entry
-/// whose bucket will be full first, because that entry loses least. So time and memory are
-/// constant, whatever clients send. The hash has a secret key, so no client can choose which source
-/// it replaces.
+/// whose bucket will be full first, because losing that entry does the least harm. So time and
+/// memory are constant, whatever clients send. The hash has a secret key, so no client can choose
+/// which source it replaces.
 #[derive(Debug)]
 struct Buckets {
     /// Parts of the table, each with its own lock, so that workers rarely wait for each other.
@@ -90,24 +91,24 @@ struct Buckets {
     hash: RandomState,
 }
 
-/// Sets of entries, stored as plain numbers. The kernel provides them as zeros and assigns no
-/// memory to untouched pages.
+/// Part of the table: sets of entries, stored as plain numbers. The kernel provides the memory
+/// filled with zeros, and allocates a page only when it is first touched.
 #[derive(Debug)]
 struct Part {
     entries: Vec<Entry>,
-    /// Index of the first set. It is chosen so that each set is exactly one cache line. With
-    /// thousands of sources, fetching that line is the main cost of a lookup.
+    /// Index of the first entry of the first set. It is chosen so that each set fills exactly one
+    /// cache line. With thousands of sources, fetching that line is the main cost of a lookup.
     first: usize,
 }
 
-/// Entry of the table: the hash of a source, and the time when its bucket is full, in nanoseconds.
-/// The time 0 marks a free entry. The hash represents the source. Two sources with the same hash
-/// would share a bucket, but no client can find such a source.
+/// Entry in the table: a source's hash, and the time when its bucket is full, in nanoseconds. The
+/// time 0 marks a free entry. The entry stores the hash instead of the source itself. Two sources
+/// with the same hash would share a bucket, but no client can find two such sources.
 type Entry = [u64; 2];
 const ENTRIES_PER_SET: usize = 4;
 const SETS: usize = 1 << 14;
-/// Number of parts. Each part has 128 KiB, which is large enough for malloc(3) to get it directly
-/// from the kernel.
+/// Number of parts of the table. Each part has 128 KiB, which is large enough for malloc(3) to get
+/// it directly from the kernel.
 const PARTS: usize = 8;
 
 impl Buckets {
@@ -116,8 +117,7 @@ impl Buckets {
         Self { parts: std::array::from_fn(part), hash: RandomState::new() }
     }
 
-    /// Calls `change` with the time when the bucket of a source is full. `change` may modify that
-    /// time.
+    /// Calls `change` with the time when a source's bucket is full. `change` may modify that time.
     fn with_full_time<T>(&self, source: Source, change: impl FnOnce(&mut u64) -> T) -> T {
         let hash = self.hash.hash_one(source);
         let set = usize::try_from(hash % SETS as u64).unwrap_or(0);
@@ -140,7 +140,7 @@ impl Part {
     }
 }
 
-/// Returns the time when the bucket of a source is full. A source without an entry first gets one.
+/// Returns the time when a source's bucket is full. If the source has no entry yet, it gets one.
 fn full_time_of(set: &mut [Entry], hash: u64) -> &mut u64 {
     let known = |[source, full]: &Entry| *full != 0 && *source == hash;
     let index = set.iter().position(known).unwrap_or_else(|| {
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// Sends `tries` datagrams at one moment, and returns the number of answered datagrams.
+    /// Sends `tries` datagrams at the same moment, and returns the number of answered datagrams.
     fn taken(limiter: &Limiter, address: &str, now: Instant, tries: usize) -> usize {
         (0..tries).filter(|_| limiter.take(ip(address), now).is_ok()).count()
     }
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1000), 5);
         assert_eq!(taken(&limiter, "192.0.2.2", start, 3), 3);
         assert_eq!(limiter.take(ip("192.0.2.3"), start), Err(Scope::Total));
-        // A datagram that the total limit refuses takes no token of its source either.
+        // A datagram that the total limit rejects does not take a token of its source either.
         assert_eq!(taken(&limiter, "192.0.2.3", start + SECOND, 9), 5);
     }
 

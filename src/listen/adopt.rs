@@ -1,4 +1,4 @@
-//! Sockets that another process has opened: a socket unit of systemd, or inetd.
+//! Sockets that another process has opened: systemd for a socket unit, or inetd.
 
 use super::{Bound, Listen, ListenError, Opened, settings};
 use crate::sys;
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// Socket that another program opened and that this server serves on.
+/// Socket that another program has opened, and on which this server serves.
 ///
 /// ```
 /// use daytime::server::{Inherited, ListenError};
@@ -63,8 +63,8 @@ pub(crate) fn descriptor(number: i32, name: Option<&str>) -> String {
     format!("descriptor {number}{name}")
 }
 
-/// Configures an inherited socket as [`Listen`](super::Listen) does. Options that only the program
-/// that opened the socket can choose stay unchanged.
+/// Configures an inherited socket like one that [`Listen`](super::Listen) opens. Options that only
+/// the program that opened the socket can choose stay unchanged.
 pub(crate) fn open_inherited(
     inherited: Inherited,
     write_deadline: Duration,
@@ -106,19 +106,19 @@ fn configure(
     Ok(())
 }
 
-/// Kind of a socket that the server can serve on.
+/// Kind of socket on which the server can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Listening TCP socket.
     Listener,
-    /// One TCP connection. inetd passes such a socket to a `stream nowait` service.
+    /// One TCP connection, such as inetd passes to a `stream nowait` service.
     Connection,
     /// Bound UDP socket.
     Datagrams,
 }
 
 /// Returns the kind and the address of a socket. If the server cannot serve on the descriptor, the
-/// error describes it.
+/// error says what the descriptor is.
 fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String> {
     let Ok(local) = socket.local_addr() else { return Err(no_socket(number)) };
     let kind = socket.r#type().map_err(|error| format!("a socket without a type: {error}"))?;
@@ -144,7 +144,7 @@ fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String>
     }
 }
 
-/// Describes a descriptor that is not a socket, or that is a socket of an unknown family.
+/// Describes a descriptor that is not a socket, or a socket of an unknown family.
 pub(crate) fn no_socket(number: i32) -> String {
     match sys::descriptor_path(number) {
         Some(path) if path.starts_with("socket:") => "a socket of an unknown family".to_owned(),
@@ -166,6 +166,7 @@ fn kind_name(kind: Type) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use socket2::Domain;
     use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -226,23 +227,24 @@ mod tests {
 
     #[test]
     fn a_descriptor_that_cannot_be_served_is_refused_with_number_name_and_description() {
-        let advice = "use a TCP listener, a TCP connection or a bound UDP socket";
-        let message =
-            |what: &str| format!("cannot serve on descriptor 7 (web): it is {what}; {advice}");
+        let advice = ["TCP listener", "TCP connection", "bound UDP socket"];
+        let refused = |message: String, what: &str| {
+            mentions(&message, &["descriptor 7", "web", what]);
+            mentions(&message, &advice);
+        };
         let folder = tempfile::TempDir::new().expect("a folder");
         let listener = UnixListener::bind(folder.path().join("socket")).expect("bound");
-        assert_eq!(refusal(listener), message("a Unix stream socket"));
+        refused(refusal(listener), "Unix stream socket");
         let (datagrams, _) = UnixDatagram::pair().expect("a pair");
-        assert_eq!(refusal(datagrams), message("a Unix datagram socket"));
+        refused(refusal(datagrams), "Unix datagram socket");
         let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
-        assert_eq!(refusal(unbound), message("a UDP socket without a port"));
+        refused(refusal(unbound), "UDP socket without a port");
         let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        assert_eq!(refusal(deaf), message("a TCP socket that is neither listening nor connected"));
+        refused(refusal(deaf), "neither listening nor connected");
         let file = tempfile::tempfile().expect("a file");
         let nowhere = Inherited { socket: file.into(), number: -1, name: None };
-        let error =
-            open_inherited(nowhere, Duration::from_secs(5)).expect_err("not a socket").to_string();
-        let described = "cannot serve on descriptor -1: it is not a socket";
-        assert_eq!(error, format!("{described}; {advice}"));
+        let error = open_inherited(nowhere, Duration::from_secs(5)).expect_err("not a socket");
+        mentions(&error, &["descriptor -1:", "not a socket"]);
+        mentions(&error, &advice);
     }
 }

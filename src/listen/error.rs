@@ -1,4 +1,4 @@
-//! Errors of opening and inheriting sockets.
+//! Errors when opening or inheriting sockets.
 
 use crate::transport::Transport;
 use nix::errno::Errno;
@@ -16,10 +16,10 @@ pub enum ListenError {
         transport: Transport,
         /// Requested address.
         address: SocketAddr,
-        /// Kind of the failure, so that the caller can react to it. For example, the caller can
-        /// choose another port after [`Unavailable::InUse`].
+        /// Kind of the failure, to which the caller can react. For example, the caller can choose
+        /// another port after [`Unavailable::InUse`].
         why: Unavailable,
-        /// Error of the system.
+        /// Error from the operating system.
         source: io::Error,
     },
     /// The address is multicast or broadcast. Many hosts share such an address, so it cannot be the
@@ -31,7 +31,7 @@ pub enum ListenError {
         /// Multicast or broadcast address.
         address: SocketAddr,
     },
-    /// The configuration names no address.
+    /// There is no address to listen on, and no inherited socket.
     #[error("there is no address to listen on")]
     Nowhere,
     /// `LISTEN_FDS` is not a valid number of sockets.
@@ -40,7 +40,7 @@ pub enum ListenError {
         /// Value of the variable, escaped.
         value: String,
     },
-    /// The inherited descriptor cannot be served.
+    /// The server cannot serve on the inherited descriptor.
     #[error(
         "cannot serve on {descriptor}: it is {found}; \
          use a TCP listener, a TCP connection or a bound UDP socket"
@@ -48,7 +48,7 @@ pub enum ListenError {
     NotServable {
         /// Number and name of the descriptor.
         descriptor: String,
-        /// Description of the descriptor.
+        /// Description of what the descriptor is.
         found: String,
     },
     /// The inherited descriptor must accept connections, but is not a listener.
@@ -56,28 +56,30 @@ pub enum ListenError {
     NotListening {
         /// Number and name of the descriptor.
         descriptor: String,
-        /// Description of the descriptor.
+        /// Description of what the descriptor is.
         found: String,
     },
-    /// The inherited socket cannot be set up.
+    /// The inherited socket cannot be configured.
     #[error("cannot serve on {descriptor}")]
     Inherited {
         /// Number and name of the descriptor.
         descriptor: String,
-        /// Error of the system.
+        /// Error from the operating system.
         source: io::Error,
     },
 }
 
-/// Kind of reason why a server cannot listen on an address.
+/// Reason why a server cannot listen on an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unavailable {
     /// Another socket uses the port (`EADDRINUSE`).
     InUse,
-    /// This host lacks the address family (`EAFNOSUPPORT`), or lacks even its loopback address.
+    /// This host does not support the address family (`EAFNOSUPPORT`), or lacks even its loopback
+    /// or wildcard address.
     NoFamily,
-    /// A port below 1024 (or `net.ipv4.ip_unprivileged_port_start`) needs a privilege (`EACCES`).
+    /// Binding a port below 1024 (or `net.ipv4.ip_unprivileged_port_start`) needs a privilege
+    /// (`EACCES`).
     NotPermitted,
     /// No interface of this host has the address (`EADDRNOTAVAIL`).
     NotThisHost,

@@ -1,10 +1,10 @@
-//! Lets several workers have sockets on the same port: `SO_REUSEPORT` (socket(7)).
+//! Lets several workers have their own sockets on the same port: `SO_REUSEPORT` (socket(7)).
 
 use super::{Listen, ListenError, Opened};
 use crate::sys;
 use std::num::NonZeroUsize;
 
-/// Position of a socket among all sockets on its port.
+/// Place of a socket among all sockets on its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// The only socket on its port.
@@ -17,7 +17,7 @@ pub(super) enum Place {
 }
 
 impl Listen {
-    /// Returns the number of workers that can have their own sockets, at most `workers`.
+    /// Returns how many workers can have sockets of their own, at most `workers`.
     pub(super) fn sharing(&self, workers: NonZeroUsize) -> NonZeroUsize {
         if workers.get() == 1 {
             return workers;
@@ -80,8 +80,8 @@ mod tests {
             assert_eq!(opened[1][0].bound.address, address);
             let mut clients = Vec::new();
             let mut came = [false; 2];
-            // The loop ends when both workers have had a client. The test fails by chance with a
-            // probability of 2^-63.
+            // The loop ends when each of the two workers has had a client. The test fails by chance
+            // with a probability of 2^-63.
             while clients.len() < 64 && came != [true; 2] {
                 clients.push(client(transport, address));
                 for (came, sockets) in came.iter_mut().zip(&opened) {

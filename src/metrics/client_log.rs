@@ -1,4 +1,4 @@
-//! Log lines about single clients (`-v`, `-vv`), with a limit on the number of lines.
+//! Log lines about individual clients (`-v`, `-vv`). The number of lines is limited.
 
 use super::{Event, Kind};
 use log::{Level, log, log_enabled};
@@ -24,14 +24,14 @@ struct Period {
 }
 
 impl ClientLog {
-    /// Whether lines about clients are logged (`-v`). The caller calls this function once for a
-    /// batch of clients, so the check costs almost nothing.
+    /// Whether lines about clients are logged (`-v`). The UDP service checks this once per batch of
+    /// replies, so the check costs it almost nothing.
     pub(crate) fn is_on() -> bool {
         log_enabled!(Level::Debug)
     }
 
-    /// Logs an event of a client. Returns false if this period has already reached its maximum
-    /// number of lines.
+    /// Logs a client's event. Returns false if this period has already reached its maximum number
+    /// of lines.
     pub(super) fn line(&self, event: Event, peer: SocketAddr) -> bool {
         let level = level(event);
         if !log_enabled!(level) {
@@ -47,8 +47,8 @@ impl ClientLog {
         admitted
     }
 
-    /// Logs the number of omitted lines once their period is over. Returns the time of the next
-    /// call if the period is not over yet.
+    /// If a period is over, logs the number of lines that were left out in it. Otherwise, returns
+    /// the time when the period ends if lines have been left out.
     pub(crate) fn report_left_out(&self, now: Instant) -> Option<Instant> {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(period.start_next(now));
@@ -56,8 +56,8 @@ impl ClientLog {
         end.filter(|_| period.left_out > 0)
     }
 
-    /// Logs the number of omitted lines at once. Call this at the end, because no further period
-    /// reports the number.
+    /// Logs the number of lines that were left out so far. Call this when the server ends, because
+    /// no later period reports the number.
     pub(crate) fn finish(&self) {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(mem::take(&mut *period).left_out);
@@ -65,7 +65,7 @@ impl ClientLog {
 }
 
 impl Period {
-    /// Begins a new period if the last one is over. Returns the number of lines that were omitted
+    /// Begins a new period if the last one is over. Returns the number of lines that were left out
     /// in the last period.
     fn start_next(&mut self, now: Instant) -> u64 {
         if self.began.is_some_and(|began| now < began + LOG_PERIOD) {
@@ -92,7 +92,7 @@ fn report(left_out: u64) {
     }
 }
 
-/// Returns the log level of an event. The start and the clean end of a connection appear only at
+/// Returns an event's log level. The start and the clean end of a connection are logged only at
 /// `-vv`.
 fn level(event: Event) -> Level {
     match event {
@@ -114,6 +114,7 @@ fn words(event: Event) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
 
     #[test]
     fn a_period_has_at_most_10_lines_and_counts_those_left_out() {
@@ -133,7 +134,7 @@ mod tests {
         assert_eq!(level(Event::TcpAnswered), Level::Debug);
         assert_eq!(level(Event::UdpPortZero), Level::Debug);
         assert_eq!(level(Event::TcpClosedByPeer), Level::Trace);
-        assert_eq!(words(Event::UdpPortZero), "ignored: from port 0");
+        mentions(&words(Event::UdpPortZero), &["ignored", "port 0"]);
         assert_eq!(words(Event::UdpAnswered), "reply");
     }
 }

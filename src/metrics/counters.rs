@@ -1,4 +1,5 @@
-//! Counters of one worker. Only that worker changes them, so they need no lock and lose no count.
+//! Counters of one worker. Only that worker changes them, so they need no lock and no count is
+//! lost.
 
 use super::client_log::ClientLog;
 use super::{Event, Example};
@@ -17,18 +18,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Counters {
     events: [[AtomicU64; 2]; Event::ALL.len()],
     open: [AtomicU64; 2],
-    /// Number of events that may need a notice. The worker compares this number with the number of
-    /// its previous round. This is cheaper than comparing the counter of every event.
+    /// Number of events that may need a notice. In each round of its event loop, the worker
+    /// compares this number with the number in the previous round. This is cheaper than comparing
+    /// the counter of every event.
     troubles: AtomicU64,
     /// For each event, the first example since the last notice about that event.
     examples: [ExampleSlot; Event::ALL.len()],
     log: Arc<ClientLog>,
 }
 
-/// Slot that holds one example until a notice uses it.
+/// Slot that holds one example until a notice takes it.
 #[derive(Debug, Default)]
 struct ExampleSlot {
-    /// Whether the slot is full. If it is, later events do not need the lock.
+    /// Whether the slot is full. If so, later events need not take the lock.
     is_full: AtomicBool,
     example: Mutex<Example>,
 }
@@ -61,8 +63,8 @@ impl Counters {
         }
     }
 
-    /// Counts an event of a client. Keeps the client as the example for a notice, and logs the
-    /// event at `-v`.
+    /// Counts an event that a client caused. Keeps the client as the example for a notice, and logs
+    /// the event at `-v`.
     pub(crate) fn add_of(&self, event: Event, peer: SocketAddr) {
         self.add(event, IpVersion::of(peer.ip()));
         if event.notice().is_some() {
@@ -88,12 +90,12 @@ impl Counters {
         }
     }
 
-    /// Logs an event of a client, unless this period has already reached its maximum number of
-    /// lines.
+    /// Logs a client's event, unless this period has already reached its maximum number of lines.
     #[cold]
     pub(crate) fn log_client(&self, event: Event, peer: SocketAddr) {
         if !self.log.line(event, peer) {
-            // This makes the worker check for notices, which also log the number of omitted lines.
+            // This number makes the worker check for notices. That check also logs how many lines
+            // were left out.
             grow(&self.troubles, 1);
         }
     }

@@ -1,9 +1,9 @@
-//! Events that the server counts, one table row per event.
+//! Events that the server counts. The table has one row per event.
 
 use crate::transport::Transport;
 
-/// Declares [`Event`] from a table. Each row holds the transport, kind and reason of an event, and
-/// the text of its notice if it has one.
+/// Declares [`Event`] from a table. Each row holds an event's transport, kind and reason, and the
+/// text of its notice if it has one.
 macro_rules! events {
     ($(
         $(#[$about:meta])*
@@ -40,7 +40,8 @@ macro_rules! events {
                 }
             }
 
-            /// Returns the label of the reason; empty if the kind of event needs no reason.
+            /// Returns the label of the event's reason; empty if events of this kind need no
+            /// reason.
             pub(crate) fn reason(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!($($reason)?),)*
@@ -108,10 +109,10 @@ events! {
     UdpPortPrivileged: Udp Ignored "port-privileged", "ignored: from a port below 1024";
     /// The server ignored a datagram from port 2049, which NFS servers use.
     UdpPortNfs: Udp Ignored "port-nfs", "ignored: from port 2049";
-    /// The server ignored a datagram from a port number of this service.
+    /// The server ignored a datagram that was sent from one of this service's own ports.
     UdpPortOwn: Udp Ignored "port-own", "ignored: from the port of this service";
-    /// The server ignored a datagram from an address that no single host has (unspecified, 0/8,
-    /// multicast, broadcast).
+    /// The server ignored a datagram from an address that cannot belong to a single host
+    /// (unspecified, 0/8, multicast, broadcast).
     UdpSourceNoHost: Udp Ignored "source-no-host",
         "ignored: from an address that no single host has";
     /// The server ignored a datagram from a loopback address that did not arrive over loopback.
@@ -145,7 +146,7 @@ events! {
     /// IPv4 datagrams count as IPv6.
     UdpReceiveBufferFull: Udp Error "receive-buffer",
         "lost: the receive buffer is full (--receive-buffer)";
-    /// A receive failed, for example because of an ICMP error to an earlier reply.
+    /// A receive failed, for example because of an ICMP error that an earlier reply caused.
     UdpReceiveFailed: Udp Error "receive", "cannot receive";
 }
 
@@ -156,9 +157,9 @@ pub(crate) enum Kind {
     Arrival,
     /// The client got the whole reply.
     Exchange,
-    /// The client gets no reply. The event names the reason.
+    /// The client gets no reply, for a reason that the event names.
     Ignored,
-    /// A connection ended. The event names the reason.
+    /// A connection ended, in a way that the event names.
     Ended,
     /// A system call failed.
     Error,

@@ -8,8 +8,8 @@ use super::{Event, Kind, Metrics};
 use crate::transport::{IpVersion, Transport};
 use std::fmt::{Display, Write};
 
-/// Families of counters. Each row holds the kind of event, the name and the explanation of the
-/// family, and the name of the label for the reason.
+/// Families of counters. Each row holds the kind of event, the family's name and help text, and the
+/// name of the label that holds the reason.
 const FAMILIES: &[(Kind, &str, &str, &str)] = &[
     (Kind::Arrival, "daytime_arrivals_total", "Connections accepted and datagrams received.", ""),
     (
@@ -29,8 +29,8 @@ const FAMILIES: &[(Kind, &str, &str, &str)] = &[
 ];
 
 impl Metrics {
-    /// Returns the counters and the number of open connections as a Prometheus page, to serve over
-    /// HTTP as `text/plain; version=0.0.4`.
+    /// Returns the counters and the number of open connections as a page for Prometheus. Serve it
+    /// over HTTP as `text/plain; version=0.0.4`.
     ///
     /// ```
     /// let page = daytime::Metrics::default().prometheus();
@@ -55,7 +55,7 @@ impl Metrics {
         page
     }
 
-    /// Writes the counts of an event over each version of IP.
+    /// Writes the counts of an event, one line for each version of IP.
     fn samples(&self, page: &mut String, event: Event, family: &str, label: &str) {
         let (transport, reason) = (event.transport(), event.reason());
         for version in IpVersion::BOTH {
@@ -68,7 +68,7 @@ impl Metrics {
     }
 }
 
-/// Writes the header of a family of samples.
+/// Writes the header of a metric family.
 pub(crate) fn family(page: &mut String, name: &str, kind: &str, about: &str) {
     let _ = writeln!(page, "# HELP {name} {about}\n# TYPE {name} {kind}");
 }

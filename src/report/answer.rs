@@ -1,4 +1,4 @@
-//! Draws an answer: the reply, and below it how the reply arrived and what it means.
+//! Formats an answer as text: the reply, how it arrived, and what it means.
 
 use super::meaning::printable_line;
 use super::page::Page;
@@ -8,7 +8,7 @@ use crate::syntax::{Flag, Recognised, ReplyTime, Unrecognised};
 use crate::transport::Transport;
 use chrono::TimeDelta;
 
-/// Returns the reply and the lines below it. `stopped` is the reason of an incomplete reply.
+/// Returns the reply and the lines below it. If the reply is incomplete, `stopped` is the reason.
 pub(crate) fn text(
     answer: &Answer,
     read: &Result<Recognised, Unrecognised>,
@@ -24,7 +24,7 @@ pub(crate) fn text(
     page.finish() + meaning.trim_end()
 }
 
-/// Describes the offset of the local clock from the server's clock, or the reason why it is unknown.
+/// Describes the offset between the local clock and the server's clock, or why the offset is unknown.
 fn offset(answer: &Answer, recognised: &Recognised) -> String {
     let Some(offset) = answer.offset_of(recognised) else {
         let cut = recognised.flags.contains(Flag::Truncated);
@@ -47,7 +47,7 @@ fn offset(answer: &Answer, recognised: &Recognised) -> String {
     format!("{offset}, round trip {}: {verdict}", human(answer.round_trip))
 }
 
-/// Describes how the reply arrived: transport, peer, time, length and number of reads.
+/// Describes how the reply arrived: transport, peer, elapsed time, length and number of reads.
 fn detail(answer: &Answer, stopped: Option<&Interruption>) -> String {
     let Answer { peer, transport, elapsed, .. } = answer;
     let octets = plural(answer.octets.len() as u64, "octet");
@@ -73,6 +73,7 @@ fn detail(answer: &Answer, stopped: Option<&Interruption>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use std::time::Duration;
 
     fn answer(transport: Transport, questions: u32) -> Answer {
@@ -88,22 +89,19 @@ mod tests {
 
     #[test]
     fn the_line_below_a_reply_describes_its_arrival() {
-        assert_eq!(
-            detail(&answer(Transport::Tcp, 0), None),
-            "tcp 127.0.0.1:13, 120 µs: 26 octets in 2 reads, then end of stream"
-        );
-        assert_eq!(
-            detail(&answer(Transport::Udp, 1), None),
-            "udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram"
-        );
-        assert_eq!(
-            detail(&answer(Transport::Udp, 2), None),
-            "udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram, after 2 questions"
-        );
+        let tcp = detail(&answer(Transport::Tcp, 0), None);
+        mentions(&tcp, &["tcp 127.0.0.1:13", "120 µs", "26 octets", "2 reads", "end of stream"]);
+        let facts = ["udp 127.0.0.1:13", "120 µs", "26 octets", "1 datagram"];
+        let udp = detail(&answer(Transport::Udp, 1), None);
+        mentions(&udp, &facts);
+        assert!(!udp.contains("question"), "one question goes without saying: {udp}");
+        let again = detail(&answer(Transport::Udp, 2), None);
+        mentions(&again, &facts);
+        mentions(&again, &["2 questions"]);
     }
 
-    /// Returns the description of the offset for a reply with a round trip of 1 ms, if the local clock shows `arrived`
-    /// when the reply arrives.
+    /// Returns the description of the offset for a reply that took a round trip of 1 ms and arrived when the local
+    /// clock showed `arrived`.
     fn shown(reply: &str, arrived: &str) -> String {
         let answer = Answer {
             octets: reply.into(),
@@ -117,30 +115,20 @@ mod tests {
     #[test]
     fn the_offset_has_only_certain_digits() {
         assert!(shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31Z").starts_with("+0.00 s ±"));
-        let agree = "both clocks agree within the uncertainty";
-        assert_eq!(
-            shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31.215Z"),
-            format!("+0.21 s ± 1.00 s, round trip 1.00 ms: {agree}")
-        );
-        assert_eq!(
-            shown("2026-11-22T14:20:31Z", "2026-11-22T14:19:31.215Z"),
-            "-59.79 s ± 1.00 s, round trip 1.00 ms: the local clock is behind the \
-             server's; check both with NTP"
-        );
-        assert_eq!(
-            shown("2026-11-22T14:20:31.250Z", "2026-11-22T14:20:31.253Z"),
-            "+0.0025 s ± 0.0015 s, round trip 1.00 ms: the local clock is ahead of \
-             the server's; check both with NTP"
-        );
+        let agreed = shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31.215Z");
+        mentions(&agreed, &["+0.21 s ± 1.00 s", "round trip 1.00 ms", "clocks agree"]);
+        assert!(!agreed.contains("NTP"), "{agreed}");
+        let behind = shown("2026-11-22T14:20:31Z", "2026-11-22T14:19:31.215Z");
+        mentions(&behind, &["-59.79 s ± 1.00 s", "round trip 1.00 ms"]);
+        mentions(&behind, &["local clock is behind", "NTP"]);
+        let ahead = shown("2026-11-22T14:20:31.250Z", "2026-11-22T14:20:31.253Z");
+        mentions(&ahead, &["+0.0025 s ± 0.0015 s", "round trip 1.00 ms"]);
+        mentions(&ahead, &["local clock is ahead", "NTP"]);
     }
 
     #[test]
     fn an_unknown_offset_has_a_reason() {
-        assert_eq!(
-            shown("Sun Nov 22 14:20:31 2026", ""),
-            "unknown: the reply does not fix its zone"
-        );
-        let no_date = "unknown: the local clock has no valid date";
-        assert_eq!(shown("2026-11-22T14:20:31Z", ""), no_date);
+        mentions(&shown("Sun Nov 22 14:20:31 2026", ""), &["unknown", "reply", "zone"]);
+        mentions(&shown("2026-11-22T14:20:31Z", ""), &["unknown", "local clock", "date"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Draws a check as a table: each probe, its verdict and the reason.
+//! Formats the result of `daytime check` as a table: each probe, its verdict and the reason.
 
 use super::page::{BAD, Columns, GOOD, PLAIN, Page};
 use crate::check::{Check, Probe, Verdict};
@@ -28,7 +28,7 @@ pub(crate) fn text(check: &Check) -> String {
     page.finish()
 }
 
-/// Returns the heading above a probe, if the probe is the first of a group.
+/// Returns the heading above a probe; `None` unless the probe is the first of its group.
 fn heading(probe: Probe) -> Option<&'static str> {
     Some(match probe {
         Probe::TcpIpv4 => "DOES IT ANSWER?",

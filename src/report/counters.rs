@@ -1,20 +1,20 @@
-//! Formats the counters and gauges of a server for Prometheus and for the log.
+//! Formats a server's counters and gauges for Prometheus and for the log.
 
 use crate::limit::{Limits, Rate};
 use crate::metrics::{Event, Kind, Metrics, family, gauge};
 use crate::transport::{IpVersion, Transport};
 use std::fmt::Write;
 
-/// Values that a server reports in addition to its counters: its start time, limits, clock and descriptors. All were
-/// read at one moment.
+/// Values that a server reports in addition to its counters: its start time, limits, clock state and open descriptors.
+/// All are read at the same moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gauges {
-    /// Start time of the server in seconds since 1970.
+    /// The server's start time in seconds since 1970.
     pub started: Option<i64>,
     pub limits: Limits,
-    /// Whether the kernel reports a synchronised clock, or `None` if the kernel does not answer.
+    /// Whether the kernel reports that its clock is synchronised; `None` if the kernel does not report this.
     pub synchronised: Option<bool>,
-    /// Number of open descriptors, or `None` if the server could not count them at its start.
+    /// Number of open descriptors; `None` if the server could not count them when it started.
     pub open_descriptors: Option<u64>,
     pub max_descriptors: u64,
 }
@@ -62,7 +62,8 @@ fn limits(page: &mut String, limits: &Limits) {
     gauge(page, "daytime_limits_loopback", about, Some(u8::from(limits.loopback)));
 }
 
-/// Returns log lines with the counters: one line for each transport and version of IP, without counters that are 0.
+/// Returns the counters as log lines: one line for each transport and IP version. Apart from the arrivals and the
+/// exchanges, omits counters that are 0.
 pub(crate) fn lines(metrics: &Metrics) -> Vec<String> {
     let both = |transport| IpVersion::BOTH.map(|version| line(metrics, transport, version));
     Transport::BOTH.into_iter().flat_map(both).collect()
@@ -87,7 +88,7 @@ fn line(metrics: &Metrics, transport: Transport, version: IpVersion) -> String {
     line
 }
 
-/// Returns log lines with the gauges.
+/// Returns the gauges as log lines.
 pub(crate) fn gauge_lines(gauges: &Gauges) -> [String; 3] {
     let Limits { udp_per_source, udp_total, tcp_per_source, tcp_total, .. } = gauges.limits;
     let Limits { prefix_v4, prefix_v6, loopback, .. } = gauges.limits;
@@ -118,6 +119,7 @@ pub(crate) fn gauge_lines(gauges: &Gauges) -> [String; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::{each_mentions, mentions};
 
     fn gauges() -> Gauges {
         Gauges {
@@ -188,24 +190,34 @@ mod tests {
         }
         assert!(page.contains("process_max_fds 1024\n"), "{page}");
         let [clock, _, descriptors] = gauge_lines(&unknown);
-        assert_eq!(clock, "clock: unknown: the kernel does not report its synchronisation");
-        assert_eq!(descriptors, "descriptors: unknown open, at most 1024");
+        mentions(&clock, &["clock", "unknown", "synchronisation"]);
+        mentions(&descriptors, &["descriptors", "unknown", "at most 1024"]);
     }
 
     #[test]
     fn the_log_has_clock_limits_and_descriptors() {
         let udp_total = Rate { per_second: 0, burst: 1 };
         let limits = Limits { udp_total, loopback: true, ..Limits::default() };
-        assert_eq!(
-            gauge_lines(&Gauges { limits, synchronised: Some(true), ..gauges() }),
-            [
-                "clock: synchronised",
-                "limits: udp 20 per second after a burst of 100 per source, no limit in total; tcp 64 \
-                 open per source, 4096 in total; a source is a /32 of IPv4 or a /64 of IPv6; loopback \
-                 limited",
-                "descriptors: 12 open, at most 1024",
-            ]
+        let lines = gauge_lines(&Gauges { limits, synchronised: Some(true), ..gauges() });
+        let clauses: Vec<&str> = lines[1].split("; ").collect();
+        each_mentions(
+            clauses,
+            &[
+                &[
+                    "limits",
+                    "udp",
+                    "20 per second",
+                    "burst of 100",
+                    "per source",
+                    "no limit in total",
+                ],
+                &["tcp", "64 open per source", "4096 in total"],
+                &["source", "/32 of IPv4", "/64 of IPv6"],
+                &["loopback limited"],
+            ],
         );
+        assert_eq!(lines[0], "clock: synchronised");
+        mentions(&lines[2], &["descriptors", "12 open", "at most 1024"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Writes results as JSON. A key with a unit ends in the unit. `reply` has the escaped octets of a reply, and
-//! `reply_hex` the exact octets in hexadecimal.
+//! Formats results as JSON. If a value has a unit, its key ends in the unit. `reply` contains a reply's octets as
+//! escaped text, and `reply_hex` the exact octets in hexadecimal.
 
 use super::{chain, hex, joined};
 use crate::check::{Check, Finding, Verdict};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Returns the sockets of a server, and the address of its metrics if it serves them.
+/// Returns a server's sockets, and the address at which it serves metrics if it does.
 pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     let place = |at: &SocketAddr| json!({ "address": at.ip().to_string(), "port": at.port() });
     let socket = |Bound { transport, address, name, .. }: &Bound| {
@@ -27,7 +27,7 @@ pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     joined([Some(json!({ "listening": sockets })), metrics])
 }
 
-/// Returns an answer and its meaning. `incomplete` is the error text of an incomplete answer.
+/// Returns an answer and its meaning. If the answer is incomplete, `incomplete` is the error text.
 #[expect(clippy::cast_precision_loss, reason = "an offset of 104 days needs no microseconds")]
 pub(crate) fn answer(
     target: &Target,
@@ -36,7 +36,7 @@ pub(crate) fn answer(
     incomplete: Option<&str>,
 ) -> Value {
     let offset = read.as_ref().ok().and_then(|it| answer.offset_of(it));
-    // An offset of more than 292 years in nanoseconds exceeds 64 bits, so milliseconds are used.
+    // In nanoseconds, an offset of more than 292 years does not fit into 64 bits, so it is computed from milliseconds.
     let ahead = offset.map(|offset| match offset.local_minus_server.num_nanoseconds() {
         Some(nanoseconds) => nanoseconds as f64 / 1e3,
         None => offset.local_minus_server.num_milliseconds() as f64 * 1e3,
@@ -69,7 +69,7 @@ fn how_it_came(target: &Target, answer: &Answer) -> Value {
     })
 }
 
-/// Returns the meaning of a reply. A reply without a time has the same keys.
+/// Returns the meaning of a reply. The keys are the same for a reply that is not a time.
 fn meaning(recognised: &Result<Recognised, Unrecognised>) -> Value {
     match recognised {
         Ok(it) => meaning_keys(Some(it), it.flags, None),
@@ -119,7 +119,7 @@ fn time_code(code: &TimeCode) -> Value {
     })
 }
 
-/// Returns the meaning of a saved reply, with its line number if it has one.
+/// Returns the meaning of a saved reply, with the number of the line from which it was read, if known.
 pub(crate) fn saved(
     line: Option<u64>,
     octets: &[u8],
@@ -128,19 +128,19 @@ pub(crate) fn saved(
     place(line, Some(octets), meaning(recognised))
 }
 
-/// Returns the error of a saved reply that could not be read.
+/// Returns the error for a saved reply that could not be read.
 pub(crate) fn saved_error(line: Option<u64>, error: &str) -> Value {
     place(line, None, meaning_keys(None, Flags::default(), Some(error)))
 }
 
-/// Joins line number, text and meaning of a saved reply.
+/// Merges the line number, text and meaning of a saved reply into one object.
 fn place(line: Option<u64>, octets: Option<&[u8]>, meaning: Value) -> Value {
     let line = line.map(|line| json!({ "line": line }));
     let reply = octets.map(|octets| Printable::line(octets).to_string());
     joined([line, Some(json!({ "reply": reply })), Some(meaning)])
 }
 
-/// Returns the error of an unanswered question as JSON.
+/// Returns the error for a query without an answer.
 pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> Value {
     json!({
         "host": target.to_string(),
@@ -149,12 +149,12 @@ pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> V
     })
 }
 
-/// Returns the error that ended a command as JSON.
+/// Returns the error that ended a command.
 pub(crate) fn error(error: &str) -> Value {
     json!({ "error": error })
 }
 
-/// Returns the result of a check as JSON.
+/// Returns the result of `daytime check`.
 pub(crate) fn check(check: &Check) -> Value {
     json!({
         "host": check.target.to_string(),
@@ -166,28 +166,28 @@ pub(crate) fn check(check: &Check) -> Value {
     })
 }
 
-/// Returns a finding: the probe, its verdict and its reason, and the numbers that this probe measures.
+/// Returns a finding: the probe, its verdict, the reason, and the numbers that this probe measured.
 fn finding(finding: &Finding) -> Value {
     let verdict = json!({
         "probe": finding.probe.to_string(),
         "verdict": finding.verdict.to_string(),
         "reason": finding.reason,
     });
-    // The number is converted through text, so that a count has no decimal fraction.
+    // Converts the number to text and back, so that a count has no decimal fraction (`5`, not `5.0`).
     let number = |number: f64| number.to_string().parse().unwrap_or(Value::Null);
     let numbers = finding.numbers.iter().map(|(name, it)| ((*name).to_owned(), number(*it)));
     joined([Some(verdict), Some(numbers.collect())])
 }
 
-/// Returns the result of a comparison as JSON.
+/// Returns the result of `daytime compare`.
 pub(crate) fn comparison(comparison: &Comparison) -> Value {
     json!({
         "host": comparison.target.to_string(),
-        "own_server": comparison.local_server,
+        "local_server": comparison.local_server,
         "count": comparison.count,
         "tcp": side(&comparison.target, &comparison.tcp),
         "udp": side(&comparison.target, &comparison.udp),
-        "nobody_listens": match &comparison.closed {
+        "closed_port": match &comparison.closed {
             Ok(closed) => closed_port(closed),
             Err(error) => json!({ "error": error.to_string() }),
         },
@@ -210,7 +210,7 @@ fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
             "after": phase(side.phases.after),
             "total": phase(side.phases.total),
         },
-        "left_behind": side.leftover.name(),
+        "remaining_state": side.leftover.name(),
         "latency_us": {
             "min": percentile(0),
             "median": percentile(50),
@@ -247,7 +247,7 @@ fn rfc3339(instant: DateTime<Utc>) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
 pub(super) fn microseconds(duration: Duration) -> f64 {
-    // A float holds whole nanoseconds exactly up to 104 days, so the division is the only rounding.
+    // An `f64` represents whole nanoseconds exactly up to 104 days, so only the division rounds.
     duration.as_nanos() as f64 / 1e3
 }
 

@@ -1,18 +1,18 @@
-//! Describes the meaning of a reply in words.
+//! Describes what a reply means: its time, its syntax, and anything unusual about it.
 
 use super::page::{Columns, PLAIN, Page};
 use super::plural;
 use crate::reply::Printable;
-use crate::syntax::{Flag, Form, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
+use crate::syntax::{Flag, Form, Marker, Reason, Recognised, ReplyTime, TimeCode, Unrecognised};
 use chrono::NaiveDateTime;
 use std::iter;
 use std::slice;
 use std::time::Duration;
 
-/// Widths of the columns below a reply: label and text.
+/// Columns of the lines below a reply: label and text.
 const ENTRY: Columns<2> = Columns(4, [6, 68]);
 
-/// Returns the lines below a reply: meaning, syntax and notes. With `offset`, also the offset of the local clock.
+/// Returns the lines below a reply: meaning, syntax and notes. If `offset` is given, also the local clock's offset.
 pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
     let meaning = ("means", meaning(recognised));
     let offset = offset.map(|offset| ("offset", offset));
@@ -22,9 +22,9 @@ pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
     entries([Some(meaning), offset, Some(syntax), code].into_iter().flatten().chain(notes))
 }
 
-/// Returns the lines below a reply that has no known form.
+/// Returns the lines below a reply that is not in a known form.
 pub(crate) fn unknown(error: &Unrecognised) -> String {
-    let meaning = format!("not a time in a known form: {error}");
+    let meaning = format!("not a time in a known form: {}", reason(error));
     let notes = hints(error).map(|note| ("note", note.to_owned()));
     entries(iter::once(("means", meaning)).chain(notes))
 }
@@ -37,7 +37,7 @@ fn entries(entries: impl Iterator<Item = (&'static str, String)>) -> String {
     page.finish()
 }
 
-/// Returns the octets as escaped text, without the line ends around them. Cuts a long text; `--json` has the whole.
+/// Returns the octets as escaped text, without the line ends around them. Cuts a long text; `--json` prints all of it.
 pub(crate) fn printable_line(octets: &[u8]) -> String {
     const MAX_CHARACTERS: usize = 240;
     let mut text = String::new();
@@ -51,7 +51,7 @@ pub(crate) fn printable_line(octets: &[u8]) -> String {
     text
 }
 
-/// Returns the time without blanks, for scripts. A time in UTC ends in `Z`; a time in an unknown zone does not.
+/// Returns the time in a form for scripts. A time in UTC ends in `Z`; a time in an unknown zone does not.
 pub(crate) fn time(recognised: &Recognised) -> String {
     match recognised.time {
         ReplyTime::Instant { utc, .. } => format!("{}Z", rfc3339(utc.naive_utc())),
@@ -62,7 +62,7 @@ pub(crate) fn time(recognised: &Recognised) -> String {
     }
 }
 
-/// Returns the reasons to distrust the reply: the server reports itself unhealthy, or the reply contradicts itself.
+/// Returns the reasons to distrust the reply: the server reports that it is unhealthy, or the reply contradicts itself.
 pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
     let Err(distrust) = recognised.validate() else { return Vec::new() };
     let unhealthy = distrust
@@ -139,7 +139,7 @@ fn described(form: Form) -> &'static str {
     }
 }
 
-/// Describes the parts of a time code that have a meaning.
+/// Describes the fields of a time code that carry a meaning.
 fn code(form: Form, code: &TimeCode) -> String {
     let mjd = format!("MJD {}", code.mjd);
     let daylight = code.daylight.map(|tt| format!("TT={tt:02}: {}", daylight(tt)));
@@ -150,7 +150,7 @@ fn code(form: Form, code: &TimeCode) -> String {
         let milliseconds = format!("{:.1}", advance.as_secs_f64() * 1e3);
         format!("msADV={milliseconds}: sent {milliseconds} ms early")
     });
-    // Other telephone codes end in `*` too, but their specifications do not define this mark.
+    // Other telephone codes also end in `*`, but their specifications do not define this mark.
     let marker = code.marker.filter(|_| matches!(form, Form::Nist | Form::Acts));
     let marker = marker.map(|marker| {
         let corrected =
@@ -161,7 +161,8 @@ fn code(form: Form, code: &TimeCode) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// Describes TT of a NIST code: daylight saving time in the US, with the days until the next change.
+/// Describes the field TT of a NIST time code: whether the US is on daylight saving time, and the days until the next
+/// change.
 fn daylight(tt: u8) -> String {
     match tt {
         0 => "standard time in the US".to_owned(),
@@ -195,7 +196,7 @@ fn health(h: u8) -> &'static str {
     }
 }
 
-/// Describes the flags that the meaning and the code do not already describe.
+/// Describes the flags that the lines `means` and `code` do not cover.
 fn notes(recognised: &Recognised) -> Vec<String> {
     let numeric = recognised.form == Form::Numeric;
     let note = |flag| match flag {
@@ -212,8 +213,8 @@ fn contradiction(flag: Flag, recognised: &Recognised) -> String {
     let what = match (flag, recognised.weekday, recognised.naive()) {
         (Flag::WeekdayMismatch, Some(named), Some(time)) => {
             let date = time.date();
-            // `%A` formats the weekday of a date. This date is the first day of a week that begins on the named
-            // weekday.
+            // `%A` formats a date's weekday, so this needs a date on the named weekday: the first day of a week that
+            // begins on this weekday.
             let named = date.week(named).first_day().format("%A");
             format!("it says {named}, but {date} was a {}", date.format("%A"))
         }
@@ -239,20 +240,33 @@ fn note(flag: Flag) -> Option<&'static str> {
         Flag::TrailingGarbage => "octets that are not part of the time follow it",
         Flag::SecondLine => "another line follows",
         Flag::Truncated => "it ends in the middle",
-        Flag::LooksLikeRefusal => "words instead of a time: perhaps a refusal",
-        Flag::Binary => "it is binary data, not text",
         _ => return None,
     })
 }
 
-/// Describes the flags of a reply that is not a time.
+/// Returns the reason why a reply is not a time. For words and for binary data, the reason is their kind, which says
+/// more than the octet at which parsing stopped.
+pub(crate) fn reason(error: &Unrecognised) -> String {
+    let has = |flag| error.flags.contains(flag);
+    match error.reason {
+        Reason::Unexpected { .. } if has(Flag::Binary) => "binary data instead of text".to_owned(),
+        Reason::Unexpected { .. } if has(Flag::LooksLikeRefusal) => {
+            "words instead of a time, perhaps a refusal".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Describes the flags of a reply that is not a time, except those that the reason covers.
 pub(crate) fn hints(error: &Unrecognised) -> impl Iterator<Item = &'static str> {
-    error.flags.iter().filter_map(note)
+    let is_reason = |flag| matches!(flag, Flag::Binary | Flag::LooksLikeRefusal | Flag::Truncated);
+    error.flags.iter().filter(move |flag| !is_reason(*flag)).filter_map(note)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::{each_mentions, mentions};
     use crate::syntax::recognise;
 
     fn shown(reply: &str) -> String {
@@ -261,26 +275,26 @@ mod tests {
 
     #[test]
     fn an_instant_is_shown_with_its_zone() {
-        let expected = "    means   1982-02-23T01:37:43Z: it names its zone, PST (-08:00)\n    \
-                        syntax  rfc867, RFC 867's first example; to the second\n    \
-                        note    it contradicts itself: it says Tuesday, but 1982-02-22 was a Monday\n";
-        assert_eq!(shown("Tuesday, February 22, 1982 17:37:43-PST\r\n"), expected);
+        each_mentions(
+            shown("Tuesday, February 22, 1982 17:37:43-PST\r\n").lines(),
+            &[
+                &["    means   1982-02-23T01:37:43Z:", "zone", "PST (-08:00)"],
+                &["    syntax  rfc867,", "first example", "second"],
+                &["    note    it contradicts itself:", "Tuesday", "1982-02-22", "Monday"],
+            ],
+        );
     }
 
     #[test]
     fn a_reply_that_fixes_no_instant_has_a_reason() {
         let first = |reply| shown(reply).lines().next().expect("a line").to_owned();
-        let wall = "    means   2003-07-28T11:56:22 in an unknown zone: it names no zone";
-        assert_eq!(first("Mon Jul 28 11:56:22 2003\n"), wall);
-        let name = first("Mon Jul 28 11:56:22 IST 2003\n");
-        assert!(name.ends_with("unknown zone: the name IST does not fix"), "{name}");
+        let wall = ["    means   2003-07-28T11:56:22", "unknown zone", "names no zone"];
+        mentions(&first("Mon Jul 28 11:56:22 2003\n"), &wall);
+        mentions(&first("Mon Jul 28 11:56:22 IST 2003\n"), &["unknown zone", "IST"]);
         let either = first("16:05:11 5.3.2009\n");
-        assert!(
-            either.contains("2009-03-05T16:05:11 or 2009-05-03T16:05:11: the order"),
-            "{either}"
-        );
+        mentions(&either, &["2009-03-05T16:05:11 or 2009-05-03T16:05:11", "order"]);
         let zone = shown("16:05:11 CEST 5/3/2009\n").replace("\n            ", " ");
-        assert!(zone.contains("zone, CEST, which does not fix the offset"), "{zone}");
+        mentions(&zone, &["zone, CEST", "offset"]);
     }
 
     #[test]
@@ -292,32 +306,42 @@ mod tests {
 
     #[test]
     fn each_part_of_a_time_code_is_explained() {
-        let expected = "    means   2025-10-18T07:09:27Z: it names its zone, UTC(NIST) (+00:00)\n    \
-            syntax  nist, NIST's time code; to the second\n    \
-            code    MJD 60966; TT=16: daylight time in the US, for 15 days more; L=0: no\n            \
-            leap second; H=0: healthy; msADV=621.4: sent 621.4 ms early; *: the\n            \
-            on-time marker\n";
-        assert_eq!(shown("60966 25-10-18 07:09:27 16 0 0 621.4 UTC(NIST) *"), expected);
+        let screen = shown("60966 25-10-18 07:09:27 16 0 0 621.4 UTC(NIST) *");
+        assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+        let screen = screen.replace("\n            ", " ");
+        let [means, syntax, code] = screen.lines().collect::<Vec<_>>()[..] else {
+            panic!("{screen}");
+        };
+        mentions(means, &["    means   2025-10-18T07:09:27Z:", "zone", "UTC(NIST) (+00:00)"]);
+        mentions(syntax, &["    syntax  nist,", "time code", "second"]);
+        each_mentions(
+            code.split("; "),
+            &[
+                &["    code    MJD 60966"],
+                &["TT=16", "daylight time", "15 days"],
+                &["L=0", "no leap second"],
+                &["H=0", "healthy"],
+                &["msADV=621.4", "621.4 ms early"],
+                &["*", "on-time marker"],
+            ],
+        );
     }
 
     #[test]
     fn the_days_until_a_change_and_a_leap_second_are_described() {
-        assert_eq!(daylight(2), "daylight time in the US, for 1 day more");
-        assert_eq!(daylight(99), "standard time in the US, for 48 days more");
+        mentions(&daylight(2), &["daylight time", "1 day"]);
+        mentions(&daylight(99), &["standard time", "48 days"]);
         assert_eq!((daylight(1), daylight(51)), (daylight(51), daylight(1)));
-        let added = "a leap second is announced for the end of the month";
-        assert_eq!(note(Flag::LeapWarning { seconds: 1 }), Some(added));
-        let left_out = "the last second of the month is going to be left out";
-        assert_eq!(note(Flag::LeapWarning { seconds: -1 }), Some(left_out));
+        let warning = |seconds| note(Flag::LeapWarning { seconds }).expect("a note");
+        mentions(warning(1), &["leap second", "announced", "month"]);
+        mentions(warning(-1), &["last second", "month", "left out"]);
     }
 
     #[test]
     fn an_unhealthy_server_is_reported_in_words() {
         let sick = "60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *";
         let recognised = recognise(sick.as_bytes()).expect("a time");
-        let fault =
-            "server reports itself unhealthy (H=2): its time is wrong by more than 5 seconds";
-        assert_eq!(faults(&recognised), [fault]);
-        assert!(shown(sick).contains("server reports itself unhealthy (H=2)"));
+        each_mentions(faults(&recognised), &[&["unhealthy (H=2)", "more than 5 seconds"]]);
+        mentions(&shown(sick), &["unhealthy (H=2)"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Draws results as text and JSON, without sockets, clocks or terminals.
+//! Formats results as text and JSON, without using sockets, clocks or terminals.
 
 #[cfg(feature = "cli")]
 pub(crate) mod answer;
@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt::Write;
 
-/// Returns the text of an error and of each of its causes, joined by `: `.
+/// Returns an error's text and those of its chain of causes, separated by `: `.
 pub(crate) fn chain(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", chain(cause)),
@@ -36,7 +36,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     }
 }
 
-/// Returns a number with its noun, in the plural if the number is not 1.
+/// Returns a number with its noun, which is in the plural unless the number is 1.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
     let ends_in = |ends: &[&str]| ends.iter().any(|end| noun.ends_with(end));
     match noun.strip_suffix('y') {
@@ -66,7 +66,7 @@ const fn is_invisible(character: char) -> bool {
     )
 }
 
-/// Joins the keys of several JSON objects into one object.
+/// Merges several JSON objects into one.
 fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
     let mut keys = Map::new();
     for object in objects {
@@ -77,8 +77,8 @@ fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
     keys.into()
 }
 
-/// Returns octets in hexadecimal, two digits for each.
-fn hex(octets: &[u8]) -> String {
+/// Returns octets in hexadecimal, two digits per octet.
+pub(crate) fn hex(octets: &[u8]) -> String {
     octets.iter().fold(String::with_capacity(octets.len() * 2), |mut hex, octet| {
         let _ = write!(hex, "{octet:02x}");
         hex

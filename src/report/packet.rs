@@ -1,14 +1,15 @@
-//! Describes a packet in a few words, which are the same in every drawing.
+//! Describes a packet in a few words, for ladder diagrams and the JSON output.
 
 use super::plural;
 use crate::reply::Printable;
 use crate::wire::decode::{Content, Decoded, Flags};
 
-/// Returns the label of a packet: `SYN, ACK`, `42 octets, FIN`, `empty datagram`, `port unreachable`. The label of an
-/// incomplete packet says so: `42 octets (10 captured)`, `152 octets (first fragment)`.
+/// Returns a packet's label: `SYN, ACK`, `42 octets, FIN`, `empty datagram`, `port unreachable`. If not all of the
+/// packet was captured, or it is a first fragment, the label says so: `42 octets (10 captured)`, `152 octets (first
+/// fragment)`.
 ///
 /// The label omits the flags that nearly every segment has: PSH, and ACK unless the segment only acknowledges or
-/// answers a SYN. The label contains only numbers from the peer's data, so it is safe to print.
+/// answers a SYN. The only part of the label that comes from the peer is numbers, so it is safe to print.
 pub(crate) fn label(packet: &Decoded) -> String {
     match &packet.content {
         Content::Tcp { flags, payload, .. } => segment(*flags, &octets(packet, payload)),
@@ -26,10 +27,10 @@ pub(crate) fn label(packet: &Decoded) -> String {
     }
 }
 
-/// Quotes a payload so that it is safe to print. Keeps only the end of a long payload, because a reply has its time
-/// there.
+/// Quotes a payload so that it is safe to print. Keeps only the end of a long payload, where a reply has its time of
+/// day.
 pub(crate) fn quoted(payload: &[u8]) -> String {
-    /// Maximum number of quoted octets, more than any screen has columns.
+    /// Maximum number of octets to quote. No screen is wider than this.
     const MAX_OCTETS: usize = 512;
     match payload.split_last_chunk::<MAX_OCTETS>() {
         Some((before, end)) if !before.is_empty() => format!("\"…{}\"", Printable(end)),
@@ -37,8 +38,8 @@ pub(crate) fn quoted(payload: &[u8]) -> String {
     }
 }
 
-/// Cuts a text to this many columns. A quote loses its beginning, because a reply has its time at the end. Any other
-/// text loses its end.
+/// Cuts a text to this number of columns. A quoted payload is cut at its beginning, because a reply has its time of day
+/// at the end. Any other text is cut at its end.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     let all = text.chars().count();
     if all <= columns {
@@ -54,7 +55,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     }
 }
 
-/// Cuts a text to this many columns at its end.
+/// Cuts the end of a text so that it fits into this number of columns.
 pub(crate) fn cut_end(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
@@ -71,7 +72,8 @@ const fn name(protocol: u8) -> Option<&'static str> {
     }
 }
 
-/// Returns the number of octets of the payload, and the missing part. Returns an empty text without a payload.
+/// Formats the payload's length, and notes if it was not captured completely or is only a first fragment. Returns an
+/// empty text if there is no payload.
 fn octets(packet: &Decoded, payload: &[u8]) -> String {
     let captured = (payload.len() < packet.carried).then(|| format!("{} captured", payload.len()));
     let fragment = packet.fragment_of.map(|_| "first fragment".to_owned());
@@ -98,6 +100,7 @@ fn segment(flags: Flags, octets: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use crate::wire::decode::Endpoint;
     use std::net::Ipv4Addr;
 
@@ -127,7 +130,7 @@ mod tests {
         assert_eq!(udp(24, None), "24 octets");
         assert_eq!(udp(40, None), "40 octets (24 captured)");
         assert_eq!(udp(24, Some(7)), "24 octets (first fragment)");
-        assert_eq!(udp(1472, Some(7)), "1472 octets (24 captured, first fragment)");
+        mentions(&udp(1472, Some(7)), &["1472 octets", "24 captured", "first fragment"]);
         let (flags, payload) = (Flags::FIN | Flags::ACK, Vec::new());
         let content = Content::Tcp { flags, sequence: 1, acknowledgement: 2, window: 3, payload };
         assert_eq!(label(&packet(6, content, 40, None)), "40 octets (0 captured), FIN");

@@ -11,44 +11,45 @@ const GAP: usize = 2;
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const STRONG: Style = Style::new().bold();
-/// Style of a good result.
+/// Style for a good result.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// Style of a bad result.
+/// Style for a bad result.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Style of a note.
+/// Style for a note.
 #[cfg(feature = "lab")]
 pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
 
-/// The columns of a table: the number of blanks before the first column, and the width of each column.
+/// A table's columns: the number of blanks before the first column, and the width of each column.
 pub(super) struct Columns<const N: usize>(pub usize, pub [usize; N]);
 
-/// Columns for a label, for TCP and for UDP. The columns of the transports fit the longest date in RFC 867's first
-/// syntax, "Wednesday, September 30, 2026".
+/// Columns for a label, for TCP and for UDP. The TCP and UDP columns are wide enough for the longest date in RFC 867's
+/// first syntax, "Wednesday, September 30, 2026".
 const TRANSPORTS: Columns<3> = Columns(2, [15, 29, 29]);
 
-/// A page that grows downwards. Its text always has colours; the output stream removes them where they are not wanted.
+/// A page of text, built from top to bottom. The text always contains colour codes; the output stream removes them if
+/// they are not wanted.
 #[derive(Debug, Default)]
 pub(super) struct Page(String);
 
 impl Page {
-    /// Adds a line without changes.
+    /// Adds a line without wrapping it.
     pub(super) fn line(&mut self, line: impl Display) {
         let _ = writeln!(self.0, "{line}");
     }
 
-    /// Adds a text in wrapped lines, each indented by this number of blanks.
+    /// Adds a text, wrapped, with each line indented by this number of blanks.
     pub(super) fn paragraph(&mut self, blanks: usize, text: &str) {
         for line in text.split('\n').flat_map(|line| wrap(line, WIDTH - blanks)) {
             self.line(format!("{:blanks$}{line}", "").trim_end());
         }
     }
 
-    /// Adds a heading, with a blank line above.
+    /// Adds a heading with a blank line above it.
     pub(super) fn heading(&mut self, text: &str) {
         self.line(format_args!("\n{HEADING}{text}{HEADING:#}"));
     }
 
-    /// Adds the headings of the columns for the two transports. The second heading may be empty.
+    /// Adds the column headings for the two transports. The second heading may be empty.
     pub(super) fn transport_heads(&mut self, one: &str, other: &str) {
         self.row(&TRANSPORTS, [(PLAIN, ""), (STRONG, one), (STRONG, other)]);
     }
@@ -58,7 +59,7 @@ impl Page {
         self.row(&TRANSPORTS, [label, one, other].map(|cell| (PLAIN, cell)));
     }
 
-    /// Adds a row. Each cell is wrapped in its column, and a line feed in a cell begins a new line.
+    /// Adds a row. Wraps each cell to its column's width; a line feed in a cell begins a new line.
     pub(super) fn row<const N: usize>(&mut self, columns: &Columns<N>, cells: [(Style, &str); N]) {
         let Columns(indent, widths) = columns;
         let wrapped: [_; N] = std::array::from_fn(|at| wrap(cells[at].1, widths[at]));
@@ -83,7 +84,8 @@ impl Page {
     }
 }
 
-/// Wraps a text between words, so that `17:37:43-PST` stays whole. Breaks only a word that is longer than a line.
+/// Wraps a text at blanks and not at hyphens, so that `17:37:43-PST` stays whole. Breaks a word only if it is longer
+/// than a line.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let options = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(String::from).collect()

@@ -1,4 +1,4 @@
-//! Writes the packets of `daytime wire` as JSON, and the summary below them.
+//! Formats the packets that `daytime wire` prints as JSON, and the summary below them.
 
 use super::ladder::Sighting;
 use super::ladder::sighting::in_unit;
@@ -30,7 +30,7 @@ pub(crate) fn json(seen: &Sighting) -> Value {
     });
     let retransmission = (role.transport == Transport::Tcp)
         .then(|| json!({ "retransmission": role.is_retransmission }));
-    let reporter = role.third_party.map(|it| json!({ "said_by": it.to_string() }));
+    let reporter = role.third_party.map(|it| json!({ "reported_by": it.to_string() }));
     let name = interface.and_then(|it| it.name.as_deref());
     let name = name.map(|name| json!({ "interface_name": Printable(name).to_string() }));
     let comments: Vec<String> = seen.comments().collect();
@@ -51,7 +51,7 @@ fn segment(packet: &Decoded) -> Option<Value> {
     }))
 }
 
-/// Returns the payload of a segment or datagram: the number of octets sent, and the captured octets.
+/// Returns a segment's or datagram's payload: the number of octets sent, and the captured octets as text.
 fn payload(packet: &Decoded) -> Option<Value> {
     let (Content::Tcp { payload, .. } | Content::Udp { payload }) = &packet.content else {
         return None;
@@ -65,7 +65,7 @@ fn time(at: Duration) -> Option<String> {
     Some(time.to_rfc3339_opts(SecondsFormat::Nanos, true))
 }
 
-/// Returns the summary: the numbers of packets and exchanges, and the time.
+/// Returns the summary: the number of packets, the number of exchanges, and the time that passed.
 pub(crate) fn summary(packets: u64, exchanges: u64, lasted: Duration) -> String {
     let packets = plural(packets, "packet");
     let exchanges = plural(exchanges, "exchange");

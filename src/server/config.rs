@@ -1,4 +1,4 @@
-//! Configuration of a server.
+//! A server's configuration.
 
 use super::{Drain, GuardOptions, Limits, Listen};
 use crate::clock::Clock;
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 options! {
-    /// Configuration of a server: addresses, transports, syntax, limits and options.
+    /// A server's configuration: addresses, transports, syntax, limits and options.
     ///
     /// ```
     /// use daytime::server::{Drain, Limits, Rate};
@@ -28,12 +28,12 @@ options! {
     /// ```
     #[derive(Clone, Debug)]
     pub struct Config {
-        /// Addresses to serve. All ports 0 become the same free port, on all addresses and
+        /// Addresses to serve. All addresses with port 0 get the same free port, over all
         /// transports.
         pub addresses: Vec<SocketAddr>,
         /// Transports to serve at each address.
         pub transports: Vec<Transport>,
-        /// Options of the sockets that the server opens.
+        /// Options for the sockets that the server opens.
         pub listen: Listen,
         /// Number of serving threads. Each thread has its own event loop and its own sockets.
         pub workers: Workers,
@@ -43,17 +43,19 @@ options! {
         pub syntax: Syntax,
         /// Time zone of the replies.
         pub zone: Zone,
-        /// Limits of time and octets for a TCP connection after its reply.
+        /// Limits on the time and the octets of a TCP connection after its reply.
         pub drain: Drain,
-        /// Abuse limits: rates of datagrams, and numbers of connections.
+        /// Abuse limits: the rate at which the server answers datagrams, and the number of
+        /// connections that it keeps open.
         pub limits: Limits,
         /// Options of the guard, which decides whether a datagram is answered.
         pub guard: GuardOptions,
         /// Whether to answer only while the kernel reports a synchronised clock. While the clock is
-        /// not synchronised, the server then closes TCP connections without a reply and ignores
-        /// datagrams. RFC 868 asks for the same behaviour of a server that does not know the time.
+        /// not synchronised, the server closes TCP connections without a reply and ignores
+        /// datagrams. RFC 868 asks for the same behaviour from a server that does not know the
+        /// time.
         pub require_sync: bool,
-        /// Condition for the server to end without a request to stop.
+        /// Condition under which the server ends without a request to stop.
         pub until: Until,
     }
 }
@@ -103,8 +105,8 @@ impl Config {
 /// Number of workers of a [`Server`](super::Server). The kernel distributes clients to the workers
 /// by address and port. All workers share the limits, the counters and the request to stop.
 ///
-/// The server has one worker if its sockets cannot be shared: [`Listen::reuse_port`] is off, the
-/// sockets are inherited, or the system does not distribute clients.
+/// The server has only one worker if its sockets cannot be shared: [`Listen::reuse_port`] is off,
+/// the sockets are inherited, or the system does not distribute clients among sockets.
 ///
 /// ```
 /// use daytime::server::Workers;
@@ -113,8 +115,8 @@ impl Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Workers {
-    /// One worker for each processor that the process may use (`sched_getaffinity(2)`, and the
-    /// quota of its cgroup).
+    /// One worker for each processor that the process may use (`sched_getaffinity(2)` and its
+    /// cgroup's quota).
     Auto,
     /// Exactly this number of workers.
     Exactly(NonZeroUsize),
@@ -136,8 +138,8 @@ impl Workers {
     }
 }
 
-/// Condition for a [`Server`](super::Server) to end without a request to stop. A server that has
-/// only inherited connections (see [`Server::adopt`](super::Server::adopt)) ends when its last
+/// Condition under which a [`Server`](super::Server) ends without a request to stop. A server that
+/// has only inherited connections (see [`Server::adopt`](super::Server::adopt)) ends when its last
 /// connection ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -148,7 +150,7 @@ pub enum Until {
     /// Ends when no client has arrived for this time and no connection is open. This requires a
     /// single worker.
     Idle(Duration),
-    /// Ends when the server has answered all clients that were queued at the start and no
+    /// Ends when the server has answered all clients that were queued at its start and no
     /// connection is open.
     Answered,
 }

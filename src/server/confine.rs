@@ -1,5 +1,5 @@
-//! Confinement: after its sockets are open, a server gives up rights that it no longer needs. These
-//! are the rights of its user, its privileges, access to files, and system calls.
+//! Confinement: after a server has opened its sockets, it gives up rights that it no longer needs.
+//! These are its user's rights, its privileges, access to files, and system calls.
 //!
 //! The order matters. The process changes user and groups first, while it still has the right to do
 //! so. Capabilities, no-new-privileges and Landlock apply only to the calling thread and to threads
@@ -15,7 +15,7 @@ use std::fmt;
 use std::io;
 
 named! {
-    /// Level of the sandbox: which of its four layers must be in force. The layers are no
+    /// Strictness of the sandbox: which of its four layers must be in force. The layers are no
     /// capabilities, no new privileges, Landlock and seccomp.
     #[non_exhaustive]
     #[derive(Default)]
@@ -26,7 +26,7 @@ named! {
         /// layers.
         #[default]
         On = "on",
-        /// Applies every layer. If a layer is missing, the result is the error
+        /// Applies every layer. If a layer is missing, confinement fails with
         /// [`ConfineError::Incomplete`].
         Require = "require",
     }
@@ -41,8 +41,8 @@ named! {
         /// A program that the process starts gets no more rights than the process (prctl(2),
         /// `PR_SET_NO_NEW_PRIVS`).
         NoNewPrivileges = "no new privileges",
-        /// The process has no access to files. Every other restriction that the kernel's
-        /// landlock(7) supports also applies.
+        /// The process has no access to files. The other restrictions of landlock(7) also apply, as
+        /// far as the kernel and this program support them.
         Landlock = "landlock",
         /// The process may make only the system calls that the service needs (seccomp(2)).
         Seccomp = "seccomp",
@@ -82,25 +82,25 @@ pub enum ConfineError {
     LookUp {
         /// Name of the user or group.
         name: String,
-        /// Error of the system.
+        /// Error from the operating system.
         source: io::Error,
     },
     /// A system call failed. `PermissionDenied` means that the process lacks CAP_SETUID or
     /// CAP_SETGID, which root usually has.
     #[error("cannot become {identity}: {call}")]
     Become {
-        /// User and group that the process was to become.
+        /// User and group to which the process tried to change.
         identity: Identity,
         /// Name of the system call that failed.
         call: &'static str,
-        /// Error of the system.
+        /// Error from the operating system.
         source: io::Error,
     },
-    /// After the change, the process still has a part of its former identity, or can get a part
-    /// back.
+    /// After the change, the process still has a part of its former identity, or can get a part of
+    /// it back.
     #[error("cannot become {identity} for good: {left}")]
     WayBack {
-        /// User and group that the process was to become.
+        /// User and group to which the process tried to change.
         identity: Identity,
         /// Description of the part that the process kept or can get back.
         left: String,
@@ -120,7 +120,7 @@ pub enum ConfineError {
 pub struct Identity {
     /// Number of the user.
     user: u32,
-    /// Number of the primary group. The process has no other group.
+    /// Number of the primary group. The process keeps no other group.
     group: u32,
 }
 
@@ -135,8 +135,8 @@ impl Identity {
     /// looked up by name first, then by number.
     ///
     /// # Errors
-    /// [`ConfineError::UnknownUser`], [`ConfineError::UnknownGroup`], [`ConfineError::NoGroup`],
-    /// [`ConfineError::Root`] and [`ConfineError::LookUp`].
+    /// Returns [`ConfineError::UnknownUser`], [`ConfineError::UnknownGroup`],
+    /// [`ConfineError::NoGroup`], [`ConfineError::Root`] or [`ConfineError::LookUp`].
     ///
     /// ```
     /// use daytime::server::Identity;
@@ -186,16 +186,16 @@ impl Identity {
                 return way_back(format!("the process can join group {group} again"));
             }
         }
-        // Check the credentials last. This check also notices if one of the attempts to get an id
-        // back has changed the ids.
+        // Check the credentials last. This also notices ids that changed when this function tried
+        // to get an old id back.
         match self.left_of(&sys::credentials().map_err(failed("getresuid"))?) {
             Some(what) => way_back(what),
             None => Ok(already),
         }
     }
 
-    /// Compares the credentials `now` of the process with this identity. Returns a description of
-    /// the first ids that do not belong to this identity; `None` if all ids belong to it.
+    /// Compares the process's credentials `now` with this identity. Returns a description of the
+    /// first ids that differ from it; `None` if none do.
     fn left_of(self, now: &Credentials) -> Option<String> {
         if now.users != [self.user; 3] {
             return Some(format!("its user ids are {:?}", now.users));
@@ -215,7 +215,7 @@ fn ids_to_try<'a>(new: u32, before: impl IntoIterator<Item = &'a u32>) -> BTreeS
 }
 
 options! {
-    /// Confinement of a server: its user and its sandbox.
+    /// A server's confinement: its user and its sandbox.
     ///
     /// ```no_run
     /// use daytime::server::{Confinement, Identity, Sandbox};
@@ -234,18 +234,19 @@ options! {
     pub struct Confinement {
         /// User and group to change to. `None` keeps the current ones.
         pub identity: Option<Identity>,
-        /// Level of the sandbox.
+        /// Strictness of the sandbox.
         pub sandbox: Sandbox,
     }
 }
 
 impl Confinement {
-    /// Applies the first part: user, capabilities, no-new-privileges and Landlock. Call this after
-    /// all files and sockets are open, and before this thread starts other threads. The
-    /// restrictions apply to this thread and to threads that it starts later.
+    /// Applies the first part of the confinement: user, capabilities, no-new-privileges and
+    /// Landlock. Call this after all files and sockets are open, and before this thread starts
+    /// other threads. The restrictions apply to this thread and to threads that it starts later.
     ///
     /// # Errors
-    /// [`ConfineError`]. The process may already have given up some rights, so it should end.
+    /// Returns [`ConfineError`]. The process may already have given up some rights, so it should
+    /// end.
     pub fn begin(self) -> Result<PartlyConfined, ConfineError> {
         let already = self.identity.map(Identity::assume).transpose()?;
         let mut confined = Confined {
@@ -255,7 +256,8 @@ impl Confinement {
             ..Confined::default()
         };
         if self.sandbox != Sandbox::Off {
-            // These two layers are all or nothing, so their extent needs no text.
+            // Each of these two layers is either fully in force or not at all, so its extent needs
+            // no text.
             let whole = |()| String::new();
             let mut note = |layer, done| confined.note(self.sandbox, layer, done);
             let text = |error: io::Error| error.to_string();
@@ -267,7 +269,8 @@ impl Confinement {
     }
 }
 
-/// Server that is confined except for seccomp, so the process can still start threads.
+/// Result of [`Confinement::begin`]: the process is confined except for seccomp, so it can still
+/// start threads.
 #[derive(Debug)]
 #[must_use = "seccomp comes with `finish`"]
 pub struct PartlyConfined {
@@ -277,16 +280,16 @@ pub struct PartlyConfined {
 }
 
 impl PartlyConfined {
-    /// Returns the identity and the layers that the process has taken on so far.
+    /// Returns the identity of the process and the layers in force so far.
     #[must_use]
     pub fn so_far(&self) -> &Confined {
         &self.confined
     }
 
-    /// Allows the process to keep reading symbolic links (`readlink(2)`). A server with the zone of
-    /// this host needs this, because `/etc/localtime` is a link whose target names that zone. Code
-    /// in the process can then find out which paths exist and where links lead, but it cannot read
-    /// files.
+    /// Allows the process to keep reading symbolic links (`readlink(2)`). A server that uses this
+    /// host's time zone needs this, because `/etc/localtime` is a link whose target names that
+    /// zone. Code in the process can then find out which paths exist and where links lead, but it
+    /// cannot read files.
     ///
     /// ```
     /// use daytime::server::{Confinement, Sandbox};
@@ -298,11 +301,13 @@ impl PartlyConfined {
         Self { links: Links::Readable, ..self }
     }
 
-    /// Applies the last part: every thread may make only the system calls of the running `server`.
-    /// Only the server's UDP sockets can still send to an address.
+    /// Applies the last part of the confinement, seccomp: every thread may make only the system
+    /// calls that the running `server` needs. Only the server's UDP sockets can still send to an
+    /// address.
     ///
     /// # Errors
-    /// [`ConfineError::Incomplete`].
+    /// Returns [`ConfineError::Incomplete`] if seccomp fails and the sandbox is
+    /// [`Sandbox::Require`].
     ///
     /// ```
     /// use daytime::server::{Confinement, Sandbox};
@@ -329,8 +334,8 @@ impl PartlyConfined {
 pub struct TriedLayer {
     /// Layer of the sandbox.
     pub layer: Layer,
-    /// Extent of the layer if it is in force; may be empty. Otherwise the reason why it is not in
-    /// force.
+    /// If the layer is in force, its extent, which may be empty. Otherwise, the reason why it is
+    /// not in force.
     pub detail: String,
 }
 
@@ -339,7 +344,7 @@ pub struct TriedLayer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Confined {
-    /// User and group of the process; `None` if the configuration asked for no change.
+    /// User and group of the process; `None` if no change was requested.
     pub identity: Option<Identity>,
     /// Whether the process already had this user and group, so that nothing changed.
     pub already: bool,
@@ -383,6 +388,7 @@ impl fmt::Display for Confined {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
 
     const NOBODY: Identity = Identity { user: 65_534, group: 65_533 };
 
@@ -395,11 +401,12 @@ mod tests {
         assert_eq!(NOBODY.left_of(&credentials()), None);
         assert_eq!(NOBODY.left_of(&Credentials { supplementary: vec![], ..credentials() }), None);
         let saved = Credentials { users: [65_534, 65_534, 0], ..credentials() };
-        assert_eq!(NOBODY.left_of(&saved).expect("left"), "its user ids are [65534, 65534, 0]");
+        let left = |of: &Credentials| NOBODY.left_of(of).expect("left");
+        mentions(&left(&saved), &["user ids", "[65534, 65534, 0]"]);
         let real = Credentials { groups: [0, 65_533, 65_533], ..credentials() };
-        assert_eq!(NOBODY.left_of(&real).expect("left"), "its group ids are [0, 65533, 65533]");
+        mentions(&left(&real), &["group ids", "[0, 65533, 65533]"]);
         let more = Credentials { supplementary: vec![65_533, 4], ..credentials() };
-        assert_eq!(NOBODY.left_of(&more).expect("left"), "its supplementary groups are [65533, 4]");
+        mentions(&left(&more), &["supplementary groups", "[65533, 4]"]);
     }
 
     #[test]
@@ -410,16 +417,13 @@ mod tests {
 
     #[test]
     fn a_missing_layer_is_recorded_or_under_require_an_error() {
-        let missing = || Err("the kernel does not support Landlock".to_owned());
+        let detail = "kernel too old".to_owned();
+        let missing = || Err(detail.clone());
         let mut on = Confined::default();
         on.note(Sandbox::On, Layer::Landlock, missing()).expect("recorded");
-        let detail = "the kernel does not support Landlock".to_owned();
-        assert_eq!(on.missing, [TriedLayer { layer: Layer::Landlock, detail }]);
         let error = Confined::default().note(Sandbox::Require, Layer::Landlock, missing());
-        assert_eq!(
-            error.expect_err("required").to_string(),
-            "the sandbox is not complete: landlock: the kernel does not support Landlock"
-        );
+        mentions(&error.expect_err("required"), &["sandbox", "landlock", &detail]);
+        assert_eq!(on.missing, [TriedLayer { layer: Layer::Landlock, detail }]);
     }
 
     #[test]
@@ -428,6 +432,7 @@ mod tests {
         assert_eq!(confined.to_string(), "nothing in force");
         confined.note(Sandbox::On, Layer::NoNewPrivileges, Ok(String::new())).expect("noted");
         confined.note(Sandbox::On, Layer::Landlock, Ok("ABI 7".into())).expect("noted");
-        assert_eq!(confined.to_string(), "no new privileges, landlock ABI 7");
+        mentions(&confined, &["no new privileges", "landlock ABI 7"]);
+        assert_eq!(confined.to_string().lines().count(), 1, "{confined}");
     }
 }

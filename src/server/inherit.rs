@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 /// First descriptor that a supervisor passes (`SD_LISTEN_FDS_START`).
 const FIRST_DESCRIPTOR: RawFd = 3;
 
-/// Maximum number of sockets in `LISTEN_FDS`. A larger number is a mistake and would waste memory.
+/// Maximum number of sockets in `LISTEN_FDS`. A larger number is a mistake, and would waste memory.
 const MAX_SOCKETS: usize = 1024;
 
 /// Families and types to try in turn until one matches the descriptor. The list includes sockets
@@ -35,8 +35,8 @@ impl Inherited {
     /// descriptors by number, and removes `LISTEN_FDS` and `LISTEN_PID` from the environment.
     ///
     /// # Errors
-    /// [`ListenError::Announced`], and [`ListenError::NotServable`] for a descriptor that is not a
-    /// socket.
+    /// Returns [`ListenError::Announced`] if `LISTEN_FDS` is not a valid number, and
+    /// [`ListenError::NotServable`] if a descriptor is not a socket.
     pub fn from_environment() -> Result<Vec<Self>, ListenError> {
         if announced_here()? == 0 {
             return Ok(Vec::new());
@@ -56,13 +56,13 @@ impl Inherited {
             .collect()
     }
 
-    /// Returns the first descriptor number after the sockets of
-    /// [`from_environment`](Self::from_environment).
+    /// Returns the first descriptor number after the sockets that
+    /// [`from_environment`](Self::from_environment) returns.
     pub(crate) fn end_of_environment() -> Result<RawFd, ListenError> {
         Ok((FIRST_DESCRIPTOR..).nth(announced_here()?).unwrap_or(RawFd::MAX))
     }
 
-    /// First descriptor number after those of inetd. inetd passes descriptors 0, 1 and 2.
+    /// First descriptor number after those that inetd passes, which are 0, 1 and 2.
     pub(crate) const END_OF_STANDARD: RawFd = FIRST_DESCRIPTOR;
 
     /// Returns a duplicate of descriptor 0, because inetd passes the socket of a service as
@@ -76,8 +76,8 @@ impl Inherited {
     /// ```
     ///
     /// # Errors
-    /// Descriptor 0 cannot be duplicated. [`Server::adopt`](super::Server::adopt) checks whether it
-    /// is a socket.
+    /// Returns an error if descriptor 0 cannot be duplicated.
+    /// [`Server::adopt`](super::Server::adopt) checks whether it is a socket.
     pub fn standard_input() -> io::Result<Self> {
         let socket = io::stdin().as_fd().try_clone_to_owned()?;
         Ok(Self { socket, number: 0, name: None })
@@ -91,8 +91,8 @@ fn announced_here() -> Result<usize, ListenError> {
     announced(fds.as_deref(), pid.as_deref(), std::process::id())
 }
 
-/// Returns the number of sockets that the variables `fds` and `pid` announce to the process with
-/// the id `this`.
+/// Returns the number of sockets that the variables `fds` and `pid` announce, if they are meant for
+/// the process with the id `this`.
 fn announced(fds: Option<&str>, pid: Option<&str>, this: u32) -> Result<usize, ListenError> {
     let Some(fds) = fds.filter(|_| pid.and_then(|pid| pid.parse().ok()) == Some(this)) else {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! Server that runs in its own thread, and handles that stop a server.
+//! A server that runs in its own thread, and handles that stop a server.
 
 use super::shared::Shared;
 use super::threads::join;
@@ -38,7 +38,7 @@ impl Shutdown {
 /// [`Server`] that runs in its own thread ([`Server::spawn`]).
 ///
 /// Dropping a `Running` stops the server and waits for its end. Open connections get up to one
-/// second. The wait ends after [`Running::STOP_LIMIT`] at the latest.
+/// second to end. The wait takes at most [`Running::STOP_LIMIT`].
 ///
 /// ```
 /// use daytime::{Config, Server, Transport};
@@ -53,7 +53,7 @@ pub struct Running {
     bound: Vec<Bound>,
     shutdown: Shutdown,
     thread: Option<JoinHandle<Result<(), ServeError>>>,
-    /// Channel that the thread disconnects when it ends.
+    /// Channel that is disconnected when the thread ends.
     ended: Mutex<Receiver<()>>,
 }
 
@@ -76,7 +76,7 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// The system cannot start a thread.
+    /// Returns an error if the system cannot start a thread.
     pub fn spawn(mut self) -> io::Result<Running> {
         self.others.start()?;
         let (bound, shutdown) = (self.bound.clone(), self.shutdown());
@@ -100,9 +100,9 @@ impl Running {
         &self.bound
     }
 
-    /// Returns an address of this transport for clients on this host: the address of the first
-    /// socket. Returns `None` if the transport is not served. A wildcard address becomes the
-    /// loopback address of its family.
+    /// Returns an address at which clients on this host can reach this transport: the address of
+    /// the first socket. Returns `None` if the transport is not served. A wildcard address becomes
+    /// the loopback address of its family.
     #[must_use]
     pub fn address(&self, transport: Transport) -> Option<SocketAddr> {
         let bound = self.bound.iter().find(|bound| bound.transport == transport)?;
@@ -120,7 +120,8 @@ impl Running {
         Arc::clone(&self.shutdown.shared.metrics)
     }
 
-    /// Whether the server still runs. [`Until`](super::Until) or an error may have ended it.
+    /// Whether the server still runs. It may have ended because of [`Until`](super::Until) or an
+    /// error.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
@@ -139,16 +140,16 @@ impl Running {
     /// ```
     ///
     /// # Errors
-    /// The error that [`Server::run`] returned.
+    /// Returns the error with which [`Server::run`] ended.
     pub fn wait(mut self) -> Result<(), ServeError> {
         self.thread.take().map_or(Ok(()), join)
     }
 
-    /// Stops the server and waits until it has ended. This takes no time if no connection is open,
+    /// Stops the server and waits until it has ended. If no connection is open, this takes no time,
     /// otherwise up to one second.
     ///
     /// # Errors
-    /// The error that [`Server::run`] returned, or [`ServeError::StillRunning`].
+    /// Returns the error with which [`Server::run`] ended, or [`ServeError::StillRunning`].
     pub fn stop(mut self) -> Result<(), ServeError> {
         self.end()
     }

@@ -1,4 +1,4 @@
-//! State shared by the workers of a server.
+//! State that the workers of a server share.
 
 use crate::limit::{ConnectionLimit, Limiter, Limits};
 use crate::metrics::Metrics;
@@ -18,7 +18,8 @@ pub(super) struct Shared {
     start: Instant,
     stop: AtomicBool,
     workers: Vec<WorkerState>,
-    /// Interval for the signs of life of each worker. A supervisor's watchdog sets it.
+    /// Interval at which each worker records a sign of life. It is set only if a supervisor's
+    /// watchdog is active.
     beat: OnceLock<Duration>,
     pub metrics: Arc<Metrics>,
     pub connection_limit: Arc<ConnectionLimit>,
@@ -26,12 +27,12 @@ pub(super) struct Shared {
     notices: Mutex<Notices>,
 }
 
-/// State of one worker that other workers can see.
+/// A worker's state that other workers can see.
 #[derive(Debug)]
 struct WorkerState {
     waker: Waker,
     has_to_make_room: AtomicBool,
-    /// Time when the worker's loop last began a round, in nanoseconds since the start.
+    /// Time when the worker last began a round of its event loop, in nanoseconds since the start.
     alive: AtomicU64,
 }
 
@@ -74,8 +75,8 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Asks each other worker to close one connection. The worker `asking` has no descriptor left
-    /// and no connection to close.
+    /// Asks every other worker to close one connection. The worker `asking` has neither a free
+    /// descriptor nor a connection that it could close.
     pub(super) fn ask_for_room(&self, asking: usize) {
         for (number, worker) in self.workers.iter().enumerate() {
             if number != asking {
@@ -97,15 +98,15 @@ impl Shared {
         let _ = self.beat.set(beat); // There is only one supervisor, so the value is not set yet.
     }
 
-    /// Records that a worker is alive. Returns the time of its next sign of life if a supervisor
-    /// watches.
+    /// Records that a worker is alive. Returns the time of its next sign of life if a supervisor's
+    /// watchdog is active.
     pub(super) fn note_alive(&self, number: usize, now: Instant) -> Option<Instant> {
         let beat = self.beat.get()?;
         self.workers[number].alive.store(self.nanoseconds(now), Ordering::Relaxed);
         Some(now + *beat)
     }
 
-    /// Whether every worker has recorded its signs of life in time.
+    /// Whether every worker has recorded its signs of life on time.
     pub(super) fn are_alive(&self, now: Instant) -> bool {
         let Some(beat) = self.beat.get() else { return true };
         let missed = self.nanoseconds(now.checked_sub(2 * *beat).unwrap_or(self.start));

@@ -40,8 +40,8 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Returns the supervisor that `NOTIFY_SOCKET` names, or `None` without a supervisor. Includes
-    /// the supervisor's watchdog if there is one (`WATCHDOG_USEC`, `WATCHDOG_PID`;
+    /// Returns the supervisor that `NOTIFY_SOCKET` names; `None` if there is no supervisor.
+    /// Includes the supervisor's watchdog if there is one (`WATCHDOG_USEC`, `WATCHDOG_PID`;
     /// `sd_watchdog_enabled(3)`). Logs a warning if the supervisor cannot be reached.
     #[must_use]
     pub fn from_environment() -> Option<Self> {
@@ -109,8 +109,8 @@ impl Supervisor {
     }
 }
 
-/// Returns half of the time that the watchdog allows; `None` if the watchdog does not watch the
-/// process with the id `this`.
+/// Returns half of the time that the watchdog allows between two signs of life; `None` if the
+/// watchdog does not watch the process with the id `this`.
 fn beat(usec: Option<&str>, pid: Option<&str>, this: u32) -> Option<Duration> {
     let watches = pid.is_none_or(|pid| pid.parse() == Ok(this));
     let allowed = usec?.parse().ok().filter(|usec| watches && *usec > 0);

@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
-/// Workers that have no thread yet, and the threads that wait or run.
+/// Workers that have no thread yet, and threads that are waiting or running.
 #[derive(Debug)]
 pub(super) struct Threads {
     workers: Vec<Worker>,
@@ -47,7 +47,7 @@ impl Threads {
         }
     }
 
-    /// Waits until all threads have ended. Returns the first failure, if there is one.
+    /// Waits until all threads have ended. Returns the first error, if there is one.
     pub(super) fn join(mut self) -> Result<(), ServeError> {
         let started = mem::take(&mut self.started).into_iter();
         let ended: Vec<_> = started.map(|started| join(started.thread)).collect();

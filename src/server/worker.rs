@@ -1,4 +1,4 @@
-//! Event loop of one worker thread. Each round waits for events, answers clients and drains
+//! Event loop of one worker thread. Each round waits for events, then answers clients and drains
 //! connections.
 
 use super::shared::{Shared, WAKE};
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const FIRST_UDP: usize = 1;
 /// Time that open connections get to end after a request to stop.
 const STOP_GRACE: Duration = Duration::from_secs(1);
-/// Minimum time between two attempts of a worker to log notices.
+/// Minimum time between a worker's attempts to log notices.
 const MIN_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -40,8 +40,8 @@ pub(super) struct Worker {
     until: Until,
     /// Time when a client last arrived at this worker.
     last_client: Instant,
-    /// Number of events that may need a notice, as of the previous round. A different number means
-    /// new events.
+    /// Number of events that may need a notice, as of the previous round. If the number has
+    /// changed, there are new events.
     troubles: u64,
     /// Time of the last attempt to log notices.
     notices_logged: Option<Instant>,
@@ -141,7 +141,7 @@ impl Worker {
     }
 
     /// Whether the condition in [`Until`] ends the worker now. `left` is true if the last round
-    /// left work to do.
+    /// could not finish its work.
     fn is_over(&self, left: bool) -> bool {
         if left || !self.tcp.is_idle() {
             return false;
@@ -153,8 +153,8 @@ impl Worker {
         }
     }
 
-    /// Returns the time when the worker ends because it has been idle; `None` if idleness does not
-    /// end it.
+    /// Returns the time when the worker ends because it has been idle; `None` if it does not end
+    /// for this reason.
     fn idle_deadline(&self) -> Option<Instant> {
         match self.until {
             Until::Idle(time) if self.tcp.is_idle() && !self.shared.is_stopped() => {
@@ -164,8 +164,8 @@ impl Worker {
         }
     }
 
-    /// Sleeps until an event or a deadline. Does not sleep if `left` is true, because work is left.
-    /// Returns true if a socket had an event.
+    /// Sleeps until an event or a deadline. Does not sleep if `left` is true, because the last
+    /// round could not finish its work. Returns true if a socket had an event.
     fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<bool> {
         let timeout = if left { Some(Duration::ZERO) } else { self.timeout() };
         match self.poll.poll(events, timeout) {
@@ -184,7 +184,7 @@ impl Worker {
         Ok(came)
     }
 
-    /// Returns the time until the next deadline; `None` without a deadline.
+    /// Returns the time until the next deadline; `None` if there is no deadline.
     fn timeout(&self) -> Option<Duration> {
         let supervisor = self.supervisor.as_ref().and_then(|supervisor| supervisor.due);
         let (tcp, udp) = (self.tcp.next_deadline(), self.udp.next_deadline());
@@ -194,8 +194,8 @@ impl Worker {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Does one round: meets deadlines, answers a batch of connections, and answers a batch of
-    /// datagrams. Returns true if work is left.
+    /// Does one round of the event loop: handles deadlines that have passed, then answers a batch
+    /// of connections and a batch of datagrams. Returns true if more work is already waiting.
     fn work(&mut self, now: Instant) -> bool {
         self.alive_due = self.shared.note_alive(self.number, now);
         if let Some(supervisor) = &mut self.supervisor {
@@ -229,8 +229,8 @@ impl Worker {
         }
     }
 
-    /// Answers the clients that arrived before the stop. Accepts no more clients, and waits for
-    /// open connections to end.
+    /// Answers the clients that arrived before the request to stop. Accepts no more clients, and
+    /// waits for open connections to end.
     fn finish(&mut self, events: &mut Events) -> io::Result<()> {
         let now = Instant::now();
         let deadline = now + STOP_GRACE;

@@ -1,8 +1,7 @@
-//! The format of ctime(3), as inetd sends it: 24 characters, with a day padded by a space and
-//! without a zone.
+//! The ctime(3) format, as inetd sends it: 24 characters, the day padded with a space, and no zone.
 //!
-//! The reader also accepts the output of date(1). It has a zone before the year (HP-UX's inetd,
-//! AIX) or after it, and may have AM or PM.
+//! The reader also accepts date(1) output, which has a zone before or after the year and may have
+//! AM or PM. HP-UX's inetd and AIX send the zone before the year.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};
@@ -33,6 +32,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
 mod tests {
     use super::super::Syntax::Ctime;
     use super::super::tests_at::{read, reply};
+    use crate::mentions::mentions;
 
     #[test]
     fn a_reply_is_read_with_every_line_end() {
@@ -72,11 +72,10 @@ mod tests {
 
     #[test]
     fn a_cut_line_is_refused() {
-        let cut =
-            "expected a year of four digits, found the end of the line at octet 20; truncated";
-        assert_eq!(read("Wed Jul  3 16:05:11 "), cut);
-        let cut = "expected a year of four digits, found \"202\" at octet 21; truncated";
-        assert_eq!(read("Wed Jul  3 16:05:11 202"), cut);
+        let cut = read("Wed Jul  3 16:05:11 ");
+        mentions(&cut, &["a year of four digits", "end of the line", "octet 20", "truncated"]);
+        let cut = read("Wed Jul  3 16:05:11 202");
+        mentions(&cut, &["a year of four digits", "\"202\"", "octet 21", "truncated"]);
     }
 
     #[test]

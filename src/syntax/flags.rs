@@ -1,10 +1,10 @@
-//! Remarks that a reader of a reply gets in addition to its time.
+//! Remarks on a reply, in addition to its time.
 
 use crate::macros::UnknownName;
 use std::fmt;
 use std::str::FromStr;
 
-/// Declares [`Flag`]. A `named` flag has only a name. A `numbered` flag has a name and a number.
+/// Declares [`Flag`]. A `named` flag has only a name; a `numbered` flag has a name and a number.
 macro_rules! flags {
     ($(#[$about:meta])* pub enum Flag {
         named { $($(#[$each:meta])* $flag:ident = $name:literal,)+ }
@@ -14,7 +14,7 @@ macro_rules! flags {
         pub enum Flag { $($(#[$each])* $flag,)+ $($numbered)+ }
 
         impl Flag {
-            /// The flags that have no number, and their names.
+            /// The flags without a number, each with its name.
             const NAMED: &[(Self, &str)] = &[$((Self::$flag, $name)),+];
         }
     };
@@ -28,19 +28,20 @@ flags! {
     #[non_exhaustive]
     pub enum Flag {
         named {
-            /// `two-digit-year`: the century was inferred (POSIX: 69 to 99 are 1969 to 1999).
+            /// `two-digit-year`: the century was inferred, by POSIX's rule that 69 to 99 mean 1969
+            /// to 1999, or from the Modified Julian Date.
             TwoDigitYear = "two-digit-year",
-            /// `weekday-mismatch`: the named weekday is not the weekday of the date.
+            /// `weekday-mismatch`: the reply names the wrong weekday for its date.
             WeekdayMismatch = "weekday-mismatch",
-            /// `mjd-mismatch`: the Modified Julian Date contradicts the date.
+            /// `mjd-mismatch`: the Modified Julian Date is not that of the date.
             MjdMismatch = "mjd-mismatch",
             /// `zone-unknown`: the reply names a zone, but the name does not determine the offset.
             ZoneUnknown = "zone-unknown",
-            /// `zone-conflict`: the reply names two zones that contradict each other.
+            /// `zone-conflict`: the reply names two zones that conflict with each other.
             ZoneConflict = "zone-conflict",
             /// `ambiguous-date`: the order of day, month and year is uncertain.
             AmbiguousDate = "ambiguous-date",
-            /// `leap-second`: the time has second 60.
+            /// `leap-second`: the time is a leap second (second 60).
             LeapSecond = "leap-second",
             /// `otm-missing`: NIST's on-time marker is missing.
             OtmMissing = "otm-missing",
@@ -54,26 +55,26 @@ flags! {
             Nul = "nul",
             /// `control-chars`: the line contains a control character.
             ControlChars = "control-chars",
-            /// `non-ascii`: the line contains an octet above 7F hexadecimal, or follows a byte
-            /// order mark.
+            /// `non-ascii`: the line contains an octet above 0x7F, or follows a byte order mark.
             NonAscii = "non-ascii",
             /// `binary`: the reply is not text.
             Binary = "binary",
-            /// `trailing-garbage`: extra octets follow the time. They are not text, or they are
-            /// words that do not belong to the time.
+            /// `trailing-garbage`: octets that do not belong to the time follow it. They may be
+            /// words or not text at all.
             TrailingGarbage = "trailing-garbage",
             /// `second-line`: a second line of text follows the first.
             SecondLine = "second-line",
-            /// `truncated`: the reply ends too early.
+            /// `truncated`: the reply ends before its text is complete.
             Truncated = "truncated",
             /// `looks-like-refusal`: the reply contains words instead of a time.
             LooksLikeRefusal = "looks-like-refusal",
         }
         numbered {
-            /// `leap-warning:+1` or `leap-warning:-1`: NIST's digit L announces that the month ends
-            /// with one second more or less.
+            /// `leap-warning:+1` or `leap-warning:-1`: NIST's digit L announces a leap second at
+            /// the end of the month.
             LeapWarning {
-                /// 1 if a second is added, -1 if a second is left out.
+                /// 1 if the month ends with an additional second, -1 if its last second is left
+                /// out.
                 seconds: i8,
             },
             /// `unhealthy:N`: NIST's digit H is N instead of 0.
@@ -120,7 +121,7 @@ impl FromStr for Flag {
     }
 }
 
-/// A set of [`Flag`]s, in the order of their detection.
+/// A set of [`Flag`]s, in the order in which the reader found them.
 ///
 /// ```
 /// use daytime::read::{Flag, recognise};
@@ -132,13 +133,13 @@ impl FromStr for Flag {
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
-    /// One place per kind of flag, because the set stores each flag once. An array needs no
+    /// One element per kind of flag, because the set stores each flag once. An array needs no heap
     /// allocation.
     found: [Option<Flag>; Self::KINDS],
 }
 
 impl Flag {
-    /// Whether the flag means that the server contradicts itself.
+    /// Whether the flag means that the reply contradicts itself.
     #[must_use]
     pub fn is_contradiction(self) -> bool {
         matches!(self, Self::WeekdayMismatch | Self::MjdMismatch | Self::ZoneConflict)

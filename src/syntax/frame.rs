@@ -1,34 +1,34 @@
 //! Separates the line in a reply from the octets that servers put around it: line ends of every
-//! kind, NULs, and text after the line. Reads only a limited number of octets, so the length of the
-//! reply does not matter.
+//! kind, NULs, and text after the line. Reads only a limited number of octets, so a long reply
+//! takes no longer.
 
 use super::flags::{Flag, Flags};
 use crate::reply::Reply;
 
-/// A reply, split into its first line and flags about the rest.
+/// The first line of a reply, with flags that describe the whole reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
-    /// The first line that is not blank, without spaces around it.
+    /// The first non-blank line, without surrounding spaces.
     pub line: &'a [u8],
-    /// Number of octets in the reply before the line.
+    /// Number of octets that precede the line in the reply.
     pub start: usize,
-    /// Whether octets follow the line, so that the line is complete. False if the reply, or the
-    /// part of it that is read, ends with the line. The line may then be incomplete.
+    /// Whether octets follow the line, so that the line is complete. If this is false, the reply,
+    /// or the part of it that is read, ends with the line, and the line may be incomplete.
     pub ended: bool,
-    /// Whether the line continues after the last octet that is read.
+    /// Whether the line continues beyond the last octet that is read.
     pub cut: bool,
     /// Flags about the octets in the line and after it.
     pub flags: Flags,
 }
 
-/// The UTF-8 byte order mark, which some editors and libraries put before a text.
+/// The UTF-8 byte order mark, which some editors and libraries put at the start of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Maximum octets that are read from a reply, equal to the default limit of the client.
+/// Maximum number of octets read from a reply, equal to the client's default limit.
 pub(super) const MAX_REPLY_OCTETS: usize = 4096;
 
-/// Maximum octets that are read from a line. No date and time in any language is longer, and
-/// neither is any reply of this suite ([`Reply::MAX_OCTETS`]).
+/// Maximum number of octets read from a line. No date and time in any language is longer, and
+/// neither is any reply that this program's server sends ([`Reply::MAX_OCTETS`]).
 const MAX_LINE_OCTETS: usize = Reply::MAX_OCTETS;
 
 impl<'a> Frame<'a> {
@@ -53,8 +53,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Classifies the octets after the line. Printable text on a new line is a second line. Any other
-/// octets are garbage, such as old content of the server's buffer.
+/// Classifies the octets after the line. Printable text on a new line counts as a second line. Any
+/// other octets, such as old content of the server's buffer, are garbage.
 fn what_follows(rest: &[u8]) -> Option<Flag> {
     let gap = rest.iter().take_while(|octet| is_blank(**octet)).count();
     let (gap, rest) = rest.split_at(gap);
@@ -63,8 +63,8 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
     }
     let new_line = gap.iter().any(|octet| matches!(octet, b'\r' | b'\n'));
     let text = str::from_utf8(rest).is_ok_and(|text| !text.bytes().any(is_control));
-    // AIX sends old content of its buffer after the line. It starts with NULs, so it does not count
-    // as a second line.
+    // After the line, AIX sends old content of its buffer. That content starts with NULs, so it
+    // does not count as a second line.
     Some(if new_line && text && !gap.contains(&0) && !rest.contains(&0) {
         Flag::SecondLine
     } else {
@@ -74,7 +74,7 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
 
 fn trim_end(line: &[u8]) -> &[u8] {
     let spaces = |octet: &u8| is_blank(*octet) || is_control(*octet);
-    // A line that has only control characters is not blank, so it is kept whole.
+    // A line of only control characters is not blank, so it is kept whole.
     let end = line.iter().rposition(|octet| !spaces(octet)).map_or(line.len(), |last| last + 1);
     &line[..end]
 }

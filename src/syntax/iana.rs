@@ -1,7 +1,7 @@
-//! The time zones of the IANA database, compiled into the program.
+//! The IANA time zone database, compiled into the program.
 //!
-//! The tables contain plain numbers and no pointers. A pointer to each abbreviation would make the
-//! dynamic linker rewrite a megabyte of tables at every start, and so copy it.
+//! The tables contain plain numbers and no pointers. If each abbreviation were a pointer, the
+//! dynamic linker would have to relocate, and therefore copy, a megabyte of tables at every start.
 
 use chrono::{MappedLocalTime, NaiveDateTime};
 use std::fmt;
@@ -9,7 +9,7 @@ use tz::timezone::TransitionRule;
 use tz::{LocalTimeType, TimeZoneRef};
 use tzdb_data::{TZ_NAMES, find_tz, time_zone};
 
-/// One time zone of the database.
+/// A time zone in the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Iana {
     pub(super) name: &'static str,
@@ -21,7 +21,7 @@ impl Iana {
         Self { name: "America/New_York", rules: &time_zone::america::NEW_YORK };
     pub(super) const UTC: Self = Self { name: "UTC", rules: &time_zone::UTC };
 
-    /// Returns the zone with this name. The case of the letters must match the database.
+    /// Returns the zone with this name. The name is case-sensitive.
     pub(super) fn find(name: &str) -> Option<Self> {
         let name = Self::names().find(|known| *known == name)?;
         find_tz(name.as_bytes()).map(|rules| Self { name, rules })
@@ -31,13 +31,13 @@ impl Iana {
         TZ_NAMES.iter().copied()
     }
 
-    /// Returns the offset and abbreviation that the zone uses at an instant.
+    /// Returns the offset and abbreviation in use at an instant.
     pub(super) fn at(self, utc: &NaiveDateTime) -> Shown {
         self.at_second(utc.and_utc().timestamp())
     }
 
-    /// Returns the offsets that are possible if clocks in this zone show the local time. There may
-    /// be none, one or two.
+    /// Returns the offsets that clocks in this zone may have when they show this local time: none,
+    /// one or two.
     pub(super) fn at_local(self, local: &NaiveDateTime) -> MappedLocalTime<Shown> {
         let second = local.and_utc().timestamp();
         let instant = |shown: &Shown| second - i64::from(shown.ut_offset());
@@ -58,11 +58,11 @@ impl Iana {
 
     fn at_second(self, second: i64) -> Shown {
         const UTC: Shown = &LocalTimeType::utc();
-        // The fallback never occurs. A test checks every zone over all years of chrono.
+        // The fallback is never used: a test checks every zone over all of chrono's years.
         self.rules.find_local_time_type(second).unwrap_or(UTC)
     }
 
-    /// Lists every offset that the zone has used or will use.
+    /// Returns every offset that the zone has used or will use.
     fn all(self) -> impl Iterator<Item = Shown> {
         let by_rule = match self.rules.extra_rule() {
             None => [None, None],
@@ -73,7 +73,7 @@ impl Iana {
     }
 }
 
-/// An offset, its abbreviation, and whether it is daylight saving time.
+/// A zone's offset and abbreviation at some instant, and whether daylight saving time is in use.
 pub(super) type Shown = &'static LocalTimeType;
 
 impl fmt::Debug for Iana {

@@ -1,9 +1,10 @@
-//! The name of this host's time zone.
+//! Finds the name of this host's time zone.
 
-/// Returns the IANA name of this host's zone. If the zone file has no IANA name, it returns the
-/// path of the file. `None` means UTC.
+/// Returns the IANA name of this host's zone, or the path of the zone file if the file has no IANA
+/// name. `None` means UTC.
 ///
-/// # Errors The reason why the system's setting cannot be read.
+/// # Errors
+/// The error text says why the system's setting cannot be read.
 #[cfg(any(feature = "client", feature = "server"))]
 pub(super) fn name() -> Result<Option<String>, String> {
     match std::env::var("TZ") {
@@ -26,14 +27,14 @@ fn system_name() -> Result<Option<String>, String> {
         Err(GetTimezoneError::IoError(error)) if error.kind() == PermissionDenied => {
             Err(error.to_string())
         }
-        // Without the file, the zone is UTC. If the file exists but has no IANA name, its path
-        // serves as the name.
+        // If the file does not exist, the zone is UTC. If the file exists but has no IANA name, its
+        // path is used as the name.
         Err(_) if !std::path::Path::new(SYSTEM).exists() => Ok(None),
         Err(_) => Ok(Some(SYSTEM.to_owned())),
     }
 }
 
-/// Returns the database's name for the file at this path, after links have been followed.
+/// Follows the links at this path. Returns the IANA name of the zone file to which they lead.
 #[cfg(any(feature = "client", feature = "server"))]
 fn linked_name(path: &str) -> Option<String> {
     let file = std::fs::canonicalize(path).ok()?;
@@ -41,8 +42,8 @@ fn linked_name(path: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// Always fails. Without the features `client` and `server`, the crate does not ask the system for
-/// its zone.
+/// Always fails: without the features `client` and `server`, the crate does not query the system's
+/// zone.
 #[cfg(not(any(feature = "client", feature = "server")))]
 pub(super) fn name() -> Result<Option<String>, String> {
     Err("this build lacks the features client and server".to_owned())

@@ -1,6 +1,6 @@
-//! The syntaxes of a reply. RFC 867 prescribes none ("There is no specific syntax for the daytime"). Each common syntax
-//! has its own file with its printer, its reader and their tests. Reading starts in `recognise.rs`. docs/SYNTAXES.md
-//! lists the forms that can be read, and the servers that send them.
+//! The syntaxes for replies. RFC 867 prescribes none ("There is no specific syntax for the daytime"). Each common
+//! syntax has its own file, which contains the printer, the reader and their tests. Reading starts in `recognise.rs`.
+//! docs/SYNTAXES.md lists the forms that can be read, and the servers that send them.
 //!
 //! | name | example | source | file |
 //! |---|---|---|---|
@@ -59,13 +59,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The syntax that prints a reply.
+/// The syntax in which a reply is printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Syntax {
-    /// ctime(3), as inetd sends it. The reply names no zone.
+    /// The ctime(3) format, as inetd sends it. The reply names no zone.
     Ctime,
-    /// The time code of NIST. It is always in UTC, whatever the zone.
+    /// NIST's time code. It is always in UTC, whatever the zone.
     Nist,
     /// RFC 3339 with whole seconds.
     Rfc3339,
@@ -74,21 +74,21 @@ pub enum Syntax {
     Rfc867,
     /// The second example in RFC 867, "used in SMTP".
     Smtp,
-    /// A pattern of strftime(3).
+    /// A strftime(3) pattern.
     Strftime(Pattern),
 }
 
-/// Error: the text is not the name of a syntax.
+/// Error: the text is not a syntax name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such syntax; use ctime, nist, rfc3339, rfc867 or smtp")]
 pub struct UnknownSyntax;
 
 impl Syntax {
-    /// All syntaxes that have a name.
+    /// All named syntaxes: all except the strftime(3) patterns.
     pub const NAMED: &'static [Self] =
         &[Self::Ctime, Self::Nist, Self::Rfc3339, Self::Rfc867, Self::Smtp];
 
-    /// Returns the reply for the instant of `reading` in `zone`.
+    /// Returns the reply that shows the instant of `reading` in `zone`.
     ///
     /// # Errors
     /// [`ReplyError`]: the syntax cannot show this instant in one line of printable ASCII.
@@ -112,7 +112,7 @@ impl Syntax {
         }
     }
 
-    /// Returns the smallest unit of time that the syntax shows. A reply stays valid for this duration.
+    /// Returns the smallest unit of time that the syntax shows. A reply stays correct for this long.
     #[must_use]
     pub fn resolution(&self) -> Duration {
         match self {
@@ -121,7 +121,7 @@ impl Syntax {
         }
     }
 
-    /// Whether the zone affects the reply: the reply shows it, or shows its local time.
+    /// Whether the zone affects the reply: the reply shows the zone or its local time.
     #[must_use]
     pub fn uses_zone(&self) -> bool {
         *self != Self::Nist
@@ -149,18 +149,18 @@ impl FromStr for Syntax {
     }
 }
 
-/// Helpers that the tests of every syntax share.
+/// Helpers that every syntax's tests share.
 #[cfg(test)]
 mod tests_at {
     use super::{Reading, ReplyTime, Syntax, TimeCode, recognise};
     use chrono::NaiveDateTime;
 
-    /// Returns a reading of a good clock at an instant given in RFC 3339.
+    /// Returns a synchronised clock's reading at this RFC 3339 instant.
     pub(super) fn at(instant: &str) -> Reading {
         Reading::at(instant.parse().expect("an instant in RFC 3339"))
     }
 
-    /// Returns the reply in this syntax at an instant in a zone, as text.
+    /// Returns the text of the reply in this syntax, for this instant and zone.
     pub(super) fn reply(syntax: &Syntax, instant: &str, zone: &str) -> String {
         let reply = syntax.print(&at(instant), zone.parse().expect("a zone"));
         String::from_utf8(reply.expect("printable").octets().to_vec()).expect("ASCII")
@@ -195,8 +195,7 @@ mod tests_at {
         recognise(&octets).expect("a time").code.expect("a time code")
     }
 
-    /// Converts text to octets. Each character up to U+00FF becomes one octet. Any other character becomes its UTF-8
-    /// octets.
+    /// Converts text to octets. Each character up to U+00FF becomes one octet. Any other character is encoded in UTF-8.
     fn octets(reply: &str) -> Vec<u8> {
         let mut utf_8 = [0; 4];
         let octets = |letter: char| match u8::try_from(letter) {

@@ -1,27 +1,28 @@
-//! Names of months, weekdays and AM/PM markers, in English and other languages. These are the
-//! languages that servers have sent, or that the library of their system may produce.
+//! Names of months, weekdays and AM/PM markers, in English and other languages. The languages are
+//! those that servers have sent, or that a server's system library may produce.
 //!
-//! The names in other languages are those of localised systems (Unicode CLDR 45, the GNU C
-//! Library's locales), folded to plain small letters. `März` becomes `marz`, both in UTF-8 and in
-//! Windows-1252. An abbreviation has its own entry if several months or weekdays start with it.
-//! `Mär` becomes `mar`, and Finnish `marraskuuta` starts with `mar` too.
+//! The names in other languages come from localised systems (Unicode CLDR 45, the GNU C Library's
+//! locales). Names are compared in lower case and without accents: `März` becomes `marz`, both in
+//! UTF-8 and in Windows-1252. An abbreviation has its own entry if several months or weekdays start
+//! with it. For example, `Mär` becomes `mar`, and Finnish `marraskuuta` starts with `mar` too.
 //! `tests/suite/languages.rs` reads the dates that date(1) prints in each language.
 
 use super::utc_offset::rfc822_hours;
 use chrono::Weekday;
 
-/// A name in a reply: its meaning, and whether it is English.
+/// The meaning of a name in a reply, and whether the name is English.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Name<T> {
     pub value: T,
     pub english: bool,
 }
 
-/// Months in English, then in German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Danish
-/// and Norwegian, Finnish.
+/// The months in English, followed by German, French, Spanish, Italian, Portuguese, Dutch, Swedish,
+/// Danish and Norwegian, and Finnish.
 ///
-/// Polish is missing on purpose. Three of its months mean other months in Croatian (`lip`, `lis`,
-/// `listopada`). Its `paź` would make the Turkish Sunday `Paz` a month.
+/// Polish is missing on purpose. Three of its names mean other months in Croatian (`lip`, `lis`,
+/// `listopada`), and because of its `paź` (October), the Turkish Sunday `Paz` would be read as a
+/// month.
 #[rustfmt::skip]
 const MONTHS: [&[&str]; 12] = [
     &["january", "januar", "janner", "janvier", "enero", "gennaio", "janeiro", "januari", "tammikuuta"],
@@ -38,9 +39,9 @@ const MONTHS: [&[&str]; 12] = [
     &["december", "dezember", "decembre", "diciembre", "dicembre", "dezembro", "december", "desember", "joulukuuta"],
 ];
 
-/// Weekdays in the languages of [`MONTHS`]. An abbreviation with two meanings is listed under both
-/// weekdays. `tor` means Thursday in Swedish and Tuesday in Slovene. `die` begins the German word
-/// for Tuesday and means Sunday in Albanian.
+/// Weekdays in the same languages as [`MONTHS`]. An abbreviation with two meanings is listed under
+/// both weekdays: `tor` means Thursday in Swedish and Tuesday in Slovene; `die` begins the German
+/// word for Tuesday and means Sunday in Albanian.
 #[rustfmt::skip]
 const WEEKDAYS: [&[&str]; 7] = [
     &["monday", "montag", "lundi", "lunes", "lunedi", "segunda", "maandag", "mandag", "maanantai"],
@@ -52,21 +53,20 @@ const WEEKDAYS: [&[&str]; 7] = [
     &["sunday", "sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sundag", "sunnuntai", "son", "die"],
 ];
 
-/// Weekdays of two letters in the languages of [`MONTHS`]. They are never taken as a certain
-/// weekday, because languages differ. `do` means Thursday in German and Sunday in Italian. `sa`
-/// means Saturday in German and Tuesday in Turkish. `vr` means Friday in Dutch and Sunday in
-/// Chuvash.
+/// Two-letter weekdays in the same languages as [`MONTHS`]. They never count as a certain weekday,
+/// because languages differ. `do` means Thursday in German and Sunday in Italian. `sa` means
+/// Saturday in German and Tuesday in Turkish. `vr` means Friday in Dutch and Sunday in Chuvash.
 const SHORT_WEEKDAYS: [&str; 21] = [
     "di", "do", "fr", "ke", "la", "lo", "ma", "mi", "mo", "on", "pe", "sa", "so", "su", "ti", "to",
     "ty", "vr", "wo", "za", "zo",
 ];
 
-/// The German name of March, written without its umlaut. Only the whole word is accepted, because
-/// its abbreviation `mae` means May in Breton.
+/// The German name for March, written without its umlaut. Only the whole word is accepted, because
+/// the abbreviation `mae` means May in Breton.
 const MAERZ: &[u8] = b"maerz";
 
-/// Returns the number of the month with this name, counted from 1. The word is the whole name or at
-/// least its first three letters.
+/// Returns the number of the month with this name, counted from 1. `word` may be the whole name or
+/// at least its first three letters.
 pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     let index =
         if word.eq_ignore_ascii_case(MAERZ) { Some((2, false)) } else { look_up(word, &MONTHS)? };
@@ -74,15 +74,15 @@ pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     Some(Name { value: u32::try_from(index + 1).ok()?, english })
 }
 
-/// Returns the weekday with this name. The word is the whole name, an abbreviation, or at least the
-/// first three letters. The value is `None` if languages disagree about the weekday, and for every
-/// word of two letters.
+/// Returns the weekday with this name. `word` may be the whole name, an abbreviation, or at least
+/// the first three letters. The value is `None` if languages disagree about the weekday, and for
+/// every two-letter word.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
-    // Two letters have at most four octets in UTF-8.
+    // Two letters take at most four octets in UTF-8.
     if word.len() <= 4
         && FoldedWord::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text()))
     {
-        // `on` means Wednesday in Swedish but is also an English word. So it does not show which
+        // `on` means Wednesday in Swedish but is also an English word, so it does not show which
         // language the reply uses.
         return Some(Name { value: None, english: word.eq_ignore_ascii_case(b"on") });
     }
@@ -93,7 +93,7 @@ pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
     })
 }
 
-/// Returns the AM/PM marker at the start of these octets, and the number of octets that it takes.
+/// Returns the AM/PM marker at the start of these octets, and its length in octets.
 pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     if let Some((name, length)) = latin_half(octets) {
         return ends_word(&octets[length..]).then_some((name, length));
@@ -109,7 +109,7 @@ pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     })
 }
 
-/// Whether any marker in [`HALVES`] begins with this octet.
+/// Whether a marker in [`HALVES`] may begin with this octet.
 fn may_begin_half(octet: u8) -> bool {
     matches!(octet.to_ascii_lowercase(), b'n' | b'p' | b'v' | 0x80..)
 }
@@ -132,8 +132,9 @@ fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     m.then_some((Name { value: half, english: space == 0 }, length))
 }
 
-/// Whether the word before `rest` ends there. A name such as `pm-2` does not end at its hyphen. A
-/// hyphen before a known zone ends the word, because RFC 867 puts a hyphen before the zone.
+/// Whether the word before `rest` ends where `rest` begins. A hyphen usually continues the word, as
+/// in the name `pm-2`. But a hyphen before a known zone ends the word, because RFC 867 puts a
+/// hyphen before the zone.
 fn ends_word(rest: &[u8]) -> bool {
     match rest {
         [b'+' | b'-' | b'_', word @ ..] => {
@@ -146,8 +147,8 @@ fn ends_word(rest: &[u8]) -> bool {
     }
 }
 
-/// Whether the word means AM or PM in a language whose markers are not read otherwise. Such a word
-/// must not be mistaken for a zone.
+/// Whether the word names a part of the day, such as "evening" or German "abends". Such a word is
+/// not read as AM or PM, but must not be mistaken for a zone either.
 pub(super) fn is_part_of_day(word: &[u8]) -> bool {
     const PARTS_OF_DAY: &str = "morning afternoon evening night noon midnight vorm vormittag vormittags nachm \
         nachmittag nachmittags abends matin soir manana tarde noche manha noite mattina \
@@ -163,7 +164,7 @@ pub(super) enum Half {
 }
 
 /// AM/PM markers, AM first. Chinese, Japanese and Korean versions of Windows write the marker
-/// before the time, in the system's code page or in UTF-8. Systems in the other languages write it
+/// before the time, in the system's code page or in UTF-8. Systems in other languages write it
 /// after the time.
 const HALVES: [(&[u8], &[u8]); 14] = [
     (b"vm.", b"nm."), // Afrikaans
@@ -182,8 +183,8 @@ const HALVES: [(&[u8], &[u8]); 14] = [
     (b"\x8c\xdf\x91\x4f", b"\x8c\xdf\x8c\xe3"), // the Japanese markers in code page 932
 ];
 
-/// Returns the index of the row that contains the word, and whether the word is English. The word
-/// is a whole name or at least its first three letters. The first name of each row is English.
+/// Returns the index of the row that contains the word, and whether the word is English. `word` may
+/// be a whole name or at least its first three letters. The first name in each row is English.
 /// `Some(None)` means that the word has several meanings.
 #[expect(clippy::option_option, reason = "unknown, or known and not certain")]
 fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
@@ -207,22 +208,22 @@ fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     known(&|name| name == text).or_else(by_letters)
 }
 
-/// A word folded to plain small letters without accents.
+/// A word folded to lower-case letters without accents.
 struct FoldedWord {
     letters: [u8; Self::MAX_LETTERS],
     length: usize,
 }
 
 impl FoldedWord {
-    /// Maximum letters of a folded word. The longest name in the tables has twelve letters.
+    /// Maximum length of a folded word, in letters. The longest name in the tables has twelve.
     const MAX_LETTERS: usize = 16;
 
     fn of(word: &[u8]) -> Option<Self> {
         let mut folded = Self { letters: [0; Self::MAX_LETTERS], length: 0 };
         match str::from_utf8(word) {
             Ok(text) => text.chars().try_for_each(|letter| folded.push(letter))?,
-            // The octets are not UTF-8, so they are read as Windows-1252. Its letters have the same
-            // numbers as in Unicode.
+            // The octets are not UTF-8, so they are read as Windows-1252, whose letters have the
+            // same codes as in Unicode.
             Err(_) => word.iter().try_for_each(|octet| folded.push(char::from(*octet)))?,
         }
         Some(folded)
@@ -239,8 +240,7 @@ impl FoldedWord {
     }
 }
 
-/// Returns the plain small letter for an accented or capital letter. Returns `None` for any other
-/// character.
+/// Returns the letter in lower case and without its accent. Returns `None` for any other character.
 fn plain(letter: char) -> Option<u8> {
     Some(match letter {
         'a'..='z' | 'A'..='Z' => u8::try_from(letter).ok()?.to_ascii_lowercase(),

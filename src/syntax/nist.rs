@@ -1,25 +1,26 @@
-//! NIST's time code: `JJJJJ YR-MO-DA HH:MM:SS TT L H msADV UTC(NIST) *`. A line feed comes before
-//! it, a space and a line feed after it. The time is always UTC.
+//! NIST's time code: `JJJJJ YR-MO-DA HH:MM:SS TT L H msADV UTC(NIST) *`. A line feed precedes it; a
+//! space and a line feed follow it. The time is always UTC.
 //!
-//! Sources: NIST, "Internet Time Service", Daytime Protocol; the description that its telephone
-//! service ACTS sends (for TT); replies captured from its servers (see the tests).
+//! Sources: NIST, "Internet Time Service", Daytime Protocol; for TT, the description sent by NIST's
+//! telephone service ACTS; replies captured from NIST's servers (see the tests).
 //!
 //! - `JJJJJ`: Modified Julian Date, last five digits.
 //! - `TT`: daylight saving time in the United States at 00:00 UTC. 00 is standard time, 50 is
-//!   daylight time. 99 to 51 and 49 to 01 count the days until the change. The change is at 2:00
-//!   local time on the day of 51 or 01. NIST's page speaks of "the month in which the time change
-//!   occurs", but its servers count 49 days, as ACTS describes. On 18 October 2025 TT was 16, and
-//!   the change was on 2 November.
+//!   daylight time. 99 to 51 and 49 to 01 count the days until the change. The clocks change at
+//!   2:00 local time on the day when TT is 51 or 01. NIST's page mentions "the month in which the
+//!   time change occurs", but its servers count down from 49 days, as ACTS describes. For example,
+//!   TT was 16 on 18 October 2025, and the change was on 2 November.
 //! - `L`: leap second at the end of the month: 0 none, 1 added, 2 left out.
-//! - `H`: health: 0 good, 1 wrong by up to 5 seconds, 2 by more, 3 by an unknown amount, 4
-//!   maintenance.
-//! - `msADV`: milliseconds by which the code is sent early. This server sends 0.0, because it does
-//!   not estimate the network delay.
+//! - `H`: the server's health: 0 good, 1 wrong by up to 5 seconds, 2 by more, 3 by an unknown
+//!   amount, 4 in maintenance.
+//! - `msADV`: number of milliseconds by which the code is sent early, to compensate for the network
+//!   delay. `daytime serve` sends 0.0, because it does not estimate this delay.
 //! - `*`: the on-time marker.
 //!
-//! The reader also accepts the time code of ACTS, with UT1 - UTC (`+.3`) instead of H and possibly
-//! `#` as the marker. It accepts similar codes of other servers. Greyware's Domain Time ends with
-//! CR LF. Servers written for tests send fewer digits for the Modified Julian Date and TT.
+//! The reader also accepts the ACTS time code, which has UT1 - UTC (`+.3`) instead of H and may
+//! have `#` as its marker. It accepts similar codes from other servers too: Greyware's Domain Time
+//! ends the code with CR LF, and some test servers send fewer digits for the Modified Julian Date
+//! and TT.
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::flags::Flag;
@@ -44,11 +45,11 @@ pub(super) fn print(reading: &Reading) -> Result<Reply, ReplyError> {
     ))
 }
 
-/// Returns the value of the field TT for a UTC date.
+/// Returns the TT field for a UTC date.
 fn daylight_code(today: NaiveDate) -> u64 {
     let (base, idle) = if is_daylight(today) { (0, 50) } else { (50, 0) };
-    // The change is at 2:00 local time, which is hours after 00:00 UTC. So the first UTC day that
-    // begins with the new time is the day after the change.
+    // The clocks change at 2:00 local time, hours after 00:00 UTC. So the first UTC day that begins
+    // in the new time is the day after the change.
     let changed = |days: &u64| {
         let begins = today.checked_add_days(Days::new(*days));
         begins.is_some_and(|day| is_daylight(day) != is_daylight(today))
@@ -56,7 +57,7 @@ fn daylight_code(today: NaiveDate) -> u64 {
     (1..=49).find(changed).map_or(idle, |days| base + days)
 }
 
-/// Whether the United States use daylight saving time at 00:00 UTC on this date.
+/// Whether the United States uses daylight saving time at 00:00 UTC on this date.
 fn is_daylight(date: NaiveDate) -> bool {
     Iana::NEW_YORK.at(&date.and_time(NaiveTime::MIN)).is_dst()
 }
@@ -71,7 +72,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let mut code = TimeCode { mjd: mjd.value, ..TimeCode::default() };
     match rest(cursor, &mut code) {
         Ok(zone) => parts.zone = Some(zone),
-        // The date and time are complete, and the line is cut in the middle of the code.
+        // The date and time are complete, but the line ends in the middle of the code.
         Err(mismatch) if mismatch.at_end && cursor.may_be_cut() && mjd.digits == 5 => {
             cursor.flags.add(Flag::Truncated);
         }
@@ -89,7 +90,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { code: Some(code), ..parts })
 }
 
-/// Reads `YR-MO-DA`. The Modified Julian Date gives the century of the year.
+/// Reads `YR-MO-DA`. The Modified Julian Date determines the century.
 fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
     let year = cursor.number(2..=4, "the year")?;
     cursor.octet(b'-', "a hyphen after the year")?;
@@ -105,7 +106,7 @@ fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
         let year = Number { value: 100 * century + year.value, ..year };
         cursor.date(year, month.value, day).ok()
     };
-    // If the Modified Julian Date belongs to another day, the usual rule for years of two digits
+    // If the Modified Julian Date is for a different day, the usual rule for two-digit years
     // applies.
     let usual = if year.value < 69 { 20 } else { 19 };
     let right = (18..=22).filter_map(in_century).find(|date| !contradicts(*date, mjd));
@@ -140,7 +141,7 @@ fn small(number: Number) -> Option<u8> {
     u8::try_from(number.value).ok()
 }
 
-/// Reads UT1 - UTC in tenths of a second, as in `+.3` or `-0.2`.
+/// Reads UT1 - UTC, such as `+.3` or `-0.2`, and returns it in tenths of a second.
 fn dut1(cursor: &mut Cursor) -> Result<i8, Mismatch> {
     let sign = if cursor.take(b'-') {
         -1
@@ -154,7 +155,7 @@ fn dut1(cursor: &mut Cursor) -> Result<i8, Mismatch> {
     Ok(sign * i8::try_from(tenths.value).unwrap_or(0))
 }
 
-/// Reads a number of milliseconds, usually with one decimal: `621.4`.
+/// Reads a number of milliseconds, usually with one decimal place: `621.4`.
 fn advance(cursor: &mut Cursor) -> Result<Duration, Mismatch> {
     const EXPECTED: &str = "msADV, milliseconds";
     let whole = cursor.number(1..=4, EXPECTED)?;
@@ -162,7 +163,7 @@ fn advance(cursor: &mut Cursor) -> Result<Duration, Mismatch> {
     Ok(Duration::from_micros(u64::from(whole.value * 1000 + tenths * 100)))
 }
 
-/// Reads `UTC(NIST)` and checks that the word ends after it.
+/// Reads `UTC(NIST)`, and checks that a space, the marker or the end of the line follows.
 fn universal<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
     const WHOLE: &str = "UTC(NIST)";
     let (start, rest) = (cursor.at(), cursor.rest());
@@ -200,6 +201,7 @@ fn note_state(cursor: &mut Cursor, code: &TimeCode) {
 mod tests {
     use super::super::Syntax::Nist;
     use super::super::tests_at::{at, code, read, reply};
+    use crate::mentions::mentions;
 
     #[test]
     fn a_reply_is_read_with_any_spaces() {
@@ -263,7 +265,7 @@ mod tests {
         assert_eq!(code("0 23-01-02 12:00:00 7 0 0 0 UTC(NIST) *\n").daylight, Some(7));
         let whole = read("59946 23-01-02 12:00:00 00 0 0 0.0 UTC(NIST) *\n");
         assert_eq!(whole, "nist 2023-01-02T12:00:00Z UTC(NIST)");
-        // A cut line without five digits at its start may not be a time code.
+        // If a cut line does not start with five digits, it may not be a time code at all.
         assert!(read("7 23-01-02 12:00:00").starts_with("expected"));
     }
 
@@ -277,8 +279,8 @@ mod tests {
             let line = read(&format!("60482 24-06-21 12:00:07 50 0 0 640.9 {other}"));
             assert!(!line.contains("truncated") && !line.contains("nist"), "{line}");
         }
-        let error = "expected the second, found \"0\" at octet 22; truncated";
-        assert_eq!(read("60482 24-06-21 12:00:0"), error);
+        let error = read("60482 24-06-21 12:00:0");
+        mentions(&error, &["the second", "\"0\"", "octet 22", "truncated"]);
     }
 
     #[test]
@@ -313,7 +315,7 @@ mod tests {
     #[test]
     fn tt_counts_the_days_down_to_the_change() {
         let code = |date: &str| daylight_code(date.parse().expect("date"));
-        // In 2026, the changes are on 8 March and 1 November.
+        // In 2026, the clocks change on 8 March and 1 November.
         assert_eq!(code("2026-01-18"), 0);
         assert_eq!(code("2026-01-19"), 99);
         assert_eq!(code("2026-03-07"), 52);
@@ -323,7 +325,7 @@ mod tests {
         assert_eq!(code("2026-09-14"), 49);
         assert_eq!(code("2026-11-01"), 1);
         assert_eq!(code("2026-11-02"), 0);
-        // On 2 March 1988, ACTS sent TT = 83, and the change was on 3 April.
+        // On 2 March 1988, ACTS sent TT = 83, and the clocks changed on 3 April.
         assert_eq!(code("1988-03-02"), 83);
     }
 

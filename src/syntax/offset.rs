@@ -1,5 +1,5 @@
-//! The difference between the local clock and a server's clock. The calculation needs no sockets, so a program that has
-//! its own sockets can use it too.
+//! The difference between the local clock and a server's clock. The calculation uses no sockets, so programs with their
+//! own sockets can use it too.
 
 use super::flags::Flag;
 use super::recognised::Recognised;
@@ -13,16 +13,16 @@ use std::time::Duration;
 pub struct Offset {
     /// The local clock minus the server's clock. Positive if the local clock is ahead.
     pub local_minus_server: TimeDelta,
-    /// Maximum error of the difference: half the round trip, plus the resolution of the reply. The first term is needed
-    /// because the server read its clock at an unknown moment of the round trip. If NIST's server sends its code early
-    /// by more than the resolution (msADV), that time replaces the resolution. A leap second adds one second, because
-    /// POSIX clocks show the second before it twice.
+    /// Maximum error of the difference: half the round trip, because the server read its clock at an unknown moment
+    /// during the round trip, plus the resolution of the reply. A NIST server sends its time code some milliseconds
+    /// early (field msADV). If this advance is longer than the resolution, it takes the place of the resolution. A leap
+    /// second adds one second, because POSIX clocks show the second before it twice.
     pub uncertainty: Duration,
 }
 
 impl Offset {
-    /// Returns the server's clock minus the local clock: the correction to add to the local clock.
-    /// NTP uses this sign (RFC 5905).
+    /// Returns the server's clock minus the local clock: the correction to add to the local clock. NTP uses the same
+    /// sign (RFC 5905).
     #[must_use]
     pub fn server_minus_local(&self) -> TimeDelta {
         -self.local_minus_server
@@ -35,8 +35,8 @@ impl Offset {
     }
 }
 
-/// Writes the local clock minus the server's clock, with the number of digits that fits the uncertainty: `+0.21 s ±
-/// 1.00 s`.
+/// Prints the local clock minus the server's clock, with as many digits as the uncertainty justifies: `+0.21 s ± 1.00
+/// s`.
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uncertainty = self.uncertainty.as_secs_f64();
@@ -46,16 +46,15 @@ impl fmt::Display for Offset {
             _ => 6,
         };
         let ahead = format!("{:+.digits$}", self.local_minus_server.as_seconds_f64());
-        let nothing = format!("{:+.digits$}", -0.0); // A result of minus zero is replaced by plus zero.
+        let nothing = format!("{:+.digits$}", -0.0); // The text of minus zero, which is replaced with plus zero.
         let ahead = if ahead == nothing { ahead.replace('-', "+") } else { ahead };
         write!(f, "{ahead} s ± {uncertainty:.digits$} s")
     }
 }
 
 impl Recognised<'_> {
-    /// Returns the difference between the clocks. `arrived` is the local time when the reply
-    /// arrived; `round_trip` is the time between query and reply. `None` if the reply does not fix
-    /// an instant.
+    /// Returns the difference between the clocks. `arrived` is the local time when the reply arrived; `round_trip` is
+    /// the time from question to reply. Returns `None` if the reply does not determine an instant.
     ///
     /// Daytime is too coarse to set a clock. Use NTP (RFC 5905) for that.
     ///
@@ -86,8 +85,8 @@ mod tests {
     use super::*;
     use crate::syntax::recognise;
 
-    /// Returns the offset and its uncertainty in seconds. The reply arrives at the local time `arrived` after this
-    /// round trip.
+    /// Returns the offset and its uncertainty in seconds, for a reply that arrives at the local time `arrived` after
+    /// this round trip.
     fn offset(reply: &str, arrived: &str, round_trip_ms: u64) -> Option<(f64, f64)> {
         let read = recognise(reply.as_bytes()).ok()?;
         let round_trip = Duration::from_millis(round_trip_ms);

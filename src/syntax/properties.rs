@@ -1,5 +1,6 @@
-//! Properties of every syntax: each printed reply can be read back with the same value. No octets,
-//! however hostile, make the reader panic, take long, or give two different results.
+//! Property tests for every syntax: each printed reply can be read back with the same value. No
+//! octets, however hostile, make the reader panic, take long, or return different results for the
+//! same input.
 
 #[path = "../../tests/replies/mod.rs"]
 mod replies;
@@ -14,7 +15,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The instants to test: 1970 to 2099, in seconds since 1970.
+/// The instants to test, in seconds since 1970: the years 1970 to 2099.
 const SECONDS: std::ops::Range<i64> = 0..4_102_444_800;
 
 /// 30 June 1972, in days since 1970: the first day that ended with a leap second.
@@ -86,7 +87,7 @@ fn no_prefix_or_flipped_bit_of_a_reply_causes_a_panic_or_takes_long() {
     assert_eq!(replies.len(), 58 + Syntax::NAMED.len());
     for mut reply in replies {
         (0..=reply.len()).for_each(|length| assert_quick_and_sure(&reply[..length]));
-        // One saved reply has 5000 equal octets, so changing its first 100 octets is enough.
+        // One saved reply has 5000 equal octets. Flipping bits in its first 100 octets is enough.
         for index in 0..reply.len().min(100) {
             for bit in 0..8 {
                 reply[index] ^= 1 << bit;
@@ -118,12 +119,12 @@ fn no_repeated_or_padded_reply_takes_long() {
     }
 }
 
-/// Returns second 23:59:60 UTC of a day since 1970.
+/// Returns 23:59:60 UTC on a day, given as the number of days since 1970-01-01.
 fn leap_second(day: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(day * 86_400 + 86_399, 1_000_000_000).expect("in range")
 }
 
-/// Prints a reply and reads it back. Every value read must equal the value printed.
+/// Prints a reply, reads it back, and asserts that every value read equals the value printed.
 fn assert_read_back(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) {
     let reply = syntax.print(&Reading::at(utc), zone).expect("printable");
     let line = reply.octets().escape_ascii().to_string();
@@ -138,7 +139,7 @@ fn assert_read_back(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) {
             assert_eq!(claimed.naive_utc(), true_utc, "{line}");
         }
         time => {
-            // The syntax prints no zone, or a zone name that has several meanings.
+            // The syntax prints no zone, or the printed zone name has several meanings.
             let wall = matches!(time, ReplyTime::WallClock { .. });
             assert!(wall && may_be_vague(syntax, &read), "{line}");
         }
@@ -163,14 +164,14 @@ fn form(syntax: &Syntax) -> Form {
     }
 }
 
-/// Returns the instant without its fraction, because these syntaxes print no fraction. A leap
-/// second stays second 60.
+/// Returns the instant without its fraction of a second, because the named syntaxes print none. A
+/// leap second stays second 60.
 fn whole_second(utc: DateTime<Utc>) -> DateTime<Utc> {
     let whole = utc.nanosecond() / 1_000_000_000 * 1_000_000_000;
     utc.with_nanosecond(whole).expect("a second's beginning")
 }
 
-/// Returns the date and time that a syntax shows for an instant in a zone.
+/// Returns the local date and time that a syntax prints for this instant and zone.
 fn shown(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) -> NaiveDateTime {
     let local = utc.with_timezone(&zone);
     match syntax {
@@ -184,8 +185,8 @@ fn shown(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) -> NaiveDateTime {
     }
 }
 
-/// Returns 100 if the reader takes the two-digit year of this date for the same year one century
-/// earlier. Otherwise returns 0.
+/// Returns 100 if the reader places this date's two-digit year one century too early. Otherwise
+/// returns 0.
 fn years_lost(syntax: &Syntax, local: NaiveDateTime) -> i32 {
     match (syntax, local.year()) {
         (Syntax::Smtp, 2069..) => 100,
@@ -215,7 +216,7 @@ fn zone_of_the_database() -> impl Strategy<Value = Zone> {
     prop::sample::select(Iana::names().collect::<Vec<_>>()).prop_map(zone)
 }
 
-/// Generates zones with offsets `+HH:MM` that are multiples of `step` minutes.
+/// Generates zones with fixed offsets that are multiples of `step` minutes.
 fn fixed_offset(step: i32) -> impl Strategy<Value = Zone> {
     (-1439 / step..=1439 / step).prop_map(move |steps| {
         let (sign, minutes) = (if steps < 0 { '-' } else { '+' }, (steps * step).abs());
@@ -224,7 +225,7 @@ fn fixed_offset(step: i32) -> impl Strategy<Value = Zone> {
     })
 }
 
-/// Returns the saved replies of servers, and one reply of each syntax.
+/// Returns the replies saved from servers, and one reply in each named syntax.
 fn replies() -> Vec<Vec<u8>> {
     let reading = Reading::at("1982-02-23T01:37:43Z".parse().expect("an instant"));
     let zone = "America/Los_Angeles".parse().expect("a zone");
@@ -234,7 +235,7 @@ fn replies() -> Vec<Vec<u8>> {
     saved.chain(Syntax::NAMED.iter().map(print)).collect()
 }
 
-/// Pieces of replies that together reach every branch of the reader.
+/// Fragments of replies. Together they reach every branch in the reader.
 #[rustfmt::skip]
 const PARTS: [&str; 56] = [
     " ", ", ", "-", "/", ".", ":", "\r\n", "\n", "\t", "\0", "\u{a0}", "\u{202f}", "(", ")", "[", "]", "*", "#", "+", "T", "Z",
@@ -248,12 +249,12 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![8 => known, 1 => prop::collection::vec(any::<u8>(), 0..4)]
 }
 
-/// Asserts that reading the octets twice gives the same result, within 10 milliseconds of processor
-/// time. Only the fastest of several tries counts, because the kernel charges interrupts to the
-/// running thread.
+/// Asserts that reading the octets twice gives the same result, and that one reading takes at most
+/// 10 milliseconds of processor time. One fast try is enough, because the kernel charges interrupts
+/// to the running thread and so makes some tries slower.
 fn assert_quick_and_sure(octets: &[u8]) {
     const TRIES: usize = 50;
-    // A scan whose time grows with the square of the length takes a hundred times as long. So this
+    // A scan whose time grows with the square of the length takes a hundred times as long, so this
     // limit detects such a scan on any machine.
     const LIMIT: Duration = Duration::from_millis(10);
     let start = Printable(&octets[..octets.len().min(100)]);
@@ -263,7 +264,7 @@ fn assert_quick_and_sure(octets: &[u8]) {
     assert!(quick, "{} octets take longer: {start}", octets.len());
 }
 
-/// Returns the result of `act`, and the processor time that this thread used for it.
+/// Returns the result of `act`, and the processor time that this thread spent on the call.
 fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     let charged =
         || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).expect("a clock");

@@ -1,4 +1,4 @@
-//! Finds the form of a reply and reads its time.
+//! Finds the form that a reply has, and reads the time in the reply.
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
@@ -11,10 +11,10 @@ use super::{
 };
 use chrono::Timelike;
 
-/// A function that reads one form, from the start of the line as far as the form fits.
+/// A function that reads one form from the start of the line, as far as the form fits.
 type Reader = for<'a> fn(&mut Cursor<'a>) -> Result<Parts<'a>, Mismatch>;
 
-/// The readers of all forms. Readers of strict forms come before readers of loose forms.
+/// The readers for all forms, strict forms before loose ones.
 const READERS: [Reader; 12] = [
     nist::read,
     telephone::european,
@@ -32,14 +32,13 @@ const READERS: [Reader; 12] = [
 
 /// Reads the time in a reply. The reply may contain any octets.
 ///
-/// The result is an instant only if the reply itself fixes the zone. UTC, GMT, UT, Z, a numeric
-/// offset and RFC 822's North American names fix the zone. If the order of day, month and year is
-/// uncertain, the result holds every possible date. An error always states its reason. A success
-/// allocates no memory. The function reads at most 512 octets of a line and 4096 octets of a reply,
-/// which bounds its time for any reply.
+/// The result is an instant only if the reply itself fixes the zone. UTC, GMT, UT, Z, a numeric offset and RFC 822's
+/// North American names fix the zone. If the order of day, month and year is uncertain, the result contains every
+/// possible date. A successful call allocates no memory. The function reads at most 512 octets of a line and 4096
+/// octets of a reply, so its running time is bounded for any reply.
 ///
 /// # Errors
-/// [`Unrecognised`]: no form fits. The error names the octet where the best form failed.
+/// [`Unrecognised`]: no form fits. The error states the reason, and names the octet where the best-fitting form failed.
 ///
 /// ```
 /// use daytime::read::{Flag, recognise};
@@ -47,7 +46,7 @@ const READERS: [Reader; 12] = [
 /// assert_eq!(reply.utc(), Some("1982-02-23T01:37:43Z".parse()?));
 /// assert!(reply.flags.contains(Flag::WeekdayMismatch)); // RFC 867's own example: it was a Monday
 /// let error = recognise(b"Wed Foo  3 16:05:11 2024\r\n").unwrap_err();
-/// assert_eq!(error.to_string(), r#"expected the name of a month, found "Foo  3 16:05:11 2024" at octet 5"#);
+/// assert!(error.to_string().contains("month") && error.to_string().ends_with("at octet 5"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
@@ -69,8 +68,8 @@ pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
     }
 }
 
-/// Returns the first form that fits the whole line. If there is none, returns the form that reads most of the line. If
-/// no form fits at all, returns the mismatch of the form that got furthest.
+/// Reads the line with the first form that fits all of it. If no form does, uses the form that reads most of the line,
+/// if the rest cannot change the time. Otherwise returns the mismatch of the form that got furthest.
 fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
     let nothing = Mismatch { expected: "a date and time", at: 0, reached: 0, at_end: false };
     let (mut partial, mut failure) = (None, nothing);
@@ -102,9 +101,9 @@ fn wrong_end(cursor: &Cursor) -> Mismatch {
     Mismatch { expected, at: cursor.at(), reached: cursor.at(), at_end: false }
 }
 
-/// Whether the rest of the line cannot change the time. The rest must not continue the last word. Outside parentheses
-/// it must not begin with a number or an offset. It must not contain an AM/PM marker in any language. Control
-/// characters separate words as spaces do, because a terminal escape changes no time.
+/// Whether the rest of the line (`left`) cannot change the time. The rest must not continue the last word, must not
+/// begin with a number or an offset outside parentheses, and must not contain an AM/PM marker in any language. Control
+/// characters separate words as spaces do, because a terminal escape sequence does not change the time.
 fn is_separate(read: &Parts, left: &[u8]) -> bool {
     let rest = after_control_sequences(left);
     let escaped = rest.len() < left.len();
@@ -133,8 +132,8 @@ fn is_separate(read: &Parts, left: &[u8]) -> bool {
     }
 }
 
-/// Skips the terminal control sequences at the start, such as `ESC [ 0 m` (ECMA-48, section 5.4). Returns the octets
-/// after them.
+/// Skips terminal control sequences at the start, such as `ESC [ 0 m` (ECMA-48, section 5.4). Returns the octets after
+/// the last one.
 fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
     while let [b'\x1b', b'[', sequence @ ..] = octets {
         let parameters = sequence.iter().take_while(|octet| matches!(octet, b' '..=b'?')).count();
@@ -143,8 +142,8 @@ fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
     octets
 }
 
-/// Whether the next word may be an AM/PM marker. This is possible up to 12 o'clock. It is impossible after a marker or
-/// a zone, and in forms that always use 24 hours.
+/// Whether the next word may be an AM/PM marker. This is possible for hours up to 12, but not after an AM/PM marker or
+/// a zone, nor in forms that always use the 24-hour clock.
 fn may_be_followed_by_half(read: &Parts) -> bool {
     let by_24_hours = matches!(
         read.form,
@@ -157,23 +156,22 @@ fn may_be_followed_by_half(read: &Parts) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::super::tests_at::read;
+    use crate::mentions::mentions;
     use std::cell::Cell;
 
     thread_local! {
-        /// Number of replies that this thread has read, for tests.
+        /// Number of calls to `recognise` on this thread, for tests.
         pub(crate) static READ: Cell<u32> = const { Cell::new(0) };
     }
 
     #[test]
     fn an_error_names_the_expected_part_and_its_position() {
-        assert_eq!(read(""), "the reply is empty");
-        assert_eq!(read("\r\n"), "the reply holds nothing but blanks");
-        assert_eq!(read("hello"), "expected a date and time, found \"hello\" at octet 1");
-        let month = "expected the name of a month, found \"Foo 3\" at octet 6";
-        assert_eq!(read("\nWed Foo 3\n"), month);
-        let noon = "expected a second up to 59: second 60 comes at 23:59 UTC only, found \"12:00:60 UTC\" \
-                    at octet 13";
-        assert_eq!(read("22 NOV 2026 12:00:60 UTC\r\n"), noon);
+        mentions(&read(""), &["empty"]);
+        mentions(&read("\r\n"), &["blanks"]);
+        mentions(&read("hello"), &["date and time", "\"hello\"", "octet 1"]);
+        mentions(&read("\nWed Foo 3\n"), &["name of a month", "\"Foo 3\"", "octet 6"]);
+        let noon = read("22 NOV 2026 12:00:60 UTC\r\n");
+        mentions(&noon, &["a second up to 59", "23:59 UTC", "\"12:00:60 UTC\"", "octet 13"]);
     }
 
     #[test]
@@ -227,7 +225,7 @@ pub(crate) mod tests {
         {
             let read = read(&format!("Wed Jul  3 04:05:11 2024{escape}\r\n"));
             let flags = read.strip_prefix("ctime 2024-07-03T04:05:11 - control-chars");
-            // The reader drops control characters at the end of the line, as it drops blanks there.
+            // The reader drops control characters at the end of the line, just as it drops blanks.
             assert!(matches!(flags, Some("" | " trailing-garbage")), "{escape:?}: {read}");
         }
         for half in ["\x1bPM", "\x1b]0;PM\x07", "\x1b[0mPM", "\x07nachm", "\x7f1"] {
@@ -248,8 +246,7 @@ pub(crate) mod tests {
     #[test]
     fn an_unknown_half_of_the_day_is_not_ignored_as_garbage() {
         let unknown = read("27/03/2009 3:05:07 \u{645}\n");
-        let expected = "expected the end of the line, found \" \\xd9\\x85\" at octet 19; non-ascii";
-        assert_eq!(unknown, expected);
+        mentions(&unknown, &["end of the line", "\" \\xd9\\x85\"", "octet 19", "non-ascii"]);
     }
 
     #[test]
@@ -259,6 +256,6 @@ pub(crate) mod tests {
         let leap = "smtp 2016-12-31T23:59:60Z +0545 leap-second";
         assert_eq!(read("01 JAN 2017 05:44:60 +0545"), leap);
         assert_eq!(read("Sat Dec 31 23:59:60 2016"), "ctime 2016-12-31T23:59:60 - leap-second");
-        assert!(read("Sat Dec 31 23:58:60 2016").starts_with("expected a second up to 59"));
+        mentions(&read("Sat Dec 31 23:58:60 2016"), &["expected", "a second up to 59"]);
     }
 }

@@ -1,9 +1,9 @@
-//! RFC 3339 with whole seconds. A time in UTC ends with `Z`, a time in any other zone with its
+//! RFC 3339 with whole seconds. A time in UTC ends with `Z`; a time in any other zone ends with the
 //! offset.
 //!
-//! The reader also accepts similar forms that many programming languages print. They have a space
-//! instead of the `T`, a fraction, a zone name, or no zone. The reader accepts ISO 8601's basic
-//! format and a weekday before the date too.
+//! The reader also accepts similar forms that many programming languages print: with a space
+//! instead of the `T`, with a fraction, with a zone name, or without a zone. It accepts ISO 8601's
+//! basic format and a weekday before the date too.
 
 use super::Zone;
 use super::cursor::{Cursor, Mismatch, Number, Time};
@@ -17,8 +17,8 @@ pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
         // RFC 3339 permits only four digits: "date-fullyear = 4DIGIT".
         return Err(ReplyError::Unprintable);
     }
-    // RFC 3339's "time-numoffset" has no seconds, but some zones had seconds in their offset until
-    // 1972. These seconds are dropped.
+    // RFC 3339's "time-numoffset" has no seconds. Until 1972 some zones had offsets with seconds;
+    // these seconds are dropped.
     let seconds = time.offset().fix().local_minus_utc() / 60 * 60;
     let offset = FixedOffset::east_opt(seconds).ok_or(ReplyError::Unprintable)?;
     let z = time.timezone() == Zone::UTC;
@@ -38,7 +38,8 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { weekday, zone, ..parts })
 }
 
-/// Reads `1982-02-22T17:37:43`. Exif writes colons in the date, and so do some cameras.
+/// Reads `1982-02-22T17:37:43`. Exif data and some cameras have colons in the date instead of
+/// hyphens.
 fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let year = cursor.full_year()?;
     let mark = if cursor.take(b':') { b':' } else { b'-' };
@@ -64,7 +65,7 @@ fn take_t(cursor: &mut Cursor) -> bool {
     cursor.take(b'T') || cursor.take(b't') || cursor.take(b'_')
 }
 
-/// Reads `19820222T173743`. A space may replace the T, or the T may be missing.
+/// Reads `19820222T173743`. The `T` may be missing or replaced by a space.
 fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let at = cursor.at();
     let digits = cursor.run(|octet| octet.is_ascii_digit());
@@ -98,8 +99,8 @@ fn time_in_digits(cursor: &mut Cursor, time: Number) -> Result<Time, Mismatch> {
     cursor.time_of(time.at, time.value / 10_000, time.last_two(100), time.last_two(1), fraction)
 }
 
-/// Reads a zone in brackets, such as `[Europe/Rome]`. Java writes it after the offset, or instead
-/// of an offset.
+/// Reads a zone in brackets, such as `[Europe/Rome]`. Java writes such a zone after an offset or
+/// instead of one.
 fn zone_in_brackets<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch> {
     cursor.skip_spaces();
     cursor.octet(b'[', "an opening bracket")?;
@@ -119,6 +120,7 @@ fn zone_in_brackets<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>,
 mod tests {
     use super::super::Syntax::Rfc3339;
     use super::super::tests_at::{read, reply};
+    use crate::mentions::mentions;
 
     #[test]
     fn similar_forms_are_read() {
@@ -148,11 +150,11 @@ mod tests {
         let contradiction = "rfc3339 2024-07-03T16:05:11 UTC zone-unknown zone-conflict";
         assert_eq!(read("2024-07-03 16:05:11 UTC +0100"), contradiction);
         assert_eq!(read("2024-07-03 16:05:11 CEST +0200"), format!("{at} +0200"));
-        let beyond = "expected an offset such as +0100, found \"+24:00\" at octet 21";
-        assert_eq!(read("2024-07-03 16:05:11 +24:00\n"), beyond);
-        assert!(read("9999-12-31T23:59:59-01:00").contains("in the years 1 to 9999"));
-        let none = "expected a date that exists, found \"0000-07-03T16:05:11Z\" at octet 1";
-        assert_eq!(read("0000-07-03T16:05:11Z"), none);
+        let beyond = read("2024-07-03 16:05:11 +24:00\n");
+        mentions(&beyond, &["an offset", "+0100", "\"+24:00\"", "octet 21"]);
+        mentions(&read("9999-12-31T23:59:59-01:00"), &["years 1 to 9999"]);
+        let none = read("0000-07-03T16:05:11Z");
+        mentions(&none, &["a date that exists", "\"0000-07-03T16:05:11Z\"", "octet 1"]);
         assert_eq!(read("Wed 2024-07-03 14:05:11 UTC"), format!("{at} UTC"));
         assert_eq!(read("2018-11-21 15:17:42"), "rfc3339 2018-11-21T15:17:42 -");
         let fraction = "rfc3339 2024-07-03T16:05:11.123456 - fraction";
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_offset_with_seconds_is_printed_without_them() {
-        // Monrovia was 44 minutes and 30 seconds west of Greenwich time until 1972.
+        // Until 1972, Monrovia was 44 minutes and 30 seconds behind Greenwich Mean Time.
         let reply = reply(&Rfc3339, "1971-06-01T12:00:00Z", "Africa/Monrovia");
         assert_eq!(reply, "1971-06-01T11:16:00-00:44\r\n");
     }

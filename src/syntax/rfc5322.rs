@@ -1,6 +1,6 @@
-//! The date of RFC 5322, section 3.3, with its weekday: `Wed, 3 Jul 2024 14:05:11 +0000`. The
-//! reader accepts years of two digits, as in RFC 822. It also accepts the form without the comma,
-//! because date(1) prints it in many locales.
+//! The e-mail date from RFC 5322, section 3.3, with its weekday: `Wed, 3 Jul 2024 14:05:11 +0000`.
+//! The reader also accepts two-digit years, as in RFC 822, and the form without the comma, which
+//! date(1) prints in many locales.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};

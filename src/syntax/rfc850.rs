@@ -1,5 +1,5 @@
-//! The date of RFC 850, section 2.1.4: `Sunday, 06-Nov-94 08:49:37 GMT`. VMS prints the same form
-//! without the weekday: `6-NOV-1994 08:49:37.00`.
+//! The date from RFC 850, section 2.1.4: `Sunday, 06-Nov-94 08:49:37 GMT`. VMS prints a similar
+//! form without the weekday: `6-NOV-1994 08:49:37.00`.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};

@@ -1,11 +1,11 @@
 //! The first example in RFC 867: `Weekday, Month Day, Year Time-Zone`.
 //!
-//! If the zone has only a numeric offset, its sign follows the hyphen (`17:37:43--0300`). A reader
-//! that splits the reply at the first hyphen then keeps the sign.
+//! If the zone has only a numeric offset, the sign follows the hyphen (`17:37:43--0300`). So a
+//! reader that splits the reply at the first hyphen keeps the sign.
 //!
-//! The reader also accepts the variants of other servers. Cisco sends any zone name that the
-//! operator chose, with `-DST` after it in summer. Windows NT sends no zone. Other servers put a
-//! comma after the month or the year, or use names in other languages.
+//! The reader also accepts variants from other servers. Cisco devices send the zone name that the
+//! operator chose, and append `-DST` in summer. Windows NT sends no zone. Other servers put a comma
+//! after the month or the year, or use names in other languages.
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;

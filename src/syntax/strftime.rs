@@ -1,7 +1,7 @@
-//! Patterns of strftime(3). Parsing a pattern checks it. So at any instant, its reply is one line
-//! of printable ASCII of permitted length.
+//! Reply patterns in the notation of strftime(3). Parsing a pattern also checks it, so that at any
+//! instant its reply is one line of printable ASCII that is not too long.
 //!
-//! chrono provides the specifiers: all of strftime, and more (`%.3f`, `%:z`).
+//! chrono provides the specifiers: all of strftime's, and more (`%.3f`, `%:z`).
 
 use super::Zone;
 use crate::reply::{Reply, ReplyError};
@@ -11,13 +11,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A checked pattern.
+/// A strftime(3) pattern that has been checked.
 ///
 /// ```
 /// use daytime::read::Pattern;
 /// assert!("%F %T %Z".parse::<Pattern>().is_ok());
 /// let error = "%F%n%T".parse::<Pattern>().unwrap_err();
-/// assert_eq!(error.to_string(), r#""%n" at octet 3 writes a control character"#);
+/// assert!(error.to_string().starts_with(r#""%n" at octet 3"#));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -26,22 +26,22 @@ pub struct Pattern {
     resolution: Duration,
 }
 
-/// The part of a pattern that a reply cannot contain, and the reason. Octets are counted from 1.
+/// The reason why a pattern is rejected. Octets are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// The pattern has a part that a reply cannot contain.
+    /// The pattern contains a part that a reply cannot contain.
     #[error("{part:?} at octet {octet} {fault}")]
     Part {
-        /// The part of the pattern.
+        /// This part of the pattern: a specifier or text.
         part: String,
-        /// The position of the first octet of the part.
+        /// The position of the part's first octet.
         octet: usize,
         /// The reason why a reply cannot contain this part.
         fault: PartFault,
     },
-    /// The pattern writes nothing. This may happen always, or only at some instants (`%.f` at the
-    /// start of a second).
+    /// The pattern prints nothing, either always or at some instants (`%.f` at the start of a
+    /// second).
     #[error("the pattern is empty, or writes nothing at some instants")]
     Empty,
 }
@@ -53,7 +53,7 @@ pub enum PartFault {
     /// The specifier is unknown.
     #[error("is not a strftime specifier")]
     Unknown,
-    /// The part writes a control character.
+    /// The part prints a control character.
     #[error("writes a control character")]
     Control,
     /// The part contains a character outside ASCII.
@@ -107,7 +107,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Writes the text of `time.format(…)` without an intermediate string.
+/// Displays a time in the format of a pattern's items, without an intermediate string.
 struct Formatted<'a>(&'a DateTime<Zone>, &'a [Item<'static>]);
 
 impl fmt::Display for Formatted<'_> {
@@ -116,7 +116,7 @@ impl fmt::Display for Formatted<'_> {
     }
 }
 
-/// Splits a pattern into its specifiers and the text between them. Each comes with its position.
+/// Splits a pattern into its specifiers and the text between them, each with its position.
 fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -133,15 +133,15 @@ fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Returns the length of a specifier: `%`, its modifiers and its letter. At the end of a pattern,
-/// the specifier may be incomplete.
+/// Returns the length of a specifier in octets: `%`, its modifiers and its letter. At the end of a
+/// pattern, the specifier may be incomplete.
 fn specifier_length(text: &str) -> usize {
     let modifier = |character: char| matches!(character, '-' | '_' | '0'..='9' | '.' | ':' | '#');
     let letter = text[1..].trim_start_matches(modifier);
     text.len() - letter.len() + letter.chars().next().map_or(0, char::len_utf8)
 }
 
-/// Returns the maximum octets that the items write at any of these instants.
+/// Returns the largest number of octets that the items print at any of these instants.
 fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Result<usize, PartFault> {
     let literal = |item: &Item| matches!(item, Item::OwnedLiteral(_));
     // Literal text is the same at every instant, so one instant is enough to measure it.
@@ -153,23 +153,23 @@ fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Result<usize, PartFau
     })
 }
 
-/// Returns the text that the items write; `None` if an item is invalid.
+/// Returns the text that the items print, or `None` if an item is invalid.
 fn written(items: &[Item], time: &DateTime<Zone>) -> Option<String> {
     let mut text = String::new();
     time.format_with_items(items.iter()).write_to(&mut text).ok()?;
     Some(text)
 }
 
-/// Returns the instants that test a pattern. At these instants each specifier writes its longest
-/// and its shortest text. They cover every weekday in every month, whole seconds, fractions of nine
-/// digits, and the first and last year of chrono. The zones have the longest names and offsets.
+/// Returns the instants that test a pattern: at these, each specifier prints its longest and its
+/// shortest text. They cover every weekday in every month, whole seconds, nine-digit fractions, and
+/// chrono's first and last years. Their zones have the longest names and offsets.
 fn instants() -> Vec<DateTime<Zone>> {
     let first = NaiveDate::from_ymd_opt(2096, 1, 1).into_iter();
     let days = first.flat_map(|day| day.iter_days().take(1827));
     let at_22 = |day: NaiveDate| day.and_hms_nano_opt(22, 59, 59, 123_456_789);
     let usual = days.filter_map(at_22).map(|time| time.and_utc());
-    // Stays one day away from chrono's limits, so that the local time in every zone is within them
-    // too.
+    // Stays one day away from chrono's limits, so that the local time in every zone is within the
+    // limits too.
     let day = Days::new(1);
     let ends = [
         DateTime::<Utc>::MIN_UTC.checked_add_days(day),
@@ -182,8 +182,8 @@ fn instants() -> Vec<DateTime<Zone>> {
     zones.flat_map(|zone| utc.iter().map(move |utc| utc.with_timezone(&zone))).collect()
 }
 
-/// Returns the smallest unit of time that an item writes. Every fraction counts as nanoseconds,
-/// except the forms with three and six digits.
+/// Returns the smallest unit of time that an item prints. Every fraction counts as nanoseconds,
+/// except the three-digit and six-digit forms.
 fn resolution(item: &Item) -> Duration {
     match item {
         Item::Fixed(Fixed::Nanosecond3) => Duration::from_millis(1),
@@ -201,6 +201,7 @@ mod tests {
     use super::super::Syntax::Strftime;
     use super::super::tests_at::reply;
     use super::*;
+    use crate::mentions::mentions;
 
     fn print(pattern: &str, instant: &str, zone: &str) -> String {
         reply(&Strftime(pattern.parse().expect("pattern")), instant, zone)
@@ -219,26 +220,28 @@ mod tests {
 
     #[test]
     fn an_error_names_the_wrong_part() {
-        assert_eq!(refusal("%F %Q"), "\"%Q\" at octet 4 is not a strftime specifier");
-        assert_eq!(refusal("%T%"), "\"%\" at octet 3 is not a strftime specifier");
-        assert_eq!(refusal("%F%n%T"), "\"%n\" at octet 3 writes a control character");
-        assert_eq!(refusal("a\u{1b}[2J"), "\"\\u{1b}\" at octet 2 writes a control character");
-        assert_eq!(refusal("le %d août"), "\"û\" at octet 9 is not ASCII");
-        assert_eq!(refusal("%é"), "\"%é\" at octet 1 is not ASCII");
-        assert_eq!(refusal("%#z"), "\"%#z\" at octet 1 is not a strftime specifier");
-        let empty = "the pattern is empty, or writes nothing at some instants";
-        assert_eq!([refusal(""), refusal("%.f")], [empty, empty]);
+        let [unknown, control, foreign] = ["specifier", "control character", "not ASCII"];
+        for (pattern, part, octet, cause) in [
+            ("%F %Q", "\"%Q\"", 4, unknown),
+            ("%T%", "\"%\"", 3, unknown),
+            ("%F%n%T", "\"%n\"", 3, control),
+            ("a\u{1b}[2J", "\"\\u{1b}\"", 2, control),
+            ("le %d août", "\"û\"", 9, foreign),
+            ("%é", "\"%é\"", 1, foreign),
+            ("%#z", "\"%#z\"", 1, unknown),
+        ] {
+            mentions(&refusal(pattern), &[part, &format!("octet {octet}"), cause]);
+        }
+        mentions(&refusal(""), &["empty"]);
+        mentions(&refusal("%.f"), &["nothing at some instants"]);
     }
 
     #[test]
     fn the_longest_reply_decides_whether_a_pattern_fits() {
-        // Wednesday, the longest weekday in English, has nine letters.
+        // Wednesday, the longest English weekday, has nine letters.
         let fits = format!("{}%A", "x".repeat(501));
         assert!(fits.parse::<Pattern>().is_ok());
-        assert_eq!(
-            refusal(&format!("x{fits}")),
-            "\"%A\" at octet 503 takes the reply above 512 octets"
-        );
+        mentions(&refusal(&format!("x{fits}")), &["\"%A\"", "octet 503", "above 512 octets"]);
     }
 
     #[test]

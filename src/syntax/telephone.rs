@@ -1,11 +1,11 @@
-//! Time codes that national laboratories send by telephone. Some servers on port 13 relay them from
-//! a modem. NIST's code (ACTS) is in `nist.rs`.
+//! Time codes that national laboratories send by telephone. Some servers on port 13 relay such a
+//! code from a modem. NIST's code (ACTS) is in `nist.rs`.
 //!
 //! - European (ITU-R TF.583): `1996-01-08 12:43:00 CET  1 02 008 033102 199601081143 50090 +5…`.
-//!   The digits are sent without the spaces: weekday, week, day of the year, change of daylight
-//!   saving time (month, day, hour), UTC to the minute, Modified Julian Date, UT1 - UTC, and
-//!   further fields of each laboratory. The code contains UTC, so the offset is certain, whatever
-//!   the zone's name.
+//!   The digits, sent without spaces, are the weekday, week, day of the year, next change to or
+//!   from daylight saving time (month, day, hour), UTC to the minute, Modified Julian Date, UT1 -
+//!   UTC, and fields that each laboratory defines. The code contains UTC, so the offset is certain,
+//!   whatever the zone's name.
 //! - U.S. Naval Observatory: Modified Julian Date, day of the year, time: `51270 092 145230 UTC`.
 
 use super::cursor::{Cursor, Mismatch};
@@ -34,7 +34,7 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
         return cursor.blame("UTC within a day of the local time", code.at);
     };
     cursor.flags.add_if(contradicts(code.utc.date(), code.mjd), Flag::MjdMismatch);
-    // If the zone name means one fixed offset, this offset must equal the offset from the code.
+    // If the zone name means a fixed offset, it must equal the offset derived from the code.
     let agrees = zone.offset.is_none_or(|named| named == offset);
     Ok(Parts {
         weekday: code.weekday.checked_sub(1).and_then(|day| day.try_into().ok()),
@@ -44,11 +44,11 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
     })
 }
 
-/// The digits of a European time code after the zone.
+/// The digits that follow the zone in a European time code.
 struct Code {
     /// The weekday, where 1 means Monday.
     weekday: u8,
-    /// UTC from the code, in whole minutes.
+    /// The UTC date and time in the code, to the minute.
     utc: NaiveDateTime,
     mjd: u32,
     at: usize,
@@ -64,8 +64,8 @@ impl Code {
         let code =
             str::from_utf8(digits).ok().filter(|digits| digits.len() == Self::DIGITS && signed);
         let code = code.and_then(|digits| Self::of(digits, at));
-        // Other forms also fit the line up to this code, so the mismatch must not count as
-        // progress.
+        // Other forms also match the line up to this code, so this mismatch must not outrank
+        // theirs.
         let expected = "the European time code, 29 digits and a sign";
         code.ok_or(Mismatch { expected, at, reached: 0, at_end: false })
     }

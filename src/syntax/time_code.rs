@@ -1,9 +1,9 @@
-//! The fields of a time code besides the time, and the Modified Julian Date.
+//! The fields of a time code other than the time, and conversions to and from the Modified Julian Date.
 
 use chrono::{Datelike, NaiveDate};
 use std::time::Duration;
 
-/// The fields of a time code besides the time. A field is `None` if the reply does not contain it.
+/// The fields of a time code other than the time. A field is `None` if the reply does not contain it.
 ///
 /// ```
 /// use daytime::read::{Marker, recognise};
@@ -20,31 +20,30 @@ pub struct TimeCode {
     /// Other values count the days until the change: 99 to 51 towards daylight time, 49 to 01
     /// towards standard time.
     pub daylight: Option<u8>,
-    /// L: a leap second at the end of the month (0 none, 1 added, 2 left out).
+    /// L: whether the month ends with a leap second (0 none, 1 added, 2 left out).
     pub leap: Option<u8>,
-    /// H: health of the server (0 healthy, 1 wrong by up to 5 s, 2 by more, 3 by an unknown amount,
-    /// 4 in maintenance).
+    /// H: the server's health (0 healthy, 1 wrong by up to 5 s, 2 by more, 3 by an unknown amount, 4 in maintenance).
     pub health: Option<u8>,
     /// UT1 - UTC in tenths of a second. Only telephone services send it.
     pub dut1_tenths: Option<i8>,
-    /// msADV: time by which the server sends the code early.
+    /// msADV: how early the server sends the code.
     pub advance: Option<Duration>,
-    /// The on-time marker. The time in the code is the moment when this octet ends.
+    /// The on-time marker. The time in the code is the moment when this octet has been sent.
     pub marker: Option<Marker>,
 }
 
 named! {
-    /// The on-time marker of a time code.
+    /// A time code's on-time marker.
     #[non_exhaustive]
     pub enum Marker {
         /// `*`: the usual marker.
         Star = "*",
-        /// `#`: the telephone service has measured the delay of the line, and sends the code early by this delay.
+        /// `#`: the telephone service has measured the line delay, and sends the code that much earlier.
         Hash = "#",
     }
 }
 
-/// The Modified Julian Date of 1 January of the year 1. Day 0 is 17 November 1858.
+/// The Modified Julian Date of 1 January of the year 1. Modified Julian Date 0 is 17 November 1858.
 const MJD_OF_DAY_ONE: i32 = -678_575;
 
 /// Returns the Modified Julian Date of a date.
@@ -52,12 +51,12 @@ pub(super) fn mjd(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - 1 + MJD_OF_DAY_ONE
 }
 
-/// Whether these five digits belong to the Modified Julian Date of a different day.
+/// Whether `digits` differ from the last five digits of the date's Modified Julian Date.
 pub(super) fn contradicts(date: NaiveDate, digits: u32) -> bool {
     u32::try_from(mjd(date).rem_euclid(100_000)) != Ok(digits)
 }
 
-/// Returns the date of a Modified Julian Date.
+/// Returns the calendar date for a Modified Julian Date.
 pub(super) fn date_of(mjd: u32) -> Option<NaiveDate> {
     let day = i32::try_from(mjd).ok()?.checked_add(1 - MJD_OF_DAY_ONE)?;
     NaiveDate::from_num_days_from_ce_opt(day)

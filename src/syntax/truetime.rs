@@ -1,4 +1,4 @@
-//! The form of TrueTime's time servers (NTS-100 and Symmetricom's successors). It has English
+//! The form that TrueTime's time servers send (NTS-100 and Symmetricom's successors): English
 //! abbreviations, a comma after the year, `-UTC`, and no line end.
 
 use super::cursor::{Cursor, Mismatch};

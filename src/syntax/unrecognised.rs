@@ -1,4 +1,5 @@
-//! Replies without a time: why no time was read, and what the octets may be.
+//! Replies from which no time can be read: the reason, and remarks on what the octets may be
+//! instead.
 
 use super::cursor::Mismatch;
 use super::flags::{Flag, Flags};
@@ -28,26 +29,27 @@ pub struct Unrecognised {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The reply has no octets, or only spaces and line ends.
+    /// The reply contains no octets, or only spaces, NULs and line ends.
     #[error("{}", blank(*octets))]
     Empty {
         /// Number of octets in the reply.
         octets: usize,
     },
-    /// The reply is four octets that are not text, as a server of RFC 868 sends them.
+    /// The reply is four octets that are not text. An RFC 868 (Time Protocol) server sends such a
+    /// reply.
     #[error("four octets, as in RFC 868 (Time, port 37), which would mean {utc}; ask port 13")]
     TimeProtocol {
-        /// The instant that the four octets mean in RFC 868, written in the format of RFC 3339.
+        /// The instant that the four octets encode according to RFC 868, in RFC 3339 format.
         utc: String,
     },
-    /// A part of the reply is not the expected part of a time.
+    /// At some position, the reply differs from every known form of a date and time.
     #[error("expected {expected}, found {found} at octet {octet}")]
     Unexpected {
-        /// The part of a time that was expected.
+        /// The part of a date or time that was expected at this position.
         expected: &'static str,
-        /// The octets found instead, in quotes and safe to print.
+        /// The octets found instead, quoted and escaped so that they are safe to print.
         found: String,
-        /// The position of the octets found.
+        /// The position of the first of these octets.
         octet: usize,
     },
 }
@@ -90,7 +92,8 @@ impl Unrecognised {
     }
 }
 
-/// Quotes the first octets of `rest`, or reports that the line has ended.
+/// Quotes the first octets of `rest`. If `rest` is empty, returns a text that says that the line
+/// has ended.
 fn found(rest: &[u8]) -> String {
     const MAX_SHOWN_OCTETS: usize = 32;
     match rest {
@@ -100,15 +103,15 @@ fn found(rest: &[u8]) -> String {
     }
 }
 
-/// Whether the line is not text in any encoding: it is not UTF-8, and at least a quarter of its
-/// octets are not printable ASCII.
+/// Whether the line seems not to be text in any encoding: it is not printable UTF-8, and at least a
+/// quarter of its octets are not printable ASCII.
 fn is_binary(line: &[u8]) -> bool {
     let odd = line.iter().filter(|octet| !matches!(octet, b' '..=b'~' | b'\t')).count();
     let text = str::from_utf8(line).is_ok_and(|text| !text.chars().any(char::is_control));
     odd * 4 >= line.len() && !text
 }
 
-/// Reads four octets in the format of RFC 868: seconds since 1900.
+/// Reads four octets as an RFC 868 time: the number of seconds since 1900.
 fn time_protocol(reply: &[u8]) -> Option<Reason> {
     let seconds = u32::from_be_bytes(reply.try_into().ok()?);
     let epoch = DateTime::from_timestamp(-2_208_988_800, 0)?;
@@ -126,8 +129,8 @@ fn refuses(line: &[u8]) -> bool {
     line.split(mark).any(known)
 }
 
-/// Whether the line consists mainly of words. It has at least two words, they make up at least half
-/// of it, and it has no time of day.
+/// Whether the line consists mainly of words: it has at least two, they make up at least half of
+/// its parts between spaces, and it contains no time of day.
 fn is_words(line: &[u8]) -> bool {
     let letter = |octet: &u8| !octet.is_ascii() || octet.is_ascii_alphabetic();
     let is_word = |word: &[u8]| match word {
@@ -145,12 +148,13 @@ fn is_words(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::tests_at::read;
+    use crate::mentions::mentions;
 
     #[test]
     fn a_reply_of_the_time_protocol_is_detected() {
-        let time = "four octets, as in RFC 868 (Time, port 37), which would mean \
-                    2024-07-03T20:14:15Z; ask port 13; binary";
-        assert_eq!(read("\u{ea}0/\u{97}"), time);
+        let time = read("\u{ea}0/\u{97}");
+        mentions(&time, &["four octets", "RFC 868", "port 37", "2024-07-03T20:14:15Z"]);
+        mentions(&time, &["port 13", "binary"]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Offsets from UTC as text: numbers, and names that mean the same offset everywhere.
+//! Reads UTC offsets: numbers, and zone names that mean the same offset everywhere.
 
 use chrono::FixedOffset;
 
-/// Reads an offset below 24 hours: `+H`, `+HH`, `+HHMM` or `+HH:MM`, with `+` or `-`.
+/// Reads an offset of less than 24 hours: `+H`, `+HH`, `+HHMM` or `+HH:MM`, with `+` or `-`.
 pub(super) fn numeric(text: &str) -> Option<FixedOffset> {
     let digits = text.strip_prefix(['+', '-'])?;
     let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
@@ -22,7 +22,8 @@ pub(super) fn numeric(text: &str) -> Option<FixedOffset> {
     FixedOffset::east_opt(if text.starts_with('-') { -seconds } else { seconds })
 }
 
-/// Returns the offset in hours for a zone name of RFC 822, section 5.1. East is positive.
+/// Returns the offset in hours for a zone name from RFC 822, section 5.1. Offsets east of Greenwich
+/// are positive.
 pub(super) fn rfc822_hours(name: &str) -> Option<i32> {
     const NAMES: [(&str, i32); 12] = [
         ("UTC", 0),

@@ -1,4 +1,4 @@
-//! The time zone of a reply, and its abbreviation.
+//! The time zone in which replies are printed, and its abbreviation.
 
 use super::iana::{Iana, Shown};
 use super::{local_zone, utc_offset};
@@ -9,12 +9,12 @@ use chrono::{
 use std::fmt;
 use std::str::FromStr;
 
-/// A time zone: UTC, one of the IANA database, or a fixed offset.
+/// A time zone: UTC, an IANA zone, or a fixed offset.
 ///
-/// `%Z` prints the zone's own abbreviation (`CET`). It prints a numeric offset (`-0300`) in two
-/// cases: the database has no alphabetic abbreviation, or the abbreviation has another offset in
-/// RFC 822, section 5.1. China's `CST` becomes `+0800`, so that no reader mistakes it for Chicago's
-/// `CST`. The database is compiled into the program (tzdb_data).
+/// `%Z` prints the zone's own abbreviation (`CET`). It prints a numeric offset (`-0300`) instead if
+/// the database has no alphabetic abbreviation, or if RFC 822, section 5.1, gives the abbreviation
+/// a different offset. China's `CST` becomes `+0800`, so that readers do not mistake it for
+/// Chicago's `CST`. The database is compiled into the program (tzdb_data).
 ///
 /// ```
 /// use daytime::Zone;
@@ -32,7 +32,7 @@ enum Kind {
     Fixed(FixedOffset),
 }
 
-/// The reason why a text is not a zone.
+/// The reason why a text does not give a zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ZoneError {
@@ -42,13 +42,22 @@ pub enum ZoneError {
     /// The local zone has no name in the IANA database.
     #[error("the local zone {zone:?} has no IANA name; name one instead of local")]
     Local {
-        /// The system's setting that names the local zone.
+        /// The local zone as the system names it.
         zone: String,
     },
-    /// The program cannot read the system's setting that names the local zone.
+    /// The variable `TZ` is set, but not to a name in the IANA database.
+    #[error(
+        "TZ={value} is not the name of an IANA zone such as Europe/Rome; correct TZ, or name a \
+         zone instead of local"
+    )]
+    Variable {
+        /// The value of `TZ`, escaped.
+        value: String,
+    },
+    /// The system setting that names the local zone cannot be read.
     #[error("cannot read the local zone: {reason}")]
     Unreadable {
-        /// The system's message about the failure.
+        /// The system's error message.
         reason: String,
     },
 }
@@ -57,13 +66,15 @@ impl Zone {
     /// Coordinated Universal Time.
     pub const UTC: Self = Self(Kind::Named(Iana::UTC));
 
-    /// Returns this host's zone: `TZ` if it is set, else the system's zone, else UTC (tzset(3)).
+    /// Returns this host's zone: `TZ` if it is set, otherwise the system's zone, otherwise UTC
+    /// (tzset(3)).
     ///
     /// # Errors
-    /// [`ZoneError::Local`]: the zone has no IANA name. `TZ` holds a POSIX rule such as
-    /// `CET-1CEST`, or the zone file is not a link into the database. [`ZoneError::Unreadable`]: a
-    /// permission is missing, as inside a sandbox; or the crate was built without the features
-    /// `client` and `server`, and does not ask the system.
+    /// [`ZoneError::Variable`]: `TZ` holds a misspelt name, or a POSIX rule such as `CET-1CEST`.
+    /// [`ZoneError::Local`]: the zone has no IANA name, because the zone file is not a link into
+    /// the database. [`ZoneError::Unreadable`]: the process lacks a permission, for example inside
+    /// a sandbox; or the crate was built without the features `client` and `server`, so it does not
+    /// query the system.
     ///
     /// ```
     /// use daytime::Zone;
@@ -77,7 +88,10 @@ impl Zone {
             return Ok(Self::UTC);
         };
         let plain = name.strip_prefix("posix/").unwrap_or(&name);
-        Self::named(plain).ok_or(ZoneError::Local { zone: name })
+        Self::named(plain).ok_or_else(|| match std::env::var("TZ") {
+            Ok(value) => ZoneError::Variable { value: value.escape_default().to_string() },
+            Err(_) => ZoneError::Local { zone: name },
+        })
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -112,14 +126,14 @@ impl fmt::Display for Zone {
     }
 }
 
-/// The offset of a [`Zone`] at one instant. It is printed as the zone's abbreviation. Without an
-/// abbreviation, or if the abbreviation would be misread as another offset, it is printed as a
-/// number.
+/// A [`Zone`]'s offset at one instant. It is printed as the zone's abbreviation. If there is none,
+/// or if it could be misread as another offset, the offset is printed as a number.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneOffset {
     zone: Zone,
     offset: FixedOffset,
-    /// The abbreviation in the database, which may be a number. It is empty for a fixed offset.
+    /// The abbreviation in the database, which may be numeric, such as `-03`. Empty for a fixed
+    /// offset.
     abbreviation: &'static str,
 }
 
@@ -132,7 +146,8 @@ impl Offset for ZoneOffset {
 impl fmt::Display for ZoneOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.offset.local_minus_utc();
-        // In China, Cuba and the Philippines, CST, CDT and PST mean other offsets than in RFC 822.
+        // China's and Cuba's CST and CDT, and the Philippines' PST, mean other offsets than in RFC
+        // 822.
         let misleads = |name: &str| {
             utc_offset::rfc822_hours(name).is_some_and(|hours| hours * 3600 != seconds)
         };
@@ -142,7 +157,7 @@ impl fmt::Display for ZoneOffset {
             return f.write_str(name);
         }
         let sign = if seconds < 0 { '-' } else { '+' };
-        let minutes = seconds.abs() / 60; // RFC 5322 has no place for seconds, so they are dropped.
+        let minutes = seconds.abs() / 60; // RFC 5322 offsets have no seconds, so they are dropped.
         write!(f, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
     }
 }
@@ -155,7 +170,8 @@ impl TimeZone for Zone {
     }
 
     fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<ZoneOffset> {
-        // Tries the start of the day. If the clocks skip the start, tries the end of the day.
+        // Uses the offset at the start of the day. If the clocks skip that time, uses the offset at
+        // the end of the day.
         let [begins, ends] = [NaiveTime::MIN, NaiveTime::MIN - TimeDelta::seconds(1)];
         match self.offset_from_local_datetime(&local.and_time(begins)) {
             MappedLocalTime::None => self.offset_from_local_datetime(&local.and_time(ends)),
@@ -184,7 +200,7 @@ impl TimeZone for Zone {
 
 impl ZoneOffset {
     fn named(zone: Iana, shown: Shown) -> Self {
-        // The fallback never occurs, because no zone has an offset of a day or more. A test checks
+        // The fallback is never used: no zone has an offset of a day or more, and a test checks
         // every zone.
         let offset = FixedOffset::east_opt(shown.ut_offset()).unwrap_or(Utc.fix());
         let abbreviation = shown.time_zone_designation();

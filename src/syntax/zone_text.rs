@@ -1,10 +1,10 @@
-//! The zone that a reply names, and whether the name determines the offset.
+//! Reads the zone in a reply, and decides whether it determines the UTC offset.
 //!
 //! UTC, GMT, UT, Z, numeric offsets and the North American names of RFC 822, section 5.1, determine
 //! the offset. The offset of any other name is uncertain. Several places may use the name (IST:
 //! India, Israel, Ireland), or an operator may have chosen it (Cisco's `clock timezone ROME 1`).
-//! RFC 822 defined the single letters with the wrong sign, so RFC 2822, section 4.3, says to ignore
-//! them.
+//! RFC 822 defined the military single-letter zones with the wrong sign, so RFC 2822, section 4.3,
+//! says to ignore them.
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
@@ -13,13 +13,13 @@ use super::utc_offset::{self, rfc822_hours};
 use chrono::FixedOffset;
 use std::ops::RangeInclusive;
 
-/// A zone as a reply writes it.
+/// A zone as written in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ZoneText<'a> {
     pub text: &'a str,
     /// The offset from UTC; `None` if the name does not determine it.
     pub offset: Option<FixedOffset>,
-    /// Whether another zone in the reply contradicts this one.
+    /// Whether another zone in the reply conflicts with this one.
     pub conflict: bool,
 }
 
@@ -28,7 +28,7 @@ impl<'a> ZoneText<'a> {
         Self { text, offset, conflict: false }
     }
 
-    /// Combines the zone before the year and the zone after it into one.
+    /// Merges the zones before and after the year into one.
     pub(super) fn merged(before: Option<Self>, after: Option<Self>) -> Option<Self> {
         match (before, after) {
             (Some(before), Some(after)) => Some(before.resolve_with(after)),
@@ -36,15 +36,15 @@ impl<'a> ZoneText<'a> {
         }
     }
 
-    /// Reads an offset or a name. Also reads a second notation of the same zone after it: `+0100
+    /// Reads an offset or a name, and a second notation of the same zone if one follows: `+0100
     /// (CET)`.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let zone = Self::read_one(cursor, is_zone_name)?;
         Ok(zone.with_repetition(cursor))
     }
 
-    /// Reads the zone after a time, if there is one. A comma, spaces or RFC 867's hyphen comes
-    /// before it, or it is in parentheses.
+    /// Reads the zone after a time, if there is one. The zone may be in parentheses, or follow a
+    /// comma, spaces or RFC 867's hyphen.
     pub(super) fn read_after_time(cursor: &mut Cursor<'a>) -> Option<Self> {
         cursor.optional(|cursor| cursor.text(" Uhr")); // "Uhr" is German for "o'clock".
         cursor.optional(|cursor| {
@@ -65,7 +65,7 @@ impl<'a> ZoneText<'a> {
         })
     }
 
-    /// Reads `UTC`. The name of a laboratory may follow: `UTC(NIST)`.
+    /// Reads `UTC`, and a laboratory's name in parentheses if one follows: `UTC(NIST)`.
     pub(super) fn universal(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let start = cursor.at();
         if !cursor.run(|octet| octet.is_ascii_alphabetic()).eq_ignore_ascii_case(b"UTC") {
@@ -90,7 +90,7 @@ impl<'a> ZoneText<'a> {
         let text = cursor.text_since(start);
         let whole = text.len() == WHOLE_LENGTHS[usize::from(text.contains(':'))];
         if cursor.may_be_cut() && !whole && text.len() > 1 {
-            // A `+02` at the end may be the start of `+0230`.
+            // A `+02` at the end of the line may be the start of `+0230`.
             cursor.flags.add(Flag::Truncated);
             return Ok(Self::new(text, None));
         }
@@ -122,9 +122,9 @@ impl<'a> ZoneText<'a> {
         Ok(Self::new(text, offset))
     }
 
-    /// Reads a second zone, if there is one, and combines both. If the first zone is a numeric
-    /// offset, it is kept. If the first zone is a name without a certain offset, a following number
-    /// supplies the offset. If the second zone contradicts the name, or is cut and might contradict
+    /// Reads a second zone, if there is one, and merges both. A numeric offset in the first zone is
+    /// kept. If the first zone is a name whose offset is uncertain, a numeric second zone supplies
+    /// the offset. If the second zone conflicts with the first, or is cut and might conflict with
     /// it, the offset becomes uncertain.
     fn with_repetition(self, cursor: &mut Cursor<'a>) -> Self {
         let whole = !cursor.flags.contains(Flag::Truncated);
@@ -133,7 +133,7 @@ impl<'a> ZoneText<'a> {
             match cursor.rest().first() {
                 Some(b'(') => comment(cursor),
                 _ if apart => Self::read_one(cursor, is_zone_name).map(Some),
-                // Without a space, as in `+0A200`, the reply is damaged.
+                // If no space separates the zones, as in `+0A200`, the reply is damaged.
                 _ => cursor.fail("a space"),
             }
         });
@@ -145,7 +145,7 @@ impl<'a> ZoneText<'a> {
         }
     }
 
-    /// Combines two zones of one time by the rules of [`ZoneText::with_repetition`].
+    /// Merges the two zones given for one time by the rules of [`ZoneText::with_repetition`].
     fn resolve_with(self, repetition: Self) -> Self {
         let conflict = Self { offset: None, conflict: true, ..self };
         match (self.offset, repetition.offset) {
@@ -153,8 +153,8 @@ impl<'a> ZoneText<'a> {
             (Some(one), Some(other)) if one != other => {
                 if self.is_numeric() && !repetition.is_numeric() { self } else { conflict }
             }
-            // In `EST (DST)` and `GMT (BST)`, the first name means winter time and the second means
-            // summer time.
+            // In `EST (DST)` and `GMT (BST)`, the first name means standard time and the second
+            // means summer time.
             (Some(_), None) if !self.is_numeric() && repetition.is_abbreviation() => conflict,
             _ => self,
         }
@@ -172,7 +172,7 @@ impl<'a> ZoneText<'a> {
     }
 }
 
-/// Permitted lengths of a zone name in octets. A word of two letters may be an AM/PM marker in an
+/// Permitted length of a zone name, in octets. A two-letter word may be an AM/PM marker in an
 /// unknown language. The name "Central European Standard Time" has 30 octets.
 const NAME_LENGTHS: RangeInclusive<usize> = 3..=48;
 
@@ -180,8 +180,8 @@ fn in_name(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b':' | b'_' | b'/')
 }
 
-/// Whether the word may name a zone: an abbreviation in the usual form (`CET`, `ChST`), or a name
-/// of the IANA database. `Uhr`, `NOV` and `THU` do not name zones.
+/// Whether the word may name a zone: it is an abbreviation in the usual form (`CET`, `ChST`) or an
+/// IANA name. `Uhr`, `NOV` and `THU` do not name zones.
 fn is_zone_name(name: &str) -> bool {
     let month = names::month(name.as_bytes()).is_some_and(|name| name.english);
     let weekday = names::weekday(name.as_bytes()).is_some_and(|name| name.english);
@@ -212,8 +212,8 @@ fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch
     Ok(None)
 }
 
-/// Reads `(NIST)` directly after `UTC`: the laboratory that provides this UTC. Fails if the word in
-/// parentheses is a zone.
+/// Reads the laboratory that provides UTC, such as `(NIST)` directly after `UTC`. Fails if the word
+/// in parentheses is a zone.
 fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
     cursor.octet(b'(', "a laboratory")?;
     let start = cursor.at();
@@ -241,7 +241,7 @@ fn names_half_of_day(name: &str) -> bool {
     names::is_part_of_day(name.as_bytes()) || [1, 2].into_iter().any(|at| half(at) == Some(true))
 }
 
-/// Reads the other words of a Windows zone name: ` European Standard Time`.
+/// Reads the rest of a Windows zone name after its first word: ` European Standard Time`.
 fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
     const WORDS: usize = 4;
     cursor.take(b'.'); // skips the full stop in "W. Europe Standard Time"
@@ -256,7 +256,7 @@ fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
     cursor.fail("the word Time")
 }
 
-/// Returns the offset of a name that means the same offset everywhere.
+/// Returns the offset for a name that means the same offset everywhere.
 fn known(name: &str) -> Option<FixedOffset> {
     if let Some(hours) = rfc822_hours(name) {
         return FixedOffset::east_opt(hours * 3600);
@@ -266,8 +266,8 @@ fn known(name: &str) -> Option<FixedOffset> {
         let whole = laboratory.strip_suffix(')').is_some_and(is_laboratory) && universal(name);
         return whole.then(|| FixedOffset::east_opt(0)).flatten();
     }
-    // ECMAScript writes `GMT+0100`. `GMT+1` is not accepted, because in POSIX it means west of
-    // Greenwich.
+    // ECMAScript writes `GMT+0100`. `GMT+1` is not accepted, because in POSIX it means one hour
+    // west of Greenwich.
     let (name, offset) = name.split_at_checked(name.find(['+', '-'])?)?;
     (universal(name) && offset.len() >= "+0100".len())
         .then(|| utc_offset::numeric(offset))
@@ -278,8 +278,8 @@ fn known(name: &str) -> Option<FixedOffset> {
 mod tests {
     use super::*;
 
-    /// Reads a zone from the line. Returns the zone's text, its offset in minutes, and the rest of
-    /// the line.
+    /// Reads a zone at the start of the line. Returns its text, its offset in minutes, and the rest
+    /// of the line.
     fn read(line: &str) -> Option<(&str, Option<i32>, &str)> {
         let mut cursor = Cursor::new(line.as_bytes(), true);
         let zone = ZoneText::read(&mut cursor).ok()?;

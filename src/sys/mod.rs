@@ -1,4 +1,4 @@
-//! Interface to the operating system. Only this module names a particular system.
+//! Interface to the operating system. Only this module contains code for a particular system.
 //!
 //! `linux` and `portable` have the same functions, so the rest of the crate works with either of
 //! them. `portable` needs only POSIX, and returns "unknown" where POSIX has no answer. Build with
@@ -37,7 +37,7 @@ mod no_sockets;
 #[cfg(not(any(feature = "client", feature = "server")))]
 pub(crate) use no_sockets::*;
 
-/// Whether this system is Linux. The predictions of the laboratory were measured on Linux.
+/// Whether this system is Linux. The laboratory's predictions were measured on Linux.
 #[cfg(feature = "lab")]
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 
@@ -53,8 +53,8 @@ pub(crate) fn release() -> Option<String> {
 /// Maximum number of datagrams per send or receive call.
 pub(crate) const MAX_BATCH_DATAGRAMS: usize = 64;
 
-/// Maximum octets of a datagram that a client keeps. The size is an odd number of cache lines. So
-/// the starts of the buffers are distributed over all sets of the cache.
+/// Maximum number of octets that a client keeps of a datagram. The size is an odd number of cache
+/// lines, so the starts of consecutive buffers are spread over all sets of the processor's cache.
 const CLIENT_DATAGRAM_OCTETS: usize = 33 * 64;
 
 /// State of the kernel's clock, as `adjtimex(2)` returns it.
@@ -73,7 +73,7 @@ pub(crate) struct KernelClock {
     pub max_error_us: u64,
 }
 
-/// Leap second state of the kernel.
+/// The kernel's leap second state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
 pub(crate) enum KernelLeap {
@@ -87,7 +87,7 @@ pub(crate) enum KernelLeap {
     Now,
 }
 
-/// Local address that a datagram was sent to. The reply leaves from this address.
+/// Local address to which a datagram was sent, and from which the reply leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Destination {
     /// Destination address in the datagram's header. For a broadcast, it is the address of the
@@ -97,8 +97,8 @@ pub(crate) struct Destination {
     pub interface: u32,
 }
 
-/// Maximum octets of a datagram's content that a server keeps. It equals the maximum length of a
-/// reply of this suite (`Reply::MAX_OCTETS`). The kernel discards the rest.
+/// Maximum number of octets that a server keeps of a datagram's content. It equals the maximum
+/// length of this suite's replies (`Reply::MAX_OCTETS`). The kernel discards the rest.
 pub(crate) const MAX_CONTENT_OCTETS: usize = 512;
 
 /// Number of the loopback interface. Linux assigns it in each network namespace
@@ -106,7 +106,7 @@ pub(crate) const MAX_CONTENT_OCTETS: usize = 512;
 /// [`Destination`].
 pub(crate) const LOOPBACK_INTERFACE: u32 = 1;
 
-/// Received datagram without its content. The content stays in the batch.
+/// Received datagram without its content, which stays in the batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
     /// Address of the sender.
@@ -125,7 +125,7 @@ pub(crate) struct Received {
 pub(crate) struct Traffic {
     /// Packets sent.
     pub packets: u64,
-    /// Octets sent, IP headers included, link headers not.
+    /// Octets sent, including IP headers but not link headers.
     pub octets: u64,
 }
 
@@ -150,17 +150,17 @@ pub(crate) struct Interface {
     pub is_up: bool,
 }
 
-/// Data about an IP packet that a packet socket received.
+/// Metadata of an IP packet that a packet socket received.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(not(target_os = "linux"), daytime_portable), allow(dead_code))]
 pub(crate) struct SeenPacket {
     /// Length of the packet in octets, including the IP header.
     pub octets: usize,
-    /// Time when the kernel saw the packet, since 1970.
+    /// Time when the kernel saw the packet, counted from 1970-01-01 00:00:00 UTC.
     pub at: Duration,
     /// Number of the interface.
     pub interface: u32,
-    /// Whether the checksum is complete. If it is not, the kernel left it to the network card.
+    /// Whether the checksum is complete. If not, the kernel has left it to the network card.
     pub has_checksum: bool,
 }
 
@@ -173,7 +173,7 @@ pub(crate) struct Account {
     pub group: Option<u32>,
 }
 
-/// Users and groups of a process (credentials(7)).
+/// User and group ids of a process (credentials(7)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials {
     /// Real, effective and saved user number.

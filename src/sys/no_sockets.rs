@@ -1,10 +1,11 @@
-//! Replacement for `linux` and `portable` that makes no system call. It builds for every target of
-//! Rust.
+//! Replacement for `linux` and `portable` that makes no system call. It builds for every Rust
+//! target.
 
 use super::KernelClock;
 use std::io;
 
-/// Whether the system reports its queues. This build makes no system call.
+/// Whether the system reports its queues. This build cannot read them, because it makes no system
+/// call.
 #[cfg(feature = "lab")]
 pub(crate) const REPORTS_QUEUES: bool = false;
 

@@ -1,7 +1,7 @@
 //! Implementation for any POSIX system. A function without a portable implementation returns `None`
 //! or an error.
 
-/// Declares functions that POSIX cannot implement, each with the value that it returns.
+/// Declares functions that cannot be implemented with POSIX, each with the value that it returns.
 macro_rules! stubs {
     ($(fn $name:ident($($arguments:tt)*) -> $type:ty = $value:expr;)+) => {
         $(#[allow(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
@@ -47,27 +47,27 @@ pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
 /// Folder that lists the descriptors of this process, if the system has one.
 pub(crate) const DESCRIPTORS: &str = "/dev/fd";
 
-/// Whether the system distributes clients to the sockets on a port. POSIX leaves this open, and
-/// some systems give all clients to the last socket.
+/// Whether the system distributes clients to the sockets on a port. POSIX does not specify this,
+/// and some systems give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
 
 /// Whether a datagram reports its destination address. POSIX has no call for this.
 #[cfg(feature = "lab")]
 pub(crate) const TELLS_DESTINATIONS: bool = false;
 
-/// Opens a non-blocking, close-on-exec socket.
+/// Opens a non-blocking socket that is closed on exec.
 pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
     let socket = Socket::new(domain, kind, None)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-/// Sends octets just before a FIN. Without `MSG_MORE`, the FIN may leave in a segment of its own.
+/// Sends octets just before a FIN. Without `MSG_MORE`, the FIN may leave in its own segment.
 pub(crate) fn send_before_fin(socket: &impl AsFd, octets: &[u8]) -> io::Result<usize> {
     SockRef::from(&socket.as_fd()).send(octets)
 }
 
-/// Error message of a function that this system does not support.
+/// Error message for a function that this system does not support.
 const NOT_HERE: &str = "not available on this system";
 
 fn unsupported<T>() -> io::Result<T> {
@@ -97,10 +97,11 @@ stubs! {
     fn traffic(_: IpAddr) -> Option<Traffic> = None;
     fn user_timeout_ms(_: &Socket) -> Option<u64> = None;
 
-    // A portable check would need unsafe code, so the answer is always "no".
+    // A portable check would need unsafe code, so these functions return fixed values.
     fn ignores_signal(_: i32) -> bool = false;
     fn is_in_foreground(_: impl AsFd) -> bool = true;
-    // POSIX has no option that reports the protocol, so every stream socket counts as TCP.
+    // POSIX has no option that reports the protocol, so every stream socket counts as TCP, and
+    // every datagram socket as UDP.
     fn is_tcp(_: &Socket) -> bool = true;
     fn is_udp(_: &Socket) -> bool = true;
 
@@ -113,8 +114,8 @@ stubs! {
     fn has_capabilities() -> io::Result<bool> = unsupported();
     fn is_root() -> bool = false;
     fn no_new_privileges() -> io::Result<()> = unsupported();
-    // POSIX cannot prove that a former identity is lost, so the answer is always that it can
-    // return.
+    // POSIX offers no way to prove that a process cannot get a former identity back, so these
+    // functions report that it can.
     fn regains_group(_: u32) -> bool = true;
     fn regains_user(_: u32) -> bool = true;
     fn restrict_calls(_: Option<&RangeInclusive<RawFd>>, _: Links) -> Result<usize, String> =
@@ -165,13 +166,13 @@ impl ClientBatch {
     }
 }
 
-/// Replacement for a precise timer. It uses the timeout of the poll, which is in milliseconds.
+/// Replacement for a precise timer. It uses the poll's timeout, which is in milliseconds.
 pub(crate) struct Alarm;
 
 impl Alarm {
     stubs! {
         fn new(_: &Registry, _: Token) -> io::Result<Self> = Ok(Self);
-        // Returns the timeout that the caller must give to the poll.
+        // Returns the timeout that the caller must pass to the poll.
         fn or_wait(&self, after: Duration) -> Option<Duration> = Some(after);
         fn set(&self, _: Duration) -> io::Result<()> = Ok(());
     }

@@ -11,9 +11,9 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 /// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP
-/// Based Daytime Service"). If the connection breaks before any octet, asks the other addresses.
-/// Chance decides whether the client notices a reset while it connects or while it reads, so both
-/// cases have the same effect.
+/// Based Daytime Service"). If the connection breaks before the first octet arrives, asks the other
+/// addresses. It is a matter of chance whether the client notices a reset while it connects or
+/// while it reads, so both cases have the same effect.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     question: &mut Question,
@@ -34,7 +34,7 @@ pub(crate) fn exchange(
     Err(AskError::NoAnswer { transport: Tcp, timeout, attempts: race.end() })
 }
 
-/// Reads a connection to the end of its stream.
+/// Reads from a connection to the end of its stream.
 fn read(
     (mut connection, reset): Winner,
     started: Instant,
@@ -60,7 +60,8 @@ fn read(
         questions: 0,
         calls: mem::take(&mut question.calls),
     };
-    // The kernel reports a reset only once. The next read would look like a normal end of stream.
+    // The kernel reports a reset only once. If `connect` has already seen the reset, reading ends
+    // normally, so report it here.
     match ended.and(reset.map_or(Ok(()), |cause| Err(Interruption::Broken { cause }))) {
         Ok(()) => Ok((answer, connection.stream.into())),
         Err(cause) => Err(AskError::incomplete(answer, cause)),
@@ -71,14 +72,14 @@ fn read(
 struct Incoming {
     octets: Vec<u8>,
     reads: Vec<usize>,
-    /// Arrival time of the end of the first line. While that line is incomplete, arrival time of
-    /// the last octets received. `None` if no octet has arrived.
+    /// Time when the end of the first line arrived. While that line is incomplete, time when the
+    /// last octets arrived. `None` if no octet has arrived.
     line_arrived: Option<Instant>,
     line_ended: bool,
 }
 
 impl Incoming {
-    /// Reads until the end of the stream, an error, the limit or the deadline.
+    /// Reads until the end of the stream, an error, the octet limit or the deadline.
     fn read_to_end(
         &mut self,
         stream: &mut TcpStream,
@@ -100,15 +101,15 @@ impl Incoming {
                 self.octets.truncate(limit);
                 return Err(Interruption::Limit { limit });
             }
-            // The deadline is checked in each round. Otherwise a server that never stops sending
-            // could outlast it.
+            // Checks the deadline after every read. Otherwise a server that never stops sending
+            // could keep the client past the deadline.
             if Instant::now() >= question.deadline {
                 return Err(Interruption::Timeout { timeout });
             }
         }
     }
 
-    /// Reads once. Records the time of arrival until the first line is complete.
+    /// Reads once. Records the arrival time until the first line is complete.
     fn read(&mut self, stream: &mut TcpStream, question: &mut Question) -> io::Result<usize> {
         let mut buffer = [0; 2048];
         question.record("recv");

@@ -32,8 +32,8 @@ pub(super) struct Connection {
     pub started: Instant,
 }
 
-/// The first connection that was established. If it was reset since then, the error is included;
-/// octets received before the reset can still be read.
+/// The first connection that was established, with an error if it has been reset since then. Octets
+/// received before the reset can still be read.
 pub(super) type Winner = (Connection, Option<io::Error>);
 
 /// Race of connection attempts to several addresses. It ends at the deadline.
@@ -58,8 +58,8 @@ impl<'a, 'b> Race<'a, 'b> {
         }
     }
 
-    /// Connects to the next address that answers. Returns `None` if all addresses have failed, or
-    /// at the deadline.
+    /// Waits for the next connection to be established. Returns `None` if all addresses have
+    /// failed, or at the deadline.
     pub(super) fn connect(&mut self) -> Option<Winner> {
         let deadline = self.question.deadline;
         while Instant::now() < deadline {
@@ -85,8 +85,7 @@ impl<'a, 'b> Race<'a, 'b> {
         None
     }
 
-    /// Closes all other connections. If the winner fails, the addresses of the closed connections
-    /// may be tried again.
+    /// Closes all other connections. If the winner fails, their addresses may be tried again.
     fn cancel_losers(&mut self) {
         for loser in mem::take(&mut self.running).into_iter().rev() {
             self.question.close(loser.stream);
@@ -94,8 +93,8 @@ impl<'a, 'b> Race<'a, 'b> {
         }
     }
 
-    /// Returns the result of every address. Addresses that failed come first. After them come the
-    /// addresses that might still answer.
+    /// Returns the result for every address. Addresses that failed come before addresses that might
+    /// still answer.
     pub(super) fn end(self) -> Vec<Attempt> {
         let mut others = self.failed;
         for Connection { stream, peer, started, .. } in self.running {
@@ -125,7 +124,7 @@ impl<'a, 'b> Race<'a, 'b> {
     fn check_attempt(&mut self, token: usize) -> Option<Winner> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
         let reset = match outcome(&self.running[place].stream, self.question) {
-            // mio may report an event although nothing has changed.
+            // mio may report an event even if nothing has changed.
             Ok(Outcome::Pending) => return None,
             Ok(Outcome::Connected) => None,
             Ok(Outcome::Reset(error)) => Some(error),
@@ -154,8 +153,8 @@ fn start(peer: SocketAddr, token: usize, question: &mut Question) -> io::Result<
     Ok(Connection { stream, peer, token, started })
 }
 
-/// Returns the state of an attempt. The documentation of mio's `TcpStream::connect` describes this
-/// method.
+/// Returns the state of an attempt, determined as the documentation of mio's `TcpStream::connect`
+/// recommends.
 fn outcome(stream: &TcpStream, question: &mut Question) -> io::Result<Outcome> {
     question.record("getsockopt");
     if let Some(error) = stream.take_error()? {
@@ -171,7 +170,7 @@ fn outcome(stream: &TcpStream, question: &mut Question) -> io::Result<Outcome> {
 
 /// Handles an error on a connection that may have been reset. A server may accept, send its line
 /// and reset before the client checks the connection. Linux keeps the octets received before the
-/// reset but reports the error first. A reset without octets counts as a failure, so the client
+/// reset, but reports the error first. A reset before any octets counts as a failure, so the client
 /// tries the next address.
 fn after_error(
     stream: &TcpStream,

@@ -1,4 +1,4 @@
-//! One TCP connection, from its reply to the end of its drain.
+//! One TCP connection, from its reply until the client has closed it or the server gives up.
 
 use crate::metrics::{Counters, Event};
 use crate::reply::Reply;
@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 options! {
-    /// Limits of time and octets for a TCP connection after its reply. Within these limits, a
-    /// client that sends data gets a clean end of stream instead of a reset (RFC 1122, 4.2.2.13).
+    /// Limits on the time and the octets of a TCP connection after its reply. Within these limits,
+    /// a client that sends data gets a clean end of stream instead of a reset (RFC 1122, 4.2.2.13).
     ///
     /// ```
     /// let drain = daytime::server::Drain::default().octets(1024);
@@ -32,23 +32,24 @@ impl Default for Drain {
     }
 }
 
-/// Maximum number of reads per connection and round. The limit lets the server handle datagrams and
-/// other connections between the reads.
+/// Maximum number of reads per connection and round of the event loop. The limit lets the server
+/// handle datagrams and other connections between the reads.
 const MAX_READS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Connection {
     pub stream: TcpStream,
-    /// Serial number, set when the server keeps the connection for the drain. Keys are used again,
-    /// so the number distinguishes connections that had the same key.
+    /// Serial number, set when the server keeps the connection open to drain it. The keys of closed
+    /// connections are used again, so the number distinguishes connections that had the same key.
     pub serial: u32,
-    /// Reply and the number of its octets that were sent, if the send buffer was full. Boxed,
+    /// If the send buffer was full: the reply, and the number of its octets that were sent. Boxed,
     /// because this case is rare.
     pub unsent: Option<Box<(Reply, usize)>>,
     /// Number of octets that the client may still send; set when the server keeps the connection
-    /// for the drain.
+    /// open to drain it.
     pub octets_left: u64,
-    /// Whether the connection is in the list of connections with more input than one round reads.
+    /// Whether the connection is in the list of connections with more input than is read in one
+    /// round.
     pub unread: bool,
     pub peer: SocketAddr,
 }
@@ -57,9 +58,9 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     KeepOpen,
-    /// The connection has more input than one round reads.
+    /// The connection has more input than is read in one round.
     ReadMore,
-    /// The connection has ended. This event counts the way in which it ended.
+    /// The connection has ended. This event counts how it ended.
     Ended(Event),
 }
 
@@ -69,7 +70,7 @@ impl Connection {
         Self { stream, serial: 0, unsent: None, octets_left: 0, unread: false, peer }
     }
 
-    /// Sends the reply, beginning with its octet `from`. Then closes the server's direction.
+    /// Sends the reply, beginning with its octet `from`. Afterwards, half-closes the connection.
     pub(super) fn send(
         &mut self,
         reply: &Reply,
@@ -105,8 +106,8 @@ impl Connection {
         self.drain(sink)
     }
 
-    /// Discards input that has already arrived. So most clients see no reset if the server closes
-    /// the connection at once.
+    /// Discards input that has already arrived, so that most clients see no reset if the server
+    /// closes the connection at once.
     pub(super) fn discard_input(&mut self, sink: &mut [u8]) {
         let _ = self.stream.read(sink);
     }
@@ -116,7 +117,7 @@ impl Connection {
         for _ in 0..MAX_READS {
             match self.stream.read(sink) {
                 Ok(0) if self.unsent.is_none() => return Progress::Ended(Event::TcpClosedByPeer),
-                // The client has half-closed, but the reply is not fully sent.
+                // The client has half-closed, but the reply has not been fully sent yet.
                 Ok(0) => return Progress::KeepOpen,
                 Ok(octets) => {
                     let octets = u64::try_from(octets).unwrap_or(u64::MAX);

@@ -16,34 +16,35 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time that a connection stays fresh. It is too short for a client to notice. It is longer than the kernel's tick,
+/// Time for which a connection stays fresh. It is too short for a client to notice, but longer than the kernel's tick,
 /// because a timer that fires at the next tick costs more.
 const FRESH_TIME: Duration = Duration::from_millis(10);
 /// After this number of new connections, the worker checks the oldest fresh ones. Many checks in a row cost less than
-/// single checks, and most clients have closed by then.
+/// the same checks one by one, and most clients have closed by then.
 const CHECK_EVERY: usize = 64;
-/// Maximum number of fresh connections checked per round, so that a new client hardly waits. If more connections
-/// arrived in the previous round, the worker checks as many as arrived. So fresh connections do not accumulate.
+/// Maximum number of fresh connections checked per round of the event loop. It is low, so that new clients hardly wait.
+/// If more connections arrived in the previous round, the worker checks as many as arrived, so that fresh connections
+/// do not accumulate.
 const CHECKS_PER_ROUND: usize = 8;
 /// Maximum drain deadline, one year. A longer deadline could exceed the range of `Instant`.
 const MAX_DEADLINE: Duration = Duration::from_hours(365 * 24);
 
-/// Draining connections of a worker.
+/// A worker's draining connections.
 #[derive(Debug)]
 pub(super) struct Draining {
     connections: Slab<Connection>,
     /// Fresh connections in the order in which they were accepted. An entry may remain after its connection has closed.
     fresh: VecDeque<Entry>,
-    /// Watched connections in the order of their registration. This is almost the order in which they were accepted.
+    /// Watched connections in the order of their registration, which is almost the order in which they were accepted.
     watched: VecDeque<Entry>,
     /// Number of connections that became fresh since the last check.
     new: usize,
-    /// The next check begins when this number of connections are fresh; 0 during a check.
+    /// Number of fresh connections at which the next check begins; 0 during a check.
     check_at: usize,
-    /// Keys of connections with more input than one round reads. A key may already belong to a newer connection. One
-    /// extra read of that connection does no harm.
+    /// Keys of connections with more input than one round reads. By the next round, a key may belong to a newer
+    /// connection. One extra read from that connection does no harm.
     unread: Vec<usize>,
-    /// Limits of time and octets for each connection.
+    /// Limits on the time and the octets of each connection.
     drain: Drain,
     /// Time when all connections must be closed, if the service is stopping.
     end: Option<Instant>,
@@ -57,7 +58,7 @@ pub(super) struct Draining {
     counters: Arc<Counters>,
 }
 
-/// Entry of a queue. It is kept small, because a queue may be long.
+/// Entry in a queue. It is kept small, because a queue may be long.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     accepted: Instant,
@@ -103,8 +104,8 @@ impl Draining {
         self.connections.is_empty()
     }
 
-    /// Keeps a connection until its client closes. If the limits allow few more connections, watches the connection at
-    /// once, so that an event reports its end.
+    /// Keeps a connection until its client closes. If the limits leave room for only a few more connections, watches
+    /// the connection at once, so that an event reports its end.
     pub(super) fn add(
         &mut self,
         mut connection: Connection,
@@ -126,18 +127,19 @@ impl Draining {
         }
     }
 
-    /// Counts a connection, unless a limit forbids keeping it. Then discards the client's input.
+    /// Counts a connection towards the limits. If a limit forbids keeping the connection, discards the client's input
+    /// instead, and returns the event that counts the limit.
     ///
     /// Above a limit, the newest connection gets its reply and is closed at once. A reply is cheap, but keeping the
-    /// connection for the drain is expensive. So a burst locks out no client, not even the source of the burst. If the
-    /// connection stayed in the backlog, all later clients would have to wait.
+    /// connection open to drain it is expensive. So a burst locks out no client, not even the source of the burst. If
+    /// the connection stayed in the backlog, all later clients would have to wait.
     pub(super) fn admit(
         &mut self,
         connection: &mut Connection,
         now: Instant,
     ) -> Result<Room, Event> {
         let mut entered = self.connection_limit.enter(connection.peer);
-        // Some counted connections may have ended without an event. A check of all connections finds them.
+        // Some counted connections may have ended without causing an event. A check of all connections finds them.
         if entered.is_err() && self.check_all(now) {
             entered = self.connection_limit.enter(connection.peer);
         }
@@ -157,7 +159,8 @@ impl Draining {
         }
     }
 
-    /// Does all work that needs no event. Returns true if work is left.
+    /// Does the work that needs no event: ends connections at their deadline, reads remaining input, and checks fresh
+    /// connections. Returns true if the next round must continue at once.
     pub(super) fn work(&mut self, registry: &Registry, now: Instant) -> bool {
         self.expire(now);
         for key in mem::take(&mut self.unread) {
@@ -169,8 +172,8 @@ impl Draining {
         self.check_oldest(registry, now) || !self.unread.is_empty()
     }
 
-    /// Checks some of the oldest fresh connections if a check is due. Returns true if more checks are needed. Stops at
-    /// a connection that is open and still fresh.
+    /// Checks some of the oldest fresh connections if a check is due. Returns true if the next round must check more.
+    /// Stops at a connection that is open and still fresh.
     fn check_oldest(&mut self, registry: &Registry, now: Instant) -> bool {
         for _ in 0..CHECKS_PER_ROUND.max(mem::take(&mut self.new)) {
             let Some(&oldest) = self.fresh.front() else { break };
@@ -195,7 +198,7 @@ impl Draining {
         !self.fresh.is_empty()
     }
 
-    /// Checks all fresh connections, at most once per round. Returns true if at least one of them has ended.
+    /// Checks all fresh connections, at most once per round. Returns true if at least one of them had ended.
     pub(super) fn check_all(&mut self, now: Instant) -> bool {
         if self.all_checked.replace(now) == Some(now) {
             return false;
@@ -210,8 +213,7 @@ impl Draining {
         self.connections.len() < before
     }
 
-    /// Closes a connection that has ended. If there is none, closes the oldest connection. Returns false if no
-    /// connection is open.
+    /// Closes a connection that has ended, or else the oldest connection. Returns false if no connection is open.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         if self.check_all(now) {
             return true;
@@ -239,12 +241,12 @@ impl Draining {
         }
     }
 
-    /// Limits the drain deadline of all connections to `end`.
+    /// Makes `end` the latest drain deadline of all connections.
     pub(super) fn end_by(&mut self, end: Instant) {
         self.end = Some(end);
     }
 
-    /// Returns the time of the next work that needs no event.
+    /// Returns the time when [`work`](Self::work) must run next even if no event occurs.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let watched = self.watched.front().map(|entry| self.deadline_of(*entry));
         let fresh = self.fresh.front().map(|entry| self.fresh_until(*entry));
@@ -290,15 +292,15 @@ impl Draining {
         }
     }
 
-    /// Closes a connection, and counts its end as the event `how`.
+    /// Closes a connection, and counts `how`, the event that describes its end.
     fn end(&mut self, key: usize, how: Event) {
         let connection = self.connections.remove(key);
         let peer = connection.peer;
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
         self.connection_limit.release(peer);
-        // The descriptor is closed last, because the client may connect again at once. Another worker may accept that
-        // connection before the descriptor is closed. So each worker can exceed the limit by one descriptor for a
+        // The descriptor is closed only now. The client may connect again at once, and another worker may accept that
+        // connection before this descriptor is closed. So each worker can exceed the limit by one descriptor for a
         // moment.
         drop(connection);
     }

@@ -18,24 +18,24 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Maximum number of connections accepted per listener and round. The limit lets the worker handle datagrams and older
-/// connections between the rounds.
+/// Maximum number of connections accepted per listener and round of the event loop. The limit lets the worker handle
+/// datagrams and older connections in between.
 const MAX_ACCEPTED: usize = 64;
-/// Maximum number of poll(2) calls per listener and round. After each of the first connections of a round, poll(2)
-/// checks whether another is queued. This check avoids a failing `accept(2)`, which is expensive: Linux allocates the
-/// file first.
+/// Maximum number of poll(2) calls per listener and round of the event loop. After each of the first connections in a
+/// round, poll(2) checks whether another is queued. This check avoids a failing `accept(2)`, which is expensive: Linux
+/// allocates the file first.
 const MAX_POLLED_ACCEPTS: usize = 8;
-/// Pause of a listener after `accept` failed for a reason that may be temporary.
+/// Time for which a listener pauses after `accept` failed for a reason that may be temporary.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// TCP listeners of a worker, and their connections.
+/// A worker's TCP listeners and their connections.
 #[derive(Debug)]
 pub(crate) struct Service {
     listeners: Vec<Listener>,
     draining: Draining,
     counters: Arc<Counters>,
     first_token: usize,
-    /// Whether descriptors have run out while this worker had no connection to close.
+    /// Whether descriptors have run out while this worker had no connection that it could close.
     lacks_room: bool,
 }
 
@@ -123,19 +123,19 @@ impl Service {
         left || self.listeners.iter().any(waiting)
     }
 
-    /// Returns the time of the next work that needs no event.
+    /// Returns the time when [`work`](Self::work) must run next even if no event occurs.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let resume = self.listeners.iter().filter_map(|listener| listener.resume).min();
         self.draining.next_deadline().into_iter().chain(resume).min()
     }
 
-    /// Answers the connections in the backlog and then accepts no more. All open connections end by `deadline`.
+    /// Answers the connections in the backlog, and accepts no more afterwards. All open connections end by `deadline`.
     pub(crate) fn stop(&mut self, round: &mut Round, deadline: Instant) {
         for listener in &mut self.listeners {
-            listener.ready = true; // The event of a queued connection may not have been read yet.
+            listener.ready = true; // The readiness event for a queued connection may not have been handled yet.
             listener.resume = None;
         }
-        // This loop is limited by the longest possible backlog. So clients that keep connecting cannot delay the end.
+        // The longest possible backlog limits this loop, so clients that keep connecting cannot delay the end.
         for _ in 0..usize::from(u16::MAX) / MAX_ACCEPTED {
             round.now = Instant::now();
             if round.now >= deadline || !self.work(round) {
@@ -156,7 +156,8 @@ impl Service {
         self.draining.is_empty()
     }
 
-    /// Whether descriptors ran out while this worker had no connection to close. Returns true once per occurrence.
+    /// Whether descriptors ran out while this worker had no connection that it could close. Returns true once per
+    /// occurrence.
     pub(crate) fn lacks_room(&mut self) -> bool {
         mem::take(&mut self.lacks_room)
     }
@@ -166,7 +167,7 @@ impl Service {
         self.draining.make_room(now);
     }
 
-    /// Answers a connection. Keeps it until it ends, unless a limit forbids that.
+    /// Answers a connection. Keeps the connection until it ends, unless a limit forbids that.
     pub(crate) fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
         self.counters.add_of(Event::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {

@@ -11,15 +11,15 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-/// Maximum octets of any datagram, even if the limit is larger.
+/// Maximum length of a datagram in octets. It applies even if the limit on the reply is larger.
 const MAX_DATAGRAM: usize = u16::MAX as usize;
 
 /// Asks the addresses one after another until one answers. Each address may get retries (RFC 867,
 /// "UDP Based Daytime Service").
 ///
-/// The socket is connected, so the kernel drops datagrams of other peers and reports ICMP errors.
+/// The socket is connected, so the kernel drops datagrams from other peers and reports ICMP errors.
 /// Each address gets its own socket, because RFC 867 offers no way to recognise a late answer to an
-/// earlier exchange. Such an answer then arrives at a closed port.
+/// earlier exchange. With its own socket, such an answer arrives at a closed port.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     retries: Retries,
@@ -42,8 +42,8 @@ pub(crate) fn exchange(
     Err(AskError::NoAnswer { transport: Udp, timeout: question.timeout, attempts })
 }
 
-/// Asks one address until it answers, its host reports a closed port, or its share of the time has
-/// passed.
+/// Asks one address until it answers, until its host reports a closed port, or until its share of
+/// the time has passed.
 fn ask_address(
     peer: SocketAddr,
     schedule: &mut Schedule,
@@ -67,7 +67,7 @@ fn ask_address(
     Err(Attempt::new(Udp, peer, AttemptFailure::Silent { questions, waited }))
 }
 
-/// One address and the socket connected to it.
+/// An address, and the socket connected to it.
 struct Asking {
     socket: UdpSocket,
     peer: SocketAddr,
@@ -96,15 +96,15 @@ impl Asking {
         self.answer(until, question)
     }
 
-    /// Waits for the first datagram, even an empty one. Stops waiting at `until`.
+    /// Waits until `until` for the first datagram, which may be empty.
     fn answer(&self, until: Instant, question: &mut Question) -> io::Result<Option<Answer>> {
         // The buffer has one octet more than the limit, so that a datagram above the limit is
         // noticed.
         let limit = question.limit.min(MAX_DATAGRAM);
         let mut buffer = vec![0; limit + 1];
         loop {
-            // Waiting first loses no answer, because an answer that has already arrived also causes
-            // an event.
+            // Waiting before the first receive misses no answer, because an answer that has already
+            // arrived also causes an event.
             if question.wait(until)?.is_empty() && Instant::now() >= until {
                 return Ok(None);
             }
@@ -121,7 +121,7 @@ impl Asking {
     }
 
     /// Makes the result from an answer that has just arrived. The round trip starts with the first
-    /// question, because RFC 867 does not say which question the server answered.
+    /// question, because RFC 867 gives no way to know which question the server answered.
     fn received(&self, octets: Vec<u8>, truncated: bool, question: &mut Question) -> Answer {
         let arrived = Instant::now();
         let elapsed = arrived.saturating_duration_since(self.opened);
@@ -143,7 +143,7 @@ impl Asking {
     }
 }
 
-/// Whether the error does not affect the exchange, so that the call can simply be repeated.
+/// Whether the error is temporary, so that the call can simply be repeated.
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -7,7 +7,7 @@
 use crate::syntax::recognise;
 
 /// Whether the content has a time of day with seconds: `16:05:11`, `6:05:11`. Replies in languages
-/// that `recognise` cannot read also have such a time, but no question has one.
+/// that `recognise` cannot read have such a time too, but no question does.
 fn holds_time_of_day(content: &[u8]) -> bool {
     content.windows(7).any(|part| {
         let [hour, b':', tens, ones, b':', more, last] = part else { return false };
@@ -15,14 +15,14 @@ fn holds_time_of_day(content: &[u8]) -> bool {
     })
 }
 
-/// Minimum number of digits in a reply that [`recognise`] can read: three digits of a time and
-/// three of a date.
+/// Minimum number of digits in a reply that [`recognise`] can read: three for the time and three
+/// for the date.
 const MIN_REPLY_DIGITS: usize = 6;
 
-/// Whether this content is a Daytime reply of this suite or of another server. `service_reply` is
-/// the reply that this service would send. A printable line with a digit that ends with CR LF may
-/// be a reply of this suite. A reply of another server either has a time of day, or [`recognise`]
-/// can read it.
+/// Whether this content is a Daytime reply from this suite or from another server. `service_reply`
+/// is the reply that this service would send. A printable line that contains a digit and ends with
+/// CR LF may be a reply from this suite. A reply from another server either has a time of day, or
+/// [`recognise`] can read it.
 ///
 /// If the replies of this service have no digit (`--strftime %A`), any line counts as a reply. So
 /// between any two services of this suite, at least one ignores the replies of the other.

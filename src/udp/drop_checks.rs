@@ -1,8 +1,8 @@
 //! Detects datagrams that the kernel dropped because the receive buffer was full.
 //!
 //! The kernel counts drops per socket. The event loop reads the count at most once per second, and
-//! only while datagrams arrive. So the check costs almost nothing, whether the loop is busy or
-//! idle.
+//! only if datagrams have arrived since the last read. So the check costs almost nothing, whether
+//! the loop is busy or idle.
 
 use std::time::{Duration, Instant};
 
@@ -18,15 +18,15 @@ pub(super) struct DropChecks {
     suspected: bool,
 }
 
-/// State of the receive buffers during a round.
+/// What a round of the event loop has found in the receive buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BufferState {
     /// No datagram arrived.
     Nothing,
     /// Datagrams arrived one at a time, and they are too small to fill the buffer.
     Singles,
-    /// One receive returned several datagrams, or a datagram so large that a few of its size fill
-    /// the buffer.
+    /// One receive returned several datagrams, or a datagram so large that a few of the same size
+    /// fill the buffer.
     Queue,
 }
 
@@ -36,7 +36,7 @@ impl DropChecks {
     }
 
     /// Whether the kernel's drop counts must be read now. A datagram that arrives alone starts no
-    /// timer for the next reading, because a timer for every wait would cost 3 % of an exchange.
+    /// timer for the next read, because a timer in every wait would cost 3 % of an exchange.
     pub(super) fn are_due(&mut self, seen: BufferState, now: Instant) -> bool {
         self.suspected |= seen == BufferState::Queue;
         let due = now >= self.next_check && (seen > BufferState::Nothing || self.suspected);
@@ -46,7 +46,8 @@ impl DropChecks {
         due
     }
 
-    /// Returns the time to read the counts, even if no more datagrams arrive.
+    /// Returns the time when the counts must be read even if no more datagrams arrive. `None` if no
+    /// drop is suspected.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.suspected.then_some(self.next_check)
     }

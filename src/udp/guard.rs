@@ -2,9 +2,10 @@
 //!
 //! The sender of a datagram can forge its source address, so the reply may go to a victim. Two
 //! services that answer each other never stop: CERT CA-1996-01 ("UDP Port Denial-of-Service
-//! Attack"), CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. Against forged
-//! addresses, the reply is one datagram and one line. Against loops, the guard rejects each
-//! datagram that may come from a service, or whose content is itself a reply (`content.rs`).
+//! Attack"), CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. To give forged
+//! addresses little effect, the reply is only one line in one datagram. To prevent loops, the guard
+//! rejects each datagram that may come from a service, or whose content is itself a reply
+//! (`content.rs`).
 
 use super::content;
 use crate::metrics::Event;
@@ -23,8 +24,8 @@ options! {
         /// Whether to answer datagrams from ports 1 to 1023. Most services send from these ports,
         /// and some old clients do too.
         pub answer_privileged_ports: bool,
-        /// Whether to answer only datagrams that are at least as long as the reply. Then an
-        /// attacker who forges addresses gains no amplification.
+        /// Whether to answer only datagrams that are at least as long as the reply. With this
+        /// option, an attacker who forges addresses gains no amplification.
         pub no_amplification: bool,
     }
 }
@@ -33,15 +34,16 @@ options! {
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     options: GuardOptions,
-    /// Ports of this service. Without this rule, two of its sockets could answer each other.
+    /// Ports of this service. The guard rejects datagrams from these ports, because two of the
+    /// service's sockets could answer each other.
     ports: Vec<u16>,
-    /// Broadcast addresses of this host's interfaces at the start. Addresses added later do no
-    /// harm. The kernel refuses to send to them, because no socket of the service has
+    /// Broadcast addresses of this host's interfaces, as of the start. Addresses that are added
+    /// later do no harm: the kernel refuses to send to them, because no socket of the service has
     /// `SO_BROADCAST` (ip(7)).
     broadcasts: Vec<Ipv4Addr>,
 }
 
-/// Port of NFS servers. They also send from this port.
+/// Port on which NFS servers listen, and from which they also send.
 const NFS: u16 = 2049;
 
 impl Guard {
@@ -63,16 +65,16 @@ impl Guard {
         }
     }
 
-    /// Checks the length of a datagram, if the options forbid amplification.
+    /// Checks the length of a datagram if the options forbid amplification.
     pub(crate) fn admit_length(&self, octets: usize, reply_octets: usize) -> Result<(), Event> {
         let is_short = self.options.no_amplification && octets < reply_octets;
         if is_short { Err(Event::UdpTooShort) } else { Ok(()) }
     }
 
-    /// Returns the reason to ignore this source, if there is one. A loopback source is trusted in
-    /// two cases. First, the kernel reports that the datagram arrived over the loopback interface.
-    /// Second, the socket is bound to a loopback address. In that case the kernel drops loopback
-    /// sources from outside (`ip_route_input_slow`, unless `route_localnet`).
+    /// Returns the event that counts a datagram from a source that must be ignored. A loopback
+    /// source is trusted in two cases. First, the kernel reports that the datagram arrived over the
+    /// loopback interface. Second, the socket is bound to a loopback address: in that case the
+    /// kernel drops loopback sources from outside (`ip_route_input_slow`, unless `route_localnet`).
     fn source(&self, datagram: &Received, local: SocketAddr) -> Option<Event> {
         let over_loopback =
             datagram.destination.is_some_and(|it| it.interface == LOOPBACK_INTERFACE);
@@ -89,8 +91,8 @@ impl Guard {
         }
     }
 
-    /// Whether no single host can have this address: multicast, broadcast, or 0/8. The block 0/8
-    /// means "this network" and includes the unspecified address (RFC 1122, 3.2.1.3).
+    /// Whether this address cannot belong to a single host: multicast, broadcast, or 0/8. The block
+    /// 0/8 means "this network" and includes the unspecified address (RFC 1122, 3.2.1.3).
     fn no_host_v4(&self, address: Ipv4Addr) -> bool {
         address.octets()[0] == 0
             || address.is_multicast()
@@ -99,14 +101,14 @@ impl Guard {
     }
 }
 
-/// Checks the content of a datagram, which may be cut. `reply` is the reply that the service would
-/// send.
+/// Checks the content of a datagram, which may be truncated. `reply` is the reply that the service
+/// would send.
 pub(crate) fn admit_content(content: &[u8], reply: &[u8]) -> Result<(), Event> {
     let is_reply = !content.is_empty() && content::is_reply(content, reply);
     if is_reply { Err(Event::UdpContentIsReply) } else { Ok(()) }
 }
 
-/// Converts an IPv6 address that contains an IPv4 address to IPv4. Such addresses are mapped
+/// Converts an IPv6 address that embeds an IPv4 address to IPv4. Such addresses are mapped
 /// (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) or compatible (`::192.0.2.1`, 2.5.5.1, deprecated).
 fn in_ipv4(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };

@@ -2,8 +2,8 @@
 //! exchange as a state machine without sockets or clocks. The caller passes all times, counted from
 //! a start of its choice.
 //!
-//! The addresses share the time in equal parts. For each address, every wait is twice as long as
-//! the previous wait (back-off). Together the waits fill the part of the address:
+//! The addresses share the time equally. For each address, every wait is twice as long as the
+//! previous wait (back-off). Together, the waits fill the address's share of the time:
 //!
 //! ```text
 //! 2 retries, 7 s   ask .... ask ........ ask ................ next address
@@ -20,17 +20,16 @@ use std::time::Duration;
 /// Maximum number of retries. With more retries, the first wait would be too short to be useful.
 pub(crate) const MAX_RETRIES: u32 = 10;
 
-/// The rules for repeated questions.
+/// Rules for retries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retries {
-    /// Maximum retries per address, at most [`MAX_RETRIES`].
+    /// Maximum number of retries per address, at most [`MAX_RETRIES`].
     pub max: u32,
     /// Function that returns the minimum time between two questions to an address.
     pub min_interval: fn(IpAddr) -> Duration,
 }
 
-/// Schedule of one exchange: which address to ask next, when to repeat the question, and when to
-/// give up.
+/// Schedule of one exchange: which address to ask next, when to retry, and when to give up.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     waiting: VecDeque<SocketAddr>,
@@ -42,7 +41,7 @@ pub(crate) struct Schedule {
 #[derive(Debug)]
 struct Current {
     peer: SocketAddr,
-    /// Time when the share of this address ends.
+    /// Time when this address's share ends.
     deadline: Duration,
     questions: u32,
 }
@@ -54,7 +53,7 @@ impl Schedule {
         Self { waiting, current: None, deadline, retries }
     }
 
-    /// Returns the next address to ask. `None` if no address or no time is left.
+    /// Returns the next address to ask; `None` if no address or no time is left.
     pub(crate) fn next_address(&mut self, now: Duration) -> Option<SocketAddr> {
         let parts = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         let left = self.deadline.checked_sub(now).filter(|left| !left.is_zero())?;
@@ -64,8 +63,8 @@ impl Schedule {
     }
 
     /// Whether to send another question to this address now: the first question, or a retry after a
-    /// wait without an answer. Then call [`Schedule::wait_until`], which returns the end of the
-    /// wait for the answer.
+    /// wait without an answer. If so, send it and call [`Schedule::wait_until`], which returns the
+    /// time when the wait for the answer ends.
     pub(crate) fn next_question(&mut self, now: Duration) -> bool {
         let Some(current) = &mut self.current else { return false };
         let is_first = current.questions == 0;
@@ -80,11 +79,12 @@ impl Schedule {
         self.waiting.into_iter()
     }
 
-    /// Returns the end of the wait after a question sent at `now`. Pass the time after sending,
+    /// Returns the time when the wait after a question ends. `now` must be the time after sending,
     /// because opening the socket takes time.
     pub(crate) fn wait_until(&self, now: Duration) -> Duration {
         let Some(current) = &self.current else { return now };
-        // This wait and the following ones take 1, 2, 4 … equal parts of the remaining time.
+        // The wait after this question and the waits after later ones take 1, 2, 4 … equal parts of
+        // the remaining time.
         let retries_left = self.retries.max + 1 - current.questions;
         let parts = (2u32 << retries_left) - 1;
         let left = current.deadline.saturating_sub(now);
@@ -109,8 +109,8 @@ mod tests {
         Retries { max: most, min_interval: |_| Duration::from_secs(4) }
     }
 
-    /// Simulates an exchange in which no address answers. Returns the time of each question and the
-    /// port that it was sent to.
+    /// Simulates an exchange in which no address answers. Returns the time and the destination port
+    /// of each question.
     fn silence(addresses: &[SocketAddr], retries: Retries, timeout: Duration) -> Vec<(u128, u16)> {
         let mut schedule = Schedule::new(addresses, retries, timeout);
         let (mut now, mut asked) = (Duration::ZERO, Vec::new());

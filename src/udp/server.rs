@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// UDP sockets of one worker, and the part that answers their datagrams.
+/// A worker's UDP sockets, and the answerer for their datagrams.
 #[derive(Debug)]
 pub(crate) struct Service {
     sockets: Vec<Socket>,
@@ -42,25 +42,25 @@ struct Socket {
     /// Whether datagrams may be queued. Events are edge-triggered, so this stays true until the
     /// queue is empty.
     ready: bool,
-    /// Number of datagrams that the last receive of a batch returned.
+    /// Number of datagrams that the last batch receive returned.
     last_batch: usize,
-    /// Number of receives of a single datagram since that batch.
+    /// Number of single-datagram receives since that batch.
     singles: usize,
     /// Number of failed receives since the last successful one.
     failures: u32,
     /// The kernel's count of dropped datagrams for this socket, as of the last check.
     dropped: u32,
-    /// Datagram size in octets from which [`MAX_SINGLE_RECEIVES`] datagrams fill the receive
+    /// Datagram size, in octets, from which [`MAX_SINGLE_RECEIVES`] datagrams fill the receive
     /// buffer.
     large: usize,
 }
 
-/// Maximum number of single receives in a row before a receive of a batch. After the same number of
-/// datagrams, other sockets get a turn.
+/// Maximum number of single-datagram receives in a row; the next receive requests a batch. After
+/// the same number of datagrams, other sockets get a turn.
 const MAX_SINGLE_RECEIVES: usize = 16;
 
-/// Maximum number of failures in a row. After them the socket waits for its next event, so that a
-/// broken socket does not keep the loop busy.
+/// Maximum number of failed receives in a row. After that, the socket waits for its next event, so
+/// that a broken socket does not keep the loop busy.
 const MAX_FAILURES: u32 = 16;
 
 impl Service {
@@ -144,11 +144,11 @@ impl Service {
         }
     }
 
-    /// Answers the datagrams that have arrived, then closes the sockets. If clients keep asking,
-    /// this ends at `deadline`.
+    /// Answers the datagrams that have arrived, then closes the sockets. If clients keep sending,
+    /// this stops at `deadline`.
     pub(crate) fn stop(&mut self, responder: &mut Responder, deadline: Instant) {
         for socket in &mut self.sockets {
-            socket.ready = true; // The event of a queued datagram may not have been read yet.
+            socket.ready = true; // The readiness event may not have been handled yet.
         }
         let mut now = Instant::now();
         while self.work(responder, now) && now < deadline {
@@ -160,12 +160,12 @@ impl Service {
 }
 
 impl Socket {
-    /// Returns the number of datagrams to request. Requesting one is cheaper if only one is queued.
-    /// So the service requests a batch only while several datagrams arrive together. After
-    /// [`MAX_SINGLE_RECEIVES`] single receives, it also requests one batch, to find out whether
-    /// several datagrams are queued.
+    /// Returns the number of datagrams to request from the kernel. If only one is queued,
+    /// requesting one is cheaper than requesting a batch. So the service requests a batch only
+    /// while several datagrams arrive together. After [`MAX_SINGLE_RECEIVES`] single-datagram
+    /// receives, it also requests one batch, to find out whether several datagrams are queued.
     fn wanted(&self) -> usize {
-        // A receive of a single datagram does not report its destination address.
+        // A single-datagram receive does not report the destination address.
         let needs_destination = self.local.ip().is_unspecified();
         if needs_destination || self.last_batch > 1 || self.singles == MAX_SINGLE_RECEIVES {
             sys::MAX_BATCH_DATAGRAMS
@@ -186,9 +186,9 @@ impl Socket {
     }
 }
 
-/// Returns the datagram size in octets from which [`MAX_SINGLE_RECEIVES`] datagrams fill a receive
-/// buffer. For each datagram, Linux charges up to twice its octets plus an overhead of about 768
-/// octets.
+/// Returns the datagram size, in octets, from which [`MAX_SINGLE_RECEIVES`] datagrams fill a
+/// receive buffer. For each datagram, Linux charges up to twice its octets plus an overhead of
+/// about 768 octets.
 fn large_datagram(receive_buffer: usize) -> usize {
     (receive_buffer / (2 * MAX_SINGLE_RECEIVES)).saturating_sub(768)
 }
@@ -215,7 +215,7 @@ impl Answerer {
         }
     }
 
-    /// Answers the datagrams of the batch that are admitted, all with the same reply.
+    /// Answers the batch's datagrams that are admitted, all with the same reply.
     fn answer(
         &mut self,
         socket: &Socket,
@@ -252,9 +252,9 @@ impl Answerer {
         }
     }
 
-    /// Sends the replies of the batch, and subtracts failed replies from `answered`. A failed reply
-    /// is not sent again. The client repeats its question, and waiting for one peer would delay the
-    /// others.
+    /// Sends the replies to the batch, and subtracts failed replies from `answered`. The service
+    /// does not send a failed reply again: the client retries anyway, and waiting for one peer
+    /// would delay the others.
     fn send_replies(
         &mut self,
         udp: &UdpSocket,
@@ -280,8 +280,8 @@ impl Answerer {
         match error.kind() {
             ErrorKind::WouldBlock => socket.ready = false,
             ErrorKind::Interrupted => {}
-            // One possible cause is an ICMP error to an earlier reply. Reading the error has
-            // cleared it, so the next receive may succeed.
+            // One possible cause is an ICMP error that an earlier reply caused. Reading the error
+            // has cleared it, so the next receive may succeed.
             _ => {
                 let version = IpVersion::of(socket.local.ip());
                 self.counters.add_failure(Event::UdpReceiveFailed, version, None, error);
@@ -304,9 +304,9 @@ impl Answerer {
         self.guard.admit(datagram, local)?;
         let reply = reply.ok_or(Event::UdpNoTime)?;
         self.guard.admit_length(datagram.octets, reply.len())?;
-        // The limiter comes after the cheap rules, so that ignored datagrams take no token. It
-        // comes before the check of the content, which may cost several times as much as a reply.
-        // So the limits also bound the cost of these checks in a flood.
+        // The limiter comes after the cheap rules, so that datagrams which these rules reject take
+        // no token. It comes before the check of the content, which may cost several times as much
+        // as a reply. So the limits also bound the cost of content checks in a flood.
         self.limiter.take(datagram.peer, now).map_err(|scope| match scope {
             Scope::Source => Event::UdpSourceLimit,
             Scope::Total => Event::UdpTotalLimit,

@@ -12,15 +12,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Maximum octets of a captured packet. The kernel may show packets of up to half a MiB, because
-/// the network card splits them only later.
+/// Maximum length of a captured packet in octets. The kernel may hand over packets of up to half a
+/// MiB, because the network card splits them only later (segmentation offload).
 const MAX_PACKET_OCTETS: usize = 1 << 20;
 
-/// A packet socket that receives a copy of every packet that passes its filter.
+/// A packet socket (packet(7)) that receives a copy of every packet that passes its filter.
 pub(crate) struct Capture {
     socket: PacketSocket,
     changes: OwnedFd,
-    /// The name and number of the interface; `None` for all interfaces.
+    /// The interface's name and number, or `None` if all interfaces are captured.
     only: Option<(String, u32)>,
     names: Names,
     room: Vec<u8>,
@@ -31,7 +31,7 @@ pub(crate) struct Capture {
 pub(crate) enum CaptureError {
     #[error("no permission to capture packets")]
     NotPermitted(#[source] io::Error),
-    /// The interface does not exist. `existing` lists the interfaces that do.
+    /// The interface does not exist. `existing` lists the names of the existing interfaces.
     #[error("no interface named {}", Printable(.name.as_bytes()))]
     NoInterface { name: String, existing: Vec<String> },
     #[error("interface {} is down", Printable(.0.as_bytes()))]
@@ -43,11 +43,11 @@ pub(crate) enum CaptureError {
 }
 
 impl Capture {
-    /// Starts a capture of packets that may belong to these ports, on `interface` or on all
+    /// Starts capturing packets that may belong to these ports, on `interface` or on all
     /// interfaces.
     pub(crate) fn open(interface: Option<&str>, ports: &[u16]) -> Result<Self, CaptureError> {
-        // This socket must be open before the interface is checked. Otherwise a change just after
-        // the check would be missed.
+        // The socket that reports interface changes must be open before the interface is checked.
+        // Otherwise a change just after the check would be missed.
         let changes = sys::open_link_changes()?;
         let only = interface.map(find).transpose()?;
         let index = only.as_ref().map(|(_, index)| *index);
@@ -64,7 +64,8 @@ impl Capture {
         })
     }
 
-    /// Waits for the next packet. Returns `None` at `until`, or when `stop` becomes readable.
+    /// Waits for the next packet. Returns `None` at the time `until`, or when `stop` becomes
+    /// readable.
     pub(crate) fn next(
         &mut self,
         until: Option<Instant>,
@@ -86,8 +87,9 @@ impl Capture {
         }
     }
 
-    /// Checks that the captured interface is still up. The socket is not bound to the interface,
-    /// because the filter selects it. So the kernel reports no error if the interface goes down.
+    /// Checks that the captured interface is still up. The packet socket is not bound to the
+    /// interface; its filter selects the interface instead. So the kernel reports no error when the
+    /// interface goes down.
     fn check_interface(&self) -> Result<(), CaptureError> {
         sys::take_link_changes(&self.changes)?;
         let Some((name, index)) = &self.only else { return Ok(()) };
@@ -96,12 +98,13 @@ impl Capture {
         if is_up { Ok(()) } else { Err(CaptureError::WentDown(name.clone())) }
     }
 
-    /// Stops receiving. [`Capture::waiting`] still returns the packets received before the stop.
+    /// Stops receiving packets. [`Capture::waiting`] still returns those received before the stop.
     pub(crate) fn end(&self) -> Result<(), CaptureError> {
         Ok(self.socket.close()?)
     }
 
-    /// Returns the next packet that was already received, if there is one.
+    /// Returns the next packet in the socket's queue without waiting, or `None` if the queue is
+    /// empty.
     pub(crate) fn waiting(&mut self) -> Result<Option<Captured>, CaptureError> {
         let seen = match self.socket.receive(&mut self.room) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -117,22 +120,23 @@ impl Capture {
         Ok(Some(Captured { at: Some(seen.at), octets, interface, comments }))
     }
 
-    /// Returns the number of packets that the kernel dropped since the last call, because they
-    /// arrived faster than they were read. The number includes packets whose ports the kernel's
-    /// filter could not find.
+    /// Returns the number of packets that the kernel has dropped since the last call, because they
+    /// arrived faster than this program read them. The number includes packets in which the
+    /// kernel's filter could not find the ports.
     pub(crate) fn lost(&self) -> Result<u32, CaptureError> {
         Ok(self.socket.lost()?)
     }
 }
 
-/// Waits until one of the descriptors is readable, for at most `wait`. Returns which ones are
-/// readable; after a signal, none is.
+/// Waits until a descriptor is readable or `wait` has passed. Returns whether each one is readable;
+/// if a signal interrupts the wait, none is.
 pub(crate) fn readable<const N: usize>(
     all: [BorrowedFd; N],
     wait: Option<Duration>,
 ) -> io::Result<[bool; N]> {
     let timeout = match wait {
-        // Rounds up, so that the last part of a millisecond does not become a busy loop.
+        // Rounds up, because waiting for the last fraction of a millisecond would otherwise be a
+        // busy loop.
         Some(wait) => PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX),
         None => PollTimeout::NONE,
     };
@@ -144,8 +148,8 @@ pub(crate) fn readable<const N: usize>(
     }
 }
 
-/// Names of the interfaces by number. The list is updated when a new number appears. A name is
-/// `None` if the interface no longer exists.
+/// Interface names by number. The map is updated when a new number appears. A name is `None` if the
+/// interface no longer exists.
 #[derive(Default)]
 struct Names(BTreeMap<u32, Option<Arc<[u8]>>>);
 
@@ -160,7 +164,7 @@ impl Names {
     }
 }
 
-/// Returns the name and number of this interface. Fails if the interface is not up.
+/// Returns the interface's name and number. Fails if the interface does not exist or is not up.
 fn find(name: &str) -> Result<(String, u32), CaptureError> {
     let existing = sys::interfaces()?;
     match existing.iter().find(|it| it.name == name) {

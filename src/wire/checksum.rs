@@ -1,15 +1,15 @@
-//! Completes checksums that the kernel leaves to the network card.
+//! Completes checksums that the kernel leaves to the network card (checksum offload).
 //!
-//! A capture sees a packet before the network card does, and on loopback there is no card. Such a
-//! packet may contain only the sum of the pseudo-header instead of the TCP or UDP checksum. Other
+//! A capture sees a packet before the network card does, and on loopback there is no card. Instead
+//! of the TCP or UDP checksum, such a packet may contain only the pseudo-header's sum. Other
 //! programs would report the packet as damaged.
 
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, LaxIpSlice};
 use std::net::IpAddr;
 
-/// Completes the checksum of a whole packet if it contains only the sum of the pseudo-header. Any
-/// other checksum stays as it is, right or wrong.
+/// Completes a whole packet's checksum if it contains only the pseudo-header's sum. Any other
+/// checksum, right or wrong, is left as it is.
 pub(crate) fn complete(packet: &mut [u8]) {
     let Some((at, checksum)) = missing(packet) else { return };
     if let Some(field) = packet.get_mut(at..at + 2) {
@@ -17,7 +17,8 @@ pub(crate) fn complete(packet: &mut [u8]) {
     }
 }
 
-/// Returns the position and the value of the checksum if the checksum must be completed.
+/// Returns the checksum's position and complete value, or `None` if the checksum must not be
+/// changed.
 fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     let (ip, _) = LaxIpSlice::from_slice(packet).ok()?;
     let inside = ip.payload();
@@ -39,7 +40,7 @@ fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     }
     let sum = pseudo.add_slice(segment.get(..field)?).add_slice(segment.get(field + 2..)?);
     let sum = match inside.ip_number {
-        // In UDP a checksum of 0 means "no checksum" (RFC 768).
+        // In UDP, a checksum field of 0 means "no checksum" (RFC 768).
         IpNumber::UDP => sum.to_ones_complement_with_no_zero(),
         _ => sum.ones_complement(),
     };
@@ -47,8 +48,8 @@ fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     Some((before + field, u16::from_be(sum)))
 }
 
-/// Returns the sum of the pseudo-header, with the meaning of RFC 9293, section 3.1, and RFC 8200,
-/// section 8.1.
+/// Returns the pseudo-header's sum. RFC 9293, section 3.1, and RFC 8200, section 8.1, define the
+/// pseudo-header.
 fn pseudo_header(ip: &LaxIpSlice, protocol: IpNumber, octets: usize) -> Option<Sum16BitWords> {
     let octets = u32::try_from(octets).ok()?;
     let mut sum = Sum16BitWords::new();
@@ -67,7 +68,7 @@ mod tests {
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 
-    /// Returns sample packets, each with the position of its checksum.
+    /// Returns sample packets, each with its checksum's position.
     fn packets(payload: &[u8]) -> Vec<(Vec<u8>, usize)> {
         let v4 = || PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
         let v6 = || PacketBuilder::ipv6([1; 16], [2; 16], 64);
@@ -80,8 +81,8 @@ mod tests {
         octets.into_iter().zip([20 + 6, 20 + 16, 40 + 6, 40 + 16]).collect()
     }
 
-    /// Replaces the checksum by the sum of the pseudo-header, as a kernel does that leaves the rest
-    /// to the card.
+    /// Replaces the checksum with the pseudo-header's sum, as a kernel does when it leaves the rest
+    /// to the network card.
     fn begin(packet: &mut [u8], at: usize) {
         let (ip, _) = LaxIpSlice::from_slice(packet).expect("an IP header");
         let (protocol, octets) = (ip.payload().ip_number, ip.payload().payload.len());
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_unfinished_checksum_is_the_sum_of_the_pseudo_header() {
-        // The pseudo-header has the sum 0a00 + 0001 + 0a00 + 0002 + 0011 + 000c.
+        // The pseudo-header's sum is 0a00 + 0001 + 0a00 + 0002 + 0011 + 000c.
         let (mut packet, at) = packets(b"noon").swap_remove(0);
         begin(&mut packet, at);
         assert_eq!(packet[at..at + 2], [0x14, 0x20]);

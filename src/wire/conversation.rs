@@ -7,33 +7,32 @@ use crate::transport::Transport;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-/// Maximum number of remembered conversations, so that no peer can fill the memory. A new
-/// conversation then replaces the oldest one.
+/// Maximum number of conversations remembered, so that no peer can exhaust the memory. Above this number, each new
+/// conversation replaces the oldest one.
 const MAX_CONVERSATIONS: usize = 4096;
-/// Maximum number of remembered packets whose later fragments may still arrive.
+/// Maximum number of fragmented packets remembered while their later fragments may still arrive.
 const MAX_FRAGMENTED: usize = 256;
 
-/// A packet's place in its conversation: the number, the sender, and whether it is a retransmission.
+/// A packet's role in its conversation: which conversation, its direction, and whether the packet is a retransmission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PacketRole {
-    /// Number of the conversation. Conversations are numbered from 1, in the order of their first
-    /// packets.
+    /// The conversation's number. Conversations are numbered from 1, in the order of their first packets.
     pub number: u64,
-    /// Whether this is the first packet of the conversation in this capture.
+    /// Whether this is the conversation's first packet in this capture.
     pub is_first: bool,
     pub transport: Transport,
     pub client: Endpoint,
     pub server: Endpoint,
     pub to: Side,
-    /// The sender, if it is neither the client nor the server, such as a router that reports an
-    /// ICMP error.
+    /// The packet's sender, if it is neither the client nor the server: for example, a router that reports an ICMP
+    /// error.
     pub third_party: Option<IpAddr>,
-    /// Whether this is a TCP retransmission: the same interface has already seen all its sequence
+    /// Whether this is a TCP retransmission: a single earlier segment on the same interface covered all its sequence
     /// numbers.
     pub is_retransmission: bool,
 }
 
-/// An end of a conversation.
+/// One of the two ends of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Client,
@@ -42,23 +41,23 @@ pub(crate) enum Side {
 
 /// All conversations with servers on the given ports.
 ///
-/// Over TCP, each connection is one conversation. Over UDP, a question after an answer starts a new
-/// conversation. A question after an unanswered question is a retry.
+/// Over TCP, each connection is one conversation. Over UDP, a question that follows an answer starts a new
+/// conversation, and a question that follows an unanswered one is a retry.
 #[derive(Debug)]
 pub(crate) struct Conversations {
     ports: Vec<u16>,
     known: BTreeMap<Key, Conversation>,
-    /// Keys of the conversations by number, so the oldest comes first.
+    /// The conversations' keys by number, so that the oldest comes first.
     order: BTreeMap<u64, Key>,
-    /// Packets whose later fragments may still arrive, oldest first. They are remembered because
-    /// only the first fragment has ports.
+    /// Packets whose later fragments may still arrive, oldest first. They are remembered because only a packet's first
+    /// fragment has ports.
     fragmented: VecDeque<(FragmentedPacket, Key, Side)>,
-    /// Number of conversations so far.
+    /// Number of conversations seen so far.
     pub count: u64,
 }
 
-/// Identifies a conversation. The key includes the interface, so that a packet that passes two
-/// interfaces does not count as a retransmission.
+/// Identifies a conversation. The key includes the interface, so that a packet captured on two interfaces does not
+/// count as a retransmission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     interface: Option<InterfaceId>,
@@ -78,8 +77,8 @@ pub(crate) struct FragmentedPacket {
 }
 
 impl FragmentedPacket {
-    /// Returns the identity of the whole packet that this fragment belongs to. Returns `None` if
-    /// the packet is not a fragment.
+    /// Returns the identity of the whole packet to which this fragment belongs, or `None` if `packet` is not a
+    /// fragment.
     pub(crate) fn of(interface: Option<InterfaceId>, packet: &Decoded) -> Option<Self> {
         packet.fragment_of.map(|identification| Self {
             interface,
@@ -94,7 +93,7 @@ impl FragmentedPacket {
 #[derive(Debug, Default)]
 struct Conversation {
     number: u64,
-    /// Whether the capture has an answer over UDP in this conversation.
+    /// Whether the capture contains a UDP answer in this conversation.
     is_answered: bool,
     to_server: SentSegments,
     to_client: SentSegments,
@@ -106,8 +105,8 @@ impl Conversations {
         Self { ports, known, order, fragmented, count: 0 }
     }
 
-    /// Assigns a packet to its conversation. Returns `None` if the packet does not belong to any of
-    /// the ports.
+    /// Assigns a packet to its conversation. Returns `None` if the packet belongs to no conversation with a server on
+    /// the given ports.
     pub(crate) fn assign(
         &mut self,
         interface: Option<InterfaceId>,
@@ -127,7 +126,7 @@ impl Conversations {
             let is_back = (subject.source, subject.destination) == (key.server, key.client);
             (key, if is_back { Side::Client } else { Side::Server })
         };
-        // An ICMP error is sent to the sender of the packet that it quotes.
+        // An ICMP error goes back to the sender of the packet that it quotes.
         if matches!(packet.content, Content::Icmp { .. }) {
             let back = if to == Side::Client { Side::Server } else { Side::Client };
             return Some(self.role(key, back, packet));
@@ -195,7 +194,7 @@ impl Conversations {
         }
     }
 
-    /// Begins a conversation. It replaces an earlier conversation between the same ends.
+    /// Begins a conversation, which replaces any earlier one between the same endpoints.
     fn begin(&mut self, key: Key) {
         self.count += 1;
         let conversation = Conversation { number: self.count, ..Conversation::default() };
@@ -211,7 +210,7 @@ impl Conversations {
     }
 }
 
-/// Returns the transport of a packet or fragment; `None` for ICMP and other protocols.
+/// Returns the transport of a packet or fragment, or `None` for ICMP and other protocols.
 fn transport(packet: &Decoded) -> Option<Transport> {
     const TCP: u8 = 6;
     const UDP: u8 = 17;
@@ -298,7 +297,7 @@ mod tests {
             assign(&mut conversations, &tcp(SERVER, CLIENT, flags, sequence, payload))
                 .is_retransmission
         };
-        let begin = u32::MAX - 2; // from here, the sequence numbers soon wrap around
+        let begin = u32::MAX - 2; // the sequence numbers wrap around soon after this
         assert!(!repeats(Flags::SYN | Flags::ACK, begin, b""));
         assert!(repeats(Flags::SYN | Flags::ACK, begin, b""));
         assert!(!repeats(Flags::FIN | Flags::ACK, begin.wrapping_add(1), b"noon"));
@@ -332,7 +331,7 @@ mod tests {
     #[test]
     fn a_reused_port_starts_a_new_conversation() {
         let mut conversations = conversations();
-        // The result is the same if the capture has no end of the previous connection.
+        // The result is the same whether or not the capture contains the end of the previous connection.
         for (number, sequence, end) in
             [(1, 1, Flags::RST), (2, 1000, Flags::ACK), (3, 9, Flags::ACK)]
         {
@@ -414,14 +413,14 @@ mod tests {
         assign(&mut conversations, &part(7, udp(SERVER, CLIENT)));
         let role = assign(&mut conversations, &part(7, later(17)));
         assert_eq!((role.number, role.to, role.third_party), (1, Side::Client, None));
-        // Four fragments that belong to no known packet: of an unseen packet, another protocol, the
-        // other direction, and another interface.
+        // Four fragments that belong to no known packet: an unseen packet, another protocol, the opposite direction,
+        // and another interface.
         let back = without_ports("10.0.0.1", "10.0.0.2", 17, Content::Fragment { offset: 1480 });
         for other in [part(8, later(17)), part(7, later(6)), part(7, back)] {
             assert_eq!(conversations.assign(Some(interface(1)), &other), None);
         }
         assert_eq!(conversations.assign(Some(interface(2)), &part(7, later(17))), None);
-        // If the memory is full, a new packet replaces the oldest one.
+        // At the maximum number of remembered packets, a new packet replaces the oldest one.
         for number in 0..=u32::try_from(MAX_FRAGMENTED).expect("few") {
             assign(&mut conversations, &part(100 + number, udp(SERVER, CLIENT)));
         }

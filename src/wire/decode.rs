@@ -1,8 +1,8 @@
 //! Decodes packets, starting with the IP header.
 //!
-//! The decoder deliberately accepts incomplete packets. A capture may cut a packet. If a kernel
-//! leaves checksums and lengths to the network card, the capture shows them unfinished. An ICMP
-//! error quotes only the start of a packet.
+//! The decoder deliberately accepts incomplete packets: a capture may truncate packets, a kernel
+//! that leaves checksums and lengths to the network card shows them unfinished, and an ICMP error
+//! quotes only the start of a packet.
 
 pub(crate) use super::flags::Flags;
 use super::fragment::Fragment;
@@ -19,33 +19,32 @@ pub(crate) struct Decoded {
     /// The protocol number (RFC 791): 6 is TCP, 17 is UDP.
     pub protocol: u8,
     pub content: Content,
-    /// Length of the whole packet in octets, as the IP header states it. The capture may contain
+    /// Length of the whole packet in octets, according to its IP header. The capture may contain
     /// fewer octets.
     pub octets: usize,
-    /// Number of octets of application data, as the headers state it. The capture may contain fewer
-    /// octets.
+    /// Number of octets of application data, according to the headers. The capture may contain
+    /// fewer octets.
     pub carried: usize,
-    /// If the packet is a fragment, the identification that it shares with the other fragments.
+    /// If this is a fragment, the identification that it shares with the packet's other fragments.
     pub fragment_of: Option<u32>,
 }
 
-/// The source or the destination of a packet.
+/// A packet's source or destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Endpoint {
     pub address: IpAddr,
-    /// `None` if the packet has no ports. This applies to ICMP and to every fragment except the
-    /// first.
+    /// `None` if the packet has no ports: ICMP messages and all fragments but the first have none.
     pub port: Option<u16>,
 }
 
-/// The content of an IP packet.
+/// An IP packet's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Tcp {
         flags: Flags,
         sequence: u32,
         acknowledgement: u32,
-        /// The window in the header, before scaling (RFC 7323).
+        /// The window field, before scaling (RFC 7323).
         window: u16,
         payload: Vec<u8>,
     },
@@ -53,12 +52,12 @@ pub(crate) enum Content {
         payload: Vec<u8>,
     },
     Icmp {
-        /// The name of the message, such as `port unreachable`.
+        /// The message's name, such as `port unreachable`.
         message: String,
-        /// The quoted packet, if this is an error message. It may be cut.
+        /// The packet that an error message quotes. It may be truncated.
         subject: Option<Box<Decoded>>,
     },
-    /// A fragment other than the first. It has no ports.
+    /// A fragment other than the first, and therefore without ports.
     Fragment {
         /// Position of the fragment's octets in the whole packet.
         offset: usize,
@@ -83,9 +82,9 @@ pub(crate) fn decode(octets: &[u8]) -> Option<Decoded> {
     decode_as(octets, Quotes::Decode)
 }
 
-/// Whether to decode the packet quoted in an ICMP error. A quote inside a quote is never decoded.
-/// No host sends an error about an error (RFC 1122, section 3.2.2), but a forged packet could
-/// contain two thousand nested errors.
+/// Whether to decode the packet quoted in an ICMP error. An error quoted inside another error is
+/// never decoded further: no host sends an error about an error (RFC 1122, section 3.2.2), but a
+/// forged packet could contain two thousand nested errors.
 #[derive(Clone, Copy)]
 enum Quotes {
     Decode,
@@ -120,8 +119,8 @@ fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
     })
 }
 
-/// Returns the length that the IP header states. Returns `None` if the kernel left the length to
-/// the network card.
+/// Returns the length stated in the IP header, or `None` if the kernel left the length to the
+/// network card.
 fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     let (header, length) = match ip {
         LaxIpSlice::Ipv4(v4) => (0, v4.header().total_len()),
@@ -130,8 +129,8 @@ fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     (length != 0).then(|| header + usize::from(length))
 }
 
-/// Decodes the captured octets after the IP header. `whole` is their number before the capture cut
-/// them. Returns the content, and the number of octets of application data in it.
+/// Decodes the captured octets after the IP header. `whole` is their number before the capture
+/// truncated them. Returns the content and the length of its application data in octets.
 fn decode_inside(
     protocol: IpNumber,
     inside: &[u8],
@@ -144,18 +143,19 @@ fn decode_inside(
         IpNumber::ICMP | IpNumber::IPV6_ICMP => of_icmp(protocol, inside, quotes),
         _ => None,
     };
-    // RFC 792 asks an ICMP error to quote only eight octets after the IP header, so most quoted
-    // headers are cut off.
+    // RFC 792 requires an ICMP error to quote only eight octets after the IP header, so most quoted
+    // transport headers are incomplete.
     decoded.unwrap_or((Content::Other, 0))
 }
 
-/// Returns the port at the offset `at`, if both ports are present.
+/// Returns the port at offset `at` of the transport header, if both ports are present.
 fn port(inside: &[u8], at: usize) -> Option<u16> {
     let ports = inside.first_chunk::<4>()?;
     Some(u16::from_be_bytes([ports[at], ports[at + 1]]))
 }
 
-/// Decodes a TCP segment. Its options may be cut off, and etherparse would reject such a segment.
+/// Decodes a TCP segment. This function does not use etherparse, which rejects segments whose
+/// options are cut off.
 fn of_tcp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const FIXED: usize = 20;
     let head = inside.first_chunk::<FIXED>()?;
@@ -174,8 +174,8 @@ fn of_tcp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     Some((content, whole - header))
 }
 
-/// Decodes a UDP datagram, or the first fragment of one. In a first fragment, the header states the
-/// length of the whole datagram.
+/// Decodes a UDP datagram or its first fragment. In a first fragment, the header states the length
+/// of the whole datagram.
 fn of_udp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const HEADER: usize = 8;
     let udp = UdpSlice::from_slice_lax(inside).ok()?;
@@ -225,7 +225,7 @@ mod tests {
         packet
     }
 
-    /// Returns the server's ICMP message "port unreachable", which quotes these octets.
+    /// Returns an ICMP "port unreachable" message from the server that quotes these octets.
     fn unreachable(subject: &[u8]) -> Vec<u8> {
         let mut packet = Vec::new();
         let icmp = PacketBuilder::ipv4(SERVER, CLIENT, 64).icmpv4_raw(3, 3, [0; 4]);
@@ -286,7 +286,7 @@ mod tests {
         let mut packet = udp(b"noon");
         packet[4..6].copy_from_slice(&[0x12, 0x34]);
         packet[6] |= 0x20; // sets the flag "more fragments"
-        packet[25] = 200; // states a datagram longer than this fragment
+        packet[25] = 200; // states that the datagram is longer than this fragment
         let first = decoded(&packet);
         assert_eq!(first.content, Content::Udp { payload: b"noon".into() });
         assert_eq!((first.fragment_of, first.carried), (Some(0x1234), 4));

@@ -1,8 +1,8 @@
-//! The control bits of TCP.
+//! TCP's control bits.
 
 use std::fmt;
 
-/// The control bits of TCP (RFC 9293, section 3.1); printed as `SYN, ACK`.
+/// TCP's control bits (RFC 9293, section 3.1), printed as in `SYN, ACK`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flags(pub u8);
 
@@ -14,7 +14,7 @@ impl Flags {
     pub(crate) const ACK: Self = Self(0x10);
     pub(crate) const URG: Self = Self(0x20);
 
-    /// Names of the flags, in the order in which they are printed.
+    /// The flags' names, in printing order.
     const NAMES: [(Self, &'static str); 8] = [
         (Self::SYN, "SYN"),
         (Self::FIN, "FIN"),
@@ -27,12 +27,18 @@ impl Flags {
         (Self(0x80), "CWR"),
     ];
 
+    /// Returns the flag of this name, in capitals.
+    #[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "only answer files name flags"))]
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, other)| *other == name).map(|(flag, _)| *flag)
+    }
+
     /// Whether all flags in `these` are set.
     pub(crate) const fn contains(self, these: Self) -> bool {
         self.0 & these.0 == these.0
     }
 
-    /// Returns the flags, except those in `those`.
+    /// Returns the flags that are not in `those`.
     pub(crate) const fn without(self, those: Self) -> Self {
         Self(self.0 & !those.0)
     }

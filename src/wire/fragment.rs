@@ -1,18 +1,18 @@
-//! Finds the position of a fragment in its packet (RFC 791, section 3.2; RFC 8200, section 4.5).
+//! Finds a fragment's position in its packet (RFC 791, section 3.2; RFC 8200, section 4.5).
 
 use etherparse::LaxIpSlice;
 
-/// The position of a fragment in its packet.
+/// A fragment's position in its packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fragment {
-    /// Identification that all fragments of a packet share.
+    /// The packet's identification, which all its fragments share.
     pub identification: u32,
-    /// Position of the fragment's octets in the whole packet; 0 in the first fragment.
+    /// Position of the fragment's octets in the whole packet; 0 for the first fragment.
     pub offset: usize,
 }
 
 impl Fragment {
-    /// Returns the position of a fragment. Returns `None` if the packet is not a fragment.
+    /// Returns the fragment's position, or `None` if the packet is not a fragment.
     pub(super) fn of(ip: &LaxIpSlice, octets: &[u8]) -> Option<Self> {
         let (identification, offset, has_more) = match ip {
             LaxIpSlice::Ipv4(v4) => {
@@ -27,7 +27,7 @@ impl Fragment {
 }
 
 /// Reads the IPv6 fragment header, if there is one. This function does not use etherparse's
-/// iterator over extension headers. Version 0.21 of that iterator reads beyond the packet if an
+/// iterator over extension headers: in version 0.21, the iterator reads beyond the packet if an
 /// extension header is cut off.
 fn of_ipv6(octets: &[u8]) -> Option<(u32, usize, bool)> {
     const OPTIONS_AND_ROUTING: [u8; 3] = [0, 43, 60];

@@ -1,6 +1,6 @@
-//! Names ICMP messages in words (RFC 792, RFC 4443).
+//! Names for ICMP messages (RFC 792, RFC 4443).
 
-/// Returns the name of an ICMP message over IPv4, and whether the message quotes a packet.
+/// Returns the name of an ICMPv4 message, and whether the message quotes a packet.
 pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
     let (message, quotes) = match (kind, code) {
         (0, _) => ("echo reply", false),
@@ -23,7 +23,7 @@ pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
     (message.to_owned(), quotes)
 }
 
-/// Returns the name of an ICMP message over IPv6, and whether the message quotes a packet.
+/// Returns the name of an ICMPv6 message, and whether the message quotes a packet.
 pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
     let message = match (kind, code) {
         (1, 0) => "network unreachable",
@@ -45,7 +45,7 @@ pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
         (137, _) => "redirect",
         _ => return (number(kind, code), kind < 128),
     };
-    // Error messages quote a packet. Their types are below 128 (RFC 4443, section 2.1).
+    // Error messages, whose types are below 128 (RFC 4443, section 2.1), quote a packet.
     (message.to_owned(), kind < 128)
 }
 

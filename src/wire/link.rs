@@ -2,20 +2,20 @@
 
 const NULL: u32 = 0;
 const EN10MB: u32 = 1;
-/// Link type of frames that start with the IP header.
+/// Link type for frames that start with the IP header.
 pub(super) const RAW: u32 = 101;
 const LOOP: u32 = 108;
 const LINUX_SLL: u32 = 113;
 const IPV4: u32 = 228;
 const IPV6: u32 = 229;
 const LINUX_SLL2: u32 = 276;
-/// Other numbers for RAW, in files that contain the number used by the system itself: 14 on
-/// OpenBSD, 12 on other systems.
+/// Other numbers for RAW, found in files that contain the system's own number: 14 on OpenBSD, 12 on
+/// other systems.
 const OLD_RAW: [u32; 2] = [12, 14];
 
 /// EtherTypes that this program reads: IPv4 and IPv6.
 const IP_TYPES: [u16; 2] = [0x0800, 0x86dd];
-/// EtherTypes that mark a tag. Another EtherType follows after the tag (IEEE 802.1Q).
+/// EtherTypes that mark a VLAN tag. Another EtherType follows the tag (IEEE 802.1Q).
 const TAG_TYPES: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
 /// Whether this program can read packets with this link type.
@@ -24,19 +24,18 @@ pub(super) fn is_read(link_type: u32) -> bool {
     known.contains(&link_type) || OLD_RAW.contains(&link_type)
 }
 
-/// Returns the packet in a frame, starting with the IP header. Returns `None` if the frame contains
-/// another protocol.
+/// Returns the IP packet in a frame, or `None` if the frame contains another protocol.
 pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     let packet = match link_type {
-        // The number of the address family before the packet differs between systems. So the
+        // The number of the address family before the packet differs between systems, so the
         // version in the IP header decides.
         NULL | LOOP => frame.get(4..)?,
         EN10MB => after_tags(number(frame, 12)?, frame.get(14..)?)?,
-        // This header has three fields of two octets (type, kind, address length), an address of
-        // eight octets, and an EtherType.
+        // This header has three two-octet fields (packet type, hardware type, address length), an
+        // eight-octet address, and an EtherType.
         LINUX_SLL => after_tags(number(frame, 14)?, frame.get(16..)?)?,
-        // This header has an EtherType of two octets, two reserved octets, the interface in four
-        // octets, and the address.
+        // This header has a two-octet EtherType, two reserved octets, a four-octet interface
+        // number, and twelve octets about the link-layer address.
         LINUX_SLL2 => after_tags(number(frame, 0)?, frame.get(20..)?)?,
         RAW | IPV4 | IPV6 => frame,
         _ if OLD_RAW.contains(&link_type) => frame,
@@ -45,14 +44,15 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     matches!(packet.first()? >> 4, 4 | 6).then_some(packet)
 }
 
-/// Returns the interface that a packet passed. Only a capture of all interfaces states it.
+/// Returns the number of the interface through which a packet passed. Only a capture on all
+/// interfaces states this number.
 pub(super) fn passed_interface(link_type: u32, frame: &[u8]) -> Option<u32> {
     let index = frame.get(4..).filter(|_| link_type == LINUX_SLL2)?;
     index.first_chunk().copied().map(u32::from_be_bytes)
 }
 
-/// Skips the tags of an Ethernet frame. A tag has two octets, and another EtherType follows after
-/// it.
+/// Skips the VLAN tags in an Ethernet frame. After a tag's EtherType come two octets of tag data
+/// and another EtherType.
 fn after_tags(mut kind: u16, mut frame: &[u8]) -> Option<&[u8]> {
     while TAG_TYPES.contains(&kind) {
         (kind, frame) = (number(frame, 2)?, frame.get(4..)?);
@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn a_frame_without_an_ip_packet_is_skipped() {
         let arp = [&[0; 12][..], &[8, 6, 0, 1]].concat();
-        // The first frame is PPPoE. The second is LLC with SNAP, which has a length in place of the
-        // EtherType.
+        // The frame `session` is PPPoE. The frame `snap` is LLC with SNAP, which has a length in
+        // place of the EtherType.
         let session =
             [&[0; 12][..], &[0x88, 0x64, 0x11, 0, 0, 1], &[0, 6, 0, 0x21], PACKET].concat();
         let snap = [&[0; 12][..], &[0, 12, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0], PACKET].concat();

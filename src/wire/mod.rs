@@ -1,5 +1,4 @@
-//! Packets on the network: reads them from an interface or a capture file, and writes capture
-//! files.
+//! Captures packets on network interfaces, reads and writes capture files, and decodes the packets.
 
 #[cfg(feature = "cli")]
 pub(crate) mod capture;
@@ -22,14 +21,14 @@ use std::time::Duration;
 /// A packet captured on an interface or read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// Time since 1970-01-01 00:00:00 UTC on the clock of the capturing host. `None` if the file
-    /// states no time.
+    /// Time since 1970-01-01 00:00:00 UTC on the capturing host's clock. `None` if the file states
+    /// no time.
     pub at: Option<Duration>,
-    /// The captured octets of the packet, starting with its IP header.
+    /// The packet's captured octets, starting with its IP header.
     pub octets: Vec<u8>,
-    /// The interface that captured the packet, if it is known.
+    /// The interface on which the packet was captured, if it is known.
     pub interface: Option<Interface>,
-    /// Comments from the capture file, unescaped.
+    /// The packet's comments in the capture file, not yet escaped for printing.
     pub comments: Vec<Vec<u8>>,
 }
 
@@ -37,16 +36,17 @@ pub(crate) struct Captured {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Interface {
     pub id: InterfaceId,
-    /// Name from the capture file, unescaped.
+    /// Name from the capture file, not yet escaped for printing.
     pub name: Option<Arc<[u8]>>,
 }
 
-/// Identifies an interface of a host or of a capture file.
+/// Identifies an interface on a host or in a capture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct InterfaceId {
-    /// Number that the system gave to the interface. In a file, interfaces are counted through all
-    /// sections.
+    /// The interface's number. On a host, the system assigns it. In a file, interfaces are numbered
+    /// across all sections.
     pub number: u32,
-    /// Interface that the packet passed, if the file is a capture of all interfaces at once.
+    /// Number of the interface through which the packet passed, if the file is a capture on all
+    /// interfaces at once.
     pub passed: Option<u32>,
 }

@@ -1,7 +1,7 @@
-//! Writes capture files in the format of Wireshark (draft-ietf-opsawg-pcapng).
+//! Writes capture files in Wireshark's pcapng format (draft-ietf-opsawg-pcapng).
 //!
-//! Times are in nanoseconds, and packets start with their IP header. The file contains no date,
-//! host name or system name. So the same packets always give the same octets.
+//! Times are in nanoseconds, and packets start with their IP header. The file contains no creation
+//! date, host name or system name, so the same packets always produce the same octets.
 
 use super::decode::decode;
 use super::{Captured, InterfaceId, link};
@@ -9,22 +9,22 @@ use crate::trace::{Action, Fate, HostId, Trace};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Maximum number of interfaces per section, so that no peer can fill the memory. One more
+/// Maximum number of interfaces in a section, so that no peer can exhaust the memory. The next
 /// interface starts a new section.
 pub(super) const MAX_INTERFACES: usize = 4096;
 
-/// The types of blocks in a pcapng file.
+/// Block types in a pcapng file.
 pub(super) mod block_type {
     pub(crate) const INTERFACE: u32 = 1;
-    /// Type of the packet block in the first pcapng files. The enhanced packet block has replaced
-    /// it (appendix A of the draft).
+    /// The packet block in the first pcapng files. The enhanced packet block has replaced it
+    /// (appendix A of the draft).
     pub(crate) const OLD_PACKET: u32 = 2;
     pub(crate) const SIMPLE_PACKET: u32 = 3;
     pub(crate) const ENHANCED_PACKET: u32 = 6;
     pub(crate) const SECTION: u32 = 0x0a0d_0d0a;
 }
 
-/// Codes of the options. `APPLICATION` is for sections, `COMMENT` for packets, and the others for
+/// Option codes. `APPLICATION` is for sections, `COMMENT` for packets, and the others are for
 /// interfaces.
 pub(super) mod option_code {
     pub(crate) const COMMENT: u16 = 1;
@@ -34,8 +34,8 @@ pub(super) mod option_code {
     pub(crate) const TIME_OFFSET: u16 = 14;
 }
 
-/// Returns a file of the packets that one host of a trace sent or received. Each packet has a
-/// comment with its fate.
+/// Returns a capture file with the packets in a trace that one host sent or received. A comment on
+/// each packet states its fate.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     let name = trace.hosts.get(host.0).map_or("unknown", |host| &host.name);
@@ -50,7 +50,7 @@ pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
         if packet.to == host {
             match &packet.fate {
                 Fate::Arrived(times) => times.iter().copied().for_each(saw),
-                // If a host sends a packet to itself, the packet is already in the list.
+                // If a host sends a packet to itself, `seen` already contains the packet.
                 Fate::Seen if event.host != host => saw(event.at),
                 Fate::Lost(_) | Fate::Seen => {}
             }
@@ -62,11 +62,11 @@ pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     head.into_iter().chain(packets).collect()
 }
 
-/// Returns the first octets of a file, which name the application.
+/// Returns the section header that begins a file and names the application.
 pub(crate) fn begin() -> Vec<u8> {
     const BYTE_ORDER: [u8; 4] = 0x1a2b_3c4d_u32.to_le_bytes();
     const VERSION: [u8; 4] = [1, 0, 0, 0];
-    /// Marks the length of the section as unknown, because the section ends with the file.
+    /// Marks the section's length as unknown: the section ends at the end of the file.
     const LENGTH: [u8; 8] = [0xff; 8];
     let application = options(&[(option_code::APPLICATION, b"daytime")]);
     block(block_type::SECTION, &[&BYTE_ORDER[..], &VERSION, &LENGTH, &application].concat())
@@ -75,13 +75,13 @@ pub(crate) fn begin() -> Vec<u8> {
 /// Writes packets into a file that starts with [`begin`].
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
-    /// The number of each interface in the current section.
+    /// Each interface's number in the current section.
     interfaces: BTreeMap<Option<InterfaceId>, u32>,
 }
 
 impl Writer {
-    /// Returns the octets that a packet adds to the file. If the packet is the first of its
-    /// interface, a description of the interface comes before it.
+    /// Returns the octets that a packet adds to the file. A description of the interface precedes
+    /// the interface's first packet.
     pub(crate) fn packet(&mut self, captured: &Captured) -> Vec<u8> {
         let id = captured.interface.as_ref().map(|it| it.id);
         let mut before = Vec::new();
@@ -101,8 +101,8 @@ impl Writer {
     }
 }
 
-/// Returns the block that describes an interface or host. The block sets no maximum length, because
-/// packets are whole.
+/// Returns the block that describes an interface or host. The block states no maximum packet
+/// length, because packets are recorded whole.
 fn interface(name: Option<&[u8]>) -> Vec<u8> {
     const MAX_LENGTH: [u8; 4] = [0; 4];
     const NANOSECONDS: (u16, &[u8]) = (option_code::TIME_RESOLUTION, &[9]);
@@ -116,7 +116,7 @@ fn packet(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> 
     // 64 bits of nanoseconds last until the year 2554.
     let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
     let [high, low] = [at >> 32, at & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
-    // If the capture has cut the packet, the IP header still states its original length.
+    // If the capture has truncated the packet, the IP header still states its original length.
     let whole = decode(packet).map_or(0, |decoded| decoded.octets).max(packet.len());
     let head = [interface, high, low, length(packet.len()), length(whole)].map(u32::to_le_bytes);
     let comments: Vec<_> = comments.iter().map(|it| (option_code::COMMENT, &it[..])).collect();
@@ -126,14 +126,14 @@ fn packet(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> 
     )
 }
 
-/// Returns a block. Its length comes both before and after its body.
+/// Returns a block. Its length both precedes and follows its body.
 fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let length = length(12 + body.len()).to_le_bytes();
     [&kind.to_le_bytes()[..], &length, body, &length].concat()
 }
 
-/// Returns the options of a block, followed by the end mark if there are any. A value longer than
-/// the maximum of an option is cut. No value that comes from a file is that long.
+/// Returns a block's options, followed by an end mark if there are any. A value that is too long
+/// for an option is cut; no value read from a file is that long.
 fn options(options: &[(u16, &[u8])]) -> Vec<u8> {
     let option = |(code, value): &(u16, &[u8])| {
         let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
@@ -144,7 +144,7 @@ fn options(options: &[(u16, &[u8])]) -> Vec<u8> {
     options.iter().flat_map(option).chain(end.iter().copied()).collect()
 }
 
-/// Pads octets with zeros to a multiple of four.
+/// Pads the octets with zeros to a multiple of four.
 fn padded(octets: &[u8]) -> Vec<u8> {
     let mut padded = octets.to_vec();
     padded.resize(octets.len().next_multiple_of(4), 0);
@@ -177,7 +177,7 @@ mod tests {
         trace
     }
 
-    /// Returns the time in milliseconds, the number and the comment of each packet in a file.
+    /// Returns each packet's time in milliseconds, number and comment.
     fn packets(file: &[u8]) -> Vec<(u128, u8, String)> {
         let mut reading = CaptureReader::new(file).expect("a capture file");
         let mut found = Vec::new();
@@ -197,9 +197,9 @@ mod tests {
             (CLIENT, SERVER, 2 * MS, Fate::Lost(Loss::Chance)),
             (SERVER, CLIENT, 30 * MS, Fate::Arrived(vec![50 * MS])),
         ]);
-        let twice = "duplicated: arrived after 20 ms and after 40 ms".to_owned();
-        let once = "arrived after 20 ms".to_owned();
-        let lost = "lost by chance".to_owned();
+        let twice = Fate::Arrived(vec![21 * MS, 41 * MS]).words(MS);
+        let once = Fate::Arrived(vec![50 * MS]).words(30 * MS);
+        let lost = Fate::Lost(Loss::Chance).words(2 * MS);
         let client = [(1, 0, twice.clone()), (2, 1, lost), (50, 2, once.clone())];
         assert_eq!(packets(&pcapng(&trace, CLIENT)), client);
         let server = [(21, 0, twice.clone()), (30, 2, once), (41, 0, twice)];

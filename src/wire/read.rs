@@ -8,22 +8,22 @@ use section::{BlockContent, Section};
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Cursor, Read};
 
-/// Maximum octets of a block. A longer block shows that the file is damaged.
+/// Maximum length of a block in octets. A longer block means that the file is damaged.
 const MAX_BLOCK_OCTETS: usize = 16 << 20;
-/// Octets requested with each read of the file.
+/// Number of octets requested with each read from the file.
 const BUFFER_OCTETS: usize = 64 << 10;
 
 /// Reads one capture file.
 pub(crate) struct CaptureReader<'a> {
     file: Box<dyn Read + 'a>,
     section: Section,
-    /// The last block that was read, or the block that is being read.
+    /// The block that is being read, or the last one that was read.
     block: Vec<u8>,
-    /// The position of the next block in the file.
+    /// The next block's position in the file, in octets.
     at: u64,
-    /// Number of packets read so far, including skipped packets.
+    /// Number of packets read so far, including skipped ones.
     pub packets: u64,
-    /// Number of skipped packets: packets that are not IP, or whose link type cannot be read.
+    /// Number of packets skipped because they are not IP or their link type cannot be read.
     pub skipped: u64,
     /// Link types in the file that this program cannot read.
     pub unread_links: BTreeSet<u32>,
@@ -40,19 +40,18 @@ pub(crate) enum ReadError {
     Compressed(&'static str),
     #[error("link type {0} is not supported")]
     LinkType(u32),
-    /// The file ends inside a block. The values are the number of packets read, and the position of
-    /// the block.
+    /// The file ends inside a block. The values are the number of packets read and the block's
+    /// position.
     #[error("the file ends within the block at octet {1}, after packet {0}")]
     Cut(u64, u64),
-    /// A block is invalid. The values are the number of packets read, and the position of the
-    /// block.
+    /// A block is invalid. The values are the number of packets read and the block's position.
     #[error("the block at octet {1}, after packet {0}, is damaged")]
     Damaged(u64, u64),
     #[error("reading failed")]
     Io(#[source] io::Error),
 }
 
-/// Compression programs, each with the first octets of its files.
+/// Compression programs, each with the octets that begin its files.
 const COMPRESSIONS: [(&str, &[u8]); 5] = [
     ("bzip2", b"BZh"),
     ("gzip", b"\x1f\x8b"),
@@ -89,7 +88,7 @@ impl<'a> CaptureReader<'a> {
         Ok(reading)
     }
 
-    /// Returns the next IP packet; `None` at the end of the file.
+    /// Returns the next IP packet, or `None` at the end of the file.
     pub(crate) fn next(&mut self) -> Result<Option<Captured>, ReadError> {
         while let Some(found) = self.block()? {
             self.packets += u64::from(!matches!(found, BlockContent::Nothing));
@@ -105,7 +104,7 @@ impl<'a> CaptureReader<'a> {
         Ok(None)
     }
 
-    /// Returns the content of the next block; `None` at the end of the file.
+    /// Returns the next block's content, or `None` at the end of the file.
     fn block(&mut self) -> Result<Option<BlockContent>, ReadError> {
         self.block.clear();
         self.fill(self.section.header_octets())?;
@@ -119,8 +118,8 @@ impl<'a> CaptureReader<'a> {
         Ok(Some(found))
     }
 
-    /// Reads until the block has this many octets. If the file ends before the block begins, the
-    /// block stays empty.
+    /// Reads until `self.block` has this many octets. If the file ends before the block begins, the
+    /// buffer stays empty.
     fn fill(&mut self, octets: usize) -> Result<(), ReadError> {
         fill(&mut self.file, &mut self.block, octets.min(MAX_BLOCK_OCTETS))?;
         match self.block.len() {
@@ -138,8 +137,8 @@ impl<'a> CaptureReader<'a> {
     }
 }
 
-/// Reads the octets of a pcap file header. The first block of a pcapng file has at least as many
-/// octets.
+/// Reads as many octets as a pcap file header has. The first block of a pcapng file is at least as
+/// long.
 fn read_header(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
     const PCAP: usize = 24;
     let mut head = Vec::new();

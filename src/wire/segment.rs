@@ -3,10 +3,10 @@
 use super::decode::{Content, Decoded, Flags};
 use std::collections::VecDeque;
 
-/// Maximum number of remembered segments per direction. A Daytime exchange needs only four.
+/// Maximum number of segments remembered for each direction. A Daytime exchange needs only four.
 const MAX_SEGMENTS: usize = 64;
 
-/// The sequence numbers of a TCP segment.
+/// A TCP segment's flags and sequence numbers.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub flags: Flags,
@@ -14,8 +14,8 @@ pub(crate) struct Segment {
     end: u32,
 }
 
-/// The segments that one side of a connection has sent. An entry is a range of sequence numbers:
-/// the first number, and the number after the last.
+/// The segments that one side of a connection has sent. Each entry is a segment's range of sequence
+/// numbers: the first number, and the number after the last.
 #[derive(Debug, Default)]
 pub(crate) struct SentSegments(VecDeque<(u32, u32)>);
 
@@ -35,7 +35,7 @@ impl SentSegments {
         segment.flags.contains(Flags::SYN) && !self.0.is_empty() && !self.has(segment)
     }
 
-    /// Whether one earlier segment covers all sequence numbers of this segment.
+    /// Whether a single earlier segment covers all of this segment's sequence numbers.
     fn has(&self, segment: &Segment) -> bool {
         let length = segment.end.wrapping_sub(segment.begin);
         self.0.iter().any(|(begin, end)| {
@@ -44,8 +44,8 @@ impl SentSegments {
         })
     }
 
-    /// Records a segment. Returns true if it is a retransmission: one earlier segment covers all
-    /// its sequence numbers.
+    /// Records a segment. Returns true if it is a retransmission: a single earlier segment covers
+    /// all its sequence numbers.
     pub(crate) fn record(&mut self, segment: &Segment) -> bool {
         if segment.begin == segment.end {
             return false;

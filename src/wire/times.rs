@@ -1,8 +1,9 @@
-//! Times of packets, relative to the first packet.
+//! Packet times relative to the first packet.
 
 use std::time::Duration;
 
-/// Converts the times of packets in file order. A packet may be earlier than the packet before it.
+/// Converts packet times in file order. A packet may have an earlier time than the packet before
+/// it.
 #[derive(Debug, Default)]
 pub(crate) struct Times {
     first: Option<Duration>,
@@ -11,8 +12,8 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// Returns the time from the first packet that has a time to this packet, in nanoseconds. The
-    /// result is negative for an earlier packet, and 0 for a packet without a time.
+    /// Returns this packet's time in nanoseconds after the first packet that has a time. The result
+    /// is negative for an earlier packet, and 0 for a packet without a time.
     pub(crate) fn since_ns(&mut self, at: Option<Duration>) -> i64 {
         let Some(at) = at else { return 0 };
         let first = *self.first.get_or_insert(at);

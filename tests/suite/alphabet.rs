@@ -1,6 +1,6 @@
 //! Drawings and tables for terminals without Unicode, and drawings as a list for a screen reader.
 
-use crate::support::{bad, daytime, good};
+use crate::support::{bad, daytime, good, mentions};
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -60,18 +60,20 @@ fn json_is_the_same_in_every_locale() {
 #[test]
 fn with_text_a_lab_lists_packets_and_calls_as_sentences() {
     let screen = good(&mut lab(&["loss", "--text"]));
-    for line in [
-        "Hosts: client 10.0.0.1, server 10.0.0.2",
-        "1. 0.0 ms, client: connect() = under way",
-        "2. 0.0 ms, client: state SYN-SENT",
-        "3. 0.0 ms, client: sends SYN to server, lost on purpose",
-        "4. 1000.0 ms, client: retransmits SYN to server, arrives at 1020.0 ms",
-    ] {
-        assert!(screen.lines().any(|it| it == line), "{line} is not in {screen}");
+    let (_, list) = screen.split_once("\nHosts: ").expect("a list");
+    for (line, parts) in list.lines().zip([
+        &["client 10.0.0.1", "server 10.0.0.2"][..],
+        &["1. 0.0 ms, client: ", "connect() = "],
+        &["2. 0.0 ms, client: ", "SYN to server", "lost on purpose"],
+        &["3. 1000.0 ms, client: ", "retransmits", "SYN to server", "at 1020.0 ms"],
+    ]) {
+        mentions(line, parts);
     }
+    assert!(list.lines().count() > 5, "{screen}");
     assert!(!screen.contains('│'), "{screen}");
     for format in ["--json", "--csv"] {
-        assert!(bad(2, &mut lab(&["loss", "--text", format])).contains("cannot be used with"));
+        let message = bad(2, &mut lab(&["loss", "--text", format]));
+        mentions(&message, &["'--text'", "cannot be used", &format!("'{format}'")]);
     }
 }
 
@@ -84,6 +86,6 @@ fn with_text_wire_lists_the_packets_of_each_exchange() {
     let screen = good(daytime().args(["wire", "--text", "--read"]).arg(file));
     let lines: Vec<&str> = screen.lines().collect();
     assert_eq!(lines[1], "Hosts: client, server", "{screen}");
-    assert!(lines[2].starts_with("1. 0.0 ms, client: sends empty datagram to server"), "{screen}");
-    assert!(lines[3].contains(", server: sends 40 octets to client"), "{screen}");
+    mentions(lines[2], &["1. 0.0 ms, client: ", "sends", "empty datagram", "to server"]);
+    mentions(lines[3], &["2. ", ", server: ", "sends", "40 octets", "to client"]);
 }

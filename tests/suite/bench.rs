@@ -3,8 +3,8 @@
 use crate::or_skip;
 use crate::support::wire::udp_server;
 use crate::support::{
-    Namespace, PATIENCE, Running, assert_fits_80_columns, bad, daytime, good, ipv6, on_terminal,
-    run, stderr, stdout,
+    Namespace, PATIENCE, Running, assert_fits_80_columns, assert_screen, bad, complains, daytime,
+    good, ipv6, mentions, on_terminal, run, stderr, stdout,
 };
 use serde_json::Value;
 use std::process::{Command, Stdio};
@@ -29,20 +29,21 @@ pub fn number(load: &Value, key: &str) -> u64 {
     load[key].as_u64().unwrap_or_else(|| panic!("no {key} in {load:#}"))
 }
 
+/// Filters for the rows with measured values.
+const MEASURED: [(&str, &str); 2] = [
+    (r"(?m)^(  (started|answered|failed|lost|late or extra|per second) +).*", "${1}COUNT"),
+    (r"(?m)^(  (minimum|median|p90|p99|p99.9|maximum|mean|processor time) +).*", "${1}TIME"),
+];
+
 #[test]
 fn both_transports_have_a_column_below_a_heading_for_each_group() {
     let server = Running::serve(&[]);
-    let screen = good(bench(&SHORT).arg(server.tcp().to_string()));
-    let expected = format!("Load on {}: 0.2 s over each transport, after a", server.tcp());
-    assert!(screen.starts_with(&expected), "{screen}");
-    let latency = "LATENCY (from the start of each exchange)";
-    for heading in ["SETTINGS", "EXCHANGES", latency, "THE CLIENT"] {
-        assert_eq!(screen.matches(&format!("\n\n{heading}\n")).count(), 1, "{screen}");
-    }
-    let row = "  concurrency      1 connection                   1 socket, 1 question each\n";
-    assert!(screen.contains(row), "{screen}");
-    assert!(!screen.contains("FAILURE") && !screen.contains("never started"), "{screen}");
+    let host = server.tcp().to_string();
+    let screen = good(bench(&SHORT).arg(&host));
     assert_fits_80_columns(&screen);
+    // The width of a column does not depend on the port.
+    let screen = screen.replace(&format!("{host:21}  "), "HOST                   ");
+    assert_screen("bench", &screen.replace(&host, "HOST"), &MEASURED);
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn bench_loads_over_ipv6() {
         assert_eq!(all[transport]["peer"], format!("[::1]:{port}"), "{all:#}");
     }
     let error = bad(1, &mut bench(&["-4", "::1"]));
-    assert!(error.starts_with("daytime: ::1 has no IPv4 address"), "{error}");
+    complains(&error, &["::1", "no IPv4"]);
 }
 
 #[test]
@@ -138,8 +139,8 @@ fn the_open_loop_keeps_its_rate_and_counts_latencies_from_the_schedule() {
         assert!(number(load, "answered") > 0, "{load:#}");
     }
     let screen = good(bench(&SHORT).args(["--rate", "500", "--concurrency", "8", &host]));
-    let heading = "\nLATENCY (from the scheduled start of each exchange)\n";
-    assert!(screen.contains(heading), "{screen}");
+    let heading = screen.lines().find(|line| line.starts_with("LATENCY "));
+    mentions(heading.expect("a heading"), &["scheduled"]);
     assert!(screen.contains("\n  never started    0"), "{screen}");
 }
 
@@ -155,8 +156,7 @@ fn a_public_address_is_refused_without_impolite() {
         command
     };
     let refusal = bad(1, load().arg("192.0.2.1"));
-    assert!(refusal.starts_with("daytime: cannot load 192.0.2.1: "), "{refusal}");
-    assert!(refusal.contains("public") && refusal.contains("--impolite"), "{refusal}");
+    complains(&refusal, &["192.0.2.1", "public", "4 s", "--impolite"]);
     // The server limits the answers, so some exchanges fail.
     let output = run(load().args(["--impolite", "--json", "192.0.2.1"]));
     let all: Value = stdout(&output).parse().expect("JSON");
@@ -170,9 +170,7 @@ fn more_sockets_than_descriptors_is_an_error_with_both_numbers() {
     shell.args(["-c", "ulimit -n 64; exec \"$0\" bench --concurrency 49 127.0.0.1:9"]);
     shell.arg(env!("CARGO_BIN_EXE_daytime"));
     let error = bad(1, &mut shell);
-    for part in ["cannot open 49 sockets", " 48: ", "--concurrency", "`ulimit -Hn`"] {
-        assert!(error.contains(part), "{part}: {error}");
-    }
+    complains(&error, &["49 sockets", " 48", "--concurrency", "`ulimit -Hn`"]);
 }
 
 #[test]
@@ -182,8 +180,7 @@ fn more_connections_than_ports_is_an_error_with_both_numbers() {
     let mut shell = inside.command("sh");
     shell.args(["-c", &format!("{range} && exec \"$0\" bench --concurrency 11 127.0.0.1:9")]);
     let error = bad(1, shell.arg(env!("CARGO_BIN_EXE_daytime")));
-    let expected = "daytime: cannot open 11 sockets: this system has 10 ports for clients: ";
-    assert!(error.starts_with(expected), "{error}");
+    complains(&error, &["11 sockets", "10 ports"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::metrics::{lines, next_line};
 use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end, wait_in_vain};
-use crate::support::{Namespace, PATIENCE, Running, daytime, good, program};
+use crate::support::{Namespace, PATIENCE, Running, daytime, good, mentions, program};
 use nix::pty::{OpenptyResult, openpty};
 use std::fs;
 use std::io::{Read, Write};
@@ -206,9 +206,11 @@ fn with_require_sync_the_server_replies_only_if_the_kernel_reports_synchronisati
     socket.set_read_timeout(Some(wait)).expect("set");
     socket.send(b"").expect("sent");
     assert_eq!(socket.recv(&mut [0; 64]).is_ok(), synchronised, "{reply}");
-    let counters = server.counters();
-    assert_eq!(counters.contains("TcpNoTime: 1, "), !synchronised, "{counters}");
-    assert_eq!(counters.contains("UdpNoTime: 1"), !synchronised, "{counters}");
+    let log = server.stopped();
+    assert_eq!(log.contains("TcpNoTime 1, "), !synchronised, "{log}");
+    assert_eq!(log.contains("UdpNoTime 1"), !synchronised, "{log}");
+    let is_warning = |line: &&str| line.contains(" WARN ] ") && line.contains("no valid time");
+    assert_eq!(log.lines().filter(is_warning).count(), 2 * usize::from(!synchronised), "{log}");
 }
 
 #[test]
@@ -218,14 +220,14 @@ fn the_log_has_few_lines_for_a_flood_and_they_count_every_event() {
     assert_is_prompt(server.tcp());
     let log = server.stopped();
     let made_room = log.lines().filter_map(|line| {
-        let start = "] tcp: closed to make room: no descriptor left (ulimit -n): ";
-        let (number, _) = line.split_once(start)?.1.split_once([' ', ','])?;
+        let (_, counted) = line.split_once("] tcp: closed ")?.1.split_once("(ulimit -n): ")?;
+        let (number, _) = counted.split_once([' ', ','])?;
         Some(number.parse::<u64>().expect("a number"))
     });
     let made_room: Vec<u64> = made_room.collect();
     // One line at once, one after a second, and one at the end.
     assert!((1..=3).contains(&made_room.len()), "{log}");
-    let counted = format!("TcpMadeRoom: {}", made_room.iter().sum::<u64>());
+    let counted = format!("TcpMadeRoom {}", made_room.iter().sum::<u64>());
     assert!(log.contains(&counted), "{counted}: {log}");
     drop(held);
 }
@@ -246,10 +248,10 @@ fn assert_serves_without_output(output: impl Into<Stdio>, options: &[String], fi
     let log = lines(server.stderr());
     let port = next_line(&log, &format!("] tcp {first}:"));
     let port = port.split(':').next().expect("a port");
-    next_line(&log, " WARN ] cannot print all addresses: ");
+    mentions(&next_line(&log, " WARN ] cannot print "), &["addresses"]);
     assert_is_prompt(format!("{first}:{port}").parse().expect("an address"));
     server.signal("TERM");
-    next_line(&log, "answered 1 connection and 0 datagrams");
+    mentions(&next_line(&log, "answered "), &["1 connection ", "0 datagrams"]);
     assert_ends_well(server);
 }
 
@@ -310,10 +312,7 @@ fn fill_terminal(octets: usize) {
     let _ = fs::File::from(master).read_to_end(&mut log); // a closed terminal returns EIO at the end
     let log = String::from_utf8(log).expect("text");
     assert!(log.contains("] SIGUSR1: "), "{log}");
-    assert!(
-        !log.contains("answered 1 connection and 1 datagram"),
-        "the output was not full: {log}"
-    );
+    assert!(!log.contains(" 1 connection"), "the output was not full: {log}");
 }
 
 #[test]

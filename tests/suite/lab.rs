@@ -1,7 +1,7 @@
 //! `daytime lab`: its options, JSON, CSV and capture files, and that the same seed prints the same.
 
 use crate::or_skip;
-use crate::support::{bad, daytime, good, program, run, skip, stderr, stdout};
+use crate::support::{bad, complains, daytime, good, mentions, program, run, skip, stderr, stdout};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,7 +45,7 @@ fn the_list_has_each_question_with_engines_and_options() {
     let screen = good(&mut lab(&["list"]));
     for lab in labs() {
         let keys: Vec<&String> = lab.as_object().expect("an object").keys().collect();
-        assert_eq!(keys, ["name", "question", "engines", "options", "theory", "next"]);
+        assert_eq!(keys, ["name", "question", "engines", "options", "theory", "next", "questions"]);
         let row = screen.lines().find(|line| line.starts_with(&format!("{} ", name(&lab))));
         let row = row.unwrap_or_else(|| panic!("no {} in {screen}", name(&lab)));
         let engines = words(&lab["engines"]).join(", ");
@@ -62,45 +62,47 @@ fn the_list_has_each_question_with_engines_and_options() {
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
 }
 
+/// Asserts that this run is a usage error whose first line mentions these parts. Returns the whole message.
+fn usage_error(arguments: &[&str], parts: &[&str]) -> String {
+    let message = bad(2, lab(&["run"]).args(arguments));
+    let first = message.lines().next().unwrap_or_default();
+    assert!(first.starts_with("error: "), "{message}");
+    mentions(first, parts);
+    message
+}
+
 #[test]
 fn an_unknown_name_is_a_usage_error_that_names_similar_ones() {
-    let message = bad(2, &mut lab(&["run", "exchnage"]));
-    assert!(message.contains("invalid value 'exchnage' for '<NAME>...'"), "{message}");
-    assert!(message.contains("a similar value exists: 'exchange'"), "{message}");
+    let message = usage_error(&["exchnage"], &["'exchnage'", "'<NAME>...'"]);
+    mentions(&message, &["similar", "'exchange'"]);
     for lab in labs() {
         assert!(message.contains(name(&lab)), "{message}");
     }
-    let message = bad(2, &mut lab(&["run"]));
-    assert!(message.contains("required arguments were not provided"), "{message}");
+    mentions(&usage_error(&[], &["required"]), &["<NAME>"]);
 }
 
 #[test]
 fn an_option_out_of_range_is_a_usage_error() {
-    let message = bad(2, &mut lab(&["run", "loss", "--drop", "2,0"]));
-    assert!(message.contains("loss takes --drop from 1 to 4294967295 on sim, not 0"), "{message}");
-    let message = bad(2, &mut lab(&["run", "hold", "--count", "17"]));
-    let expected = "error: hold takes --count from 0 to 16 on loopback, not 17\n";
-    assert!(message.starts_with(expected), "{message}");
-    let message = bad(2, &mut lab(&["run", "loss", "--loss", "-5"]));
-    assert!(message.contains("'--loss <PERCENT>': not a percentage from 0 to 100"), "{message}");
+    let dropped = ["loss ", "--drop", "from 1 to 4294967295", "on sim", "not 0"];
+    usage_error(&["loss", "--drop", "2,0"], &dropped);
+    let count = ["hold ", "--count", "from 0 to 16", "on loopback", "not 17"];
+    usage_error(&["hold", "--count", "17"], &count);
+    let percent = ["'-5'", "'--loss <PERCENT>'", "percentage", "from 0 to 100"];
+    usage_error(&["loss", "--loss", "-5"], &percent);
 }
 
 #[test]
 fn an_engine_or_option_that_a_lab_lacks_is_a_usage_error() {
-    let message = bad(2, &mut lab(&["run", "exchange", "--engine", "loopback"]));
-    let expected = "error: exchange does not run on loopback; it runs on sim and netns\n";
-    assert!(message.starts_with(expected), "{message}");
-    assert!(message.contains("Usage: daytime lab run"), "{message}");
-    let message = bad(2, &mut lab(&["run", "exchange", "--backlog", "3"]));
-    assert!(message.starts_with("error: exchange has no --backlog: it has "), "{message}");
-    assert!(message.contains("; --backlog is for backlog\n"), "{message}");
-    let message = bad(2, &mut lab(&["run", "all", "--backlog", "3"]));
-    assert!(message.contains(" has no --backlog: "), "{message}");
-    let message = bad(2, &mut lab(&["run", "unread", "--engine", "netns", "--count", "3"]));
-    let expected = "error: unread has no --count on netns: it is for --engine loopback\n";
-    assert!(message.starts_with(expected), "{message}");
-    let message = bad(2, &mut lab(&["run", "exchange", "--engine", "simulator"]));
-    assert!(message.contains("[possible values: sim, loopback, netns]"), "{message}");
+    let engines = ["exchange ", "not", "on loopback", "sim and netns"];
+    let message = usage_error(&["exchange", "--engine", "loopback"], &engines);
+    mentions(&message, &["Usage: daytime lab run"]);
+    let others = ["exchange ", "no --backlog", "--delay", "--backlog is for backlog"];
+    usage_error(&["exchange", "--backlog", "3"], &others);
+    usage_error(&["all", "--backlog", "3"], &["no --backlog"]);
+    let engine = ["unread ", "no --count on netns", "--engine loopback"];
+    usage_error(&["unread", "--engine", "netns", "--count", "3"], &engine);
+    let message = usage_error(&["exchange", "--engine", "simulator"], &["'simulator'"]);
+    mentions(&message, &["sim, loopback, netns"]);
 }
 
 #[test]
@@ -117,12 +119,12 @@ fn an_option_without_a_valid_value_is_a_usage_error() {
         ["--backlog", "65536"],
         ["--seed", "x"],
     ] {
-        let message = bad(2, lab(&["run", "loss"]).arg(format!("{}={}", wrong[0], wrong[1])));
-        assert!(message.starts_with("error: invalid value '"), "{wrong:?}: {message}");
-        assert!(message.contains(wrong[0]), "{wrong:?}: {message}");
+        let [option, value] = wrong;
+        let (_, bad) = value.rsplit_once(',').unwrap_or(("", value));
+        let named = [format!("'{option} <"), format!("'{bad}'")];
+        usage_error(&["loss", &format!("{option}={value}")], &named.each_ref().map(|it| &**it));
     }
-    let message = bad(2, &mut lab(&["run", "loss", "--json", "--csv"]));
-    assert!(message.contains("cannot be used with"), "{message}");
+    usage_error(&["loss", "--json", "--csv"], &["'--json'", "cannot be used", "'--csv'"]);
 }
 
 #[test]
@@ -247,7 +249,7 @@ fn wireshark_reads_the_capture_files_with_the_fate_of_each_packet_and_right_chec
             lost += u32::from(fate.starts_with("lost"));
         }
     }
-    assert!(packets >= 40 && answers >= 8 && lost >= 4, "{packets} {answers} {lost}");
+    assert!(packets >= 40 && answers >= 8 && lost >= 3, "{packets} {answers} {lost}");
 }
 
 #[test]
@@ -284,10 +286,7 @@ fn captures_that_cannot_be_written_are_reported_before_anything_runs() {
     let file = folder.path().join("file");
     fs::write(&file, "").expect("written");
     let message = bad(1, lab(&["run", "exchange", "--pcapng"]).arg(&file));
-    assert!(
-        message.starts_with(&format!("daytime: cannot create directory {}: ", file.display())),
-        "{message}"
-    );
+    complains(&message, &["cannot create", "directory", &format!(" {}: ", file.display())]);
 }
 
 #[test]
@@ -312,8 +311,6 @@ fn several_runs_end_with_a_summary() {
         let row = summary.lines().find(|line| line.starts_with(&format!("  {name} ")));
         assert!(row.is_some_and(|row| row.ends_with("  as predicted")), "{summary}");
     }
-    assert!(
-        summary.contains("\n2 as predicted, 0 not, 0 failed, 0 cannot run here; in "),
-        "{summary}"
-    );
+    let verdicts = summary.lines().next_back().unwrap_or_default();
+    mentions(verdicts, &["2 as predicted", " 0 not", " 0 failed", " 0 cannot run"]);
 }

@@ -1,8 +1,9 @@
-//! The laboratory's engine `netns` where something is in the way: what it says, and that nothing stays behind.
+//! Tests the laboratory's engine `netns` where it cannot run: the obstacle that it names, and that no process or
+//! namespace remains.
 
 use crate::lab_netns::{copy, ran, result, unprivileged};
 use crate::or_skip;
-use crate::support::{PATIENCE, daytime, program, run, skip, stderr, stdout};
+use crate::support::{PATIENCE, daytime, mentions, program, run, skip, stderr, stdout};
 use nix::unistd::geteuid;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -94,8 +95,7 @@ fn root_without_any_rights_gets_a_hint_which_it_needs() {
     let mut command = or_skip!(root_of_its_own("true"));
     command.args(["setpriv", "--bounding-set=-all", "--inh-caps=-all"]);
     command.arg(env!("CARGO_BIN_EXE_daytime"));
-    let told = obstacle(command);
-    assert!(told.ends_with("give root CAP_SETFCAP, or run as another user"), "{told}");
+    mentions(&obstacle(command), &["CAP_SETFCAP", "as another user"]);
 }
 
 /// In a user namespace root would lose the right to write there.
@@ -117,8 +117,7 @@ fn root_without_a_capability_still_writes_capture_files_to_a_folder_of_another_u
         (&true.into(), Some(4))
     );
     let obstacle = raw["obstacle"].as_str().expect("it could not run");
-    assert!(obstacle.starts_with("root lacks a capability for networks here"), "{obstacle}");
-    assert!(obstacle.contains(&path.display().to_string()), "{obstacle}");
+    mentions(obstacle, &["root lacks", "capability", &path.display().to_string()]);
 }
 
 #[test]
@@ -127,9 +126,10 @@ fn too_few_namespaces_are_a_limit_and_no_container() {
         let script = format!("echo {limit} > /proc/sys/user/max_net_namespaces");
         let mut command = or_skip!(root_of_its_own(&script));
         command.arg(env!("CARGO_BIN_EXE_daytime"));
-        let expected = "the limit of namespaces is reached: raise user.max_net_namespaces and \
-                        user.max_user_namespaces, here or further out";
-        assert_eq!(obstacle(command), expected);
+        let obstacle = obstacle(command);
+        mentions(&obstacle, &["limit of namespaces", "raise"]);
+        mentions(&obstacle, &["user.max_net_namespaces", "user.max_user_namespaces"]);
+        assert!(!obstacle.contains("container"), "{obstacle}");
     }
 }
 
@@ -137,9 +137,9 @@ fn too_few_namespaces_are_a_limit_and_no_container() {
 fn where_network_namespaces_are_forbidden_root_gets_no_hint_to_be_root() {
     let mut command = or_skip!(root_of_its_own("echo 0 > /proc/sys/user/max_net_namespaces"));
     command.arg(env!("CARGO_BIN_EXE_daytime"));
-    let expected =
-        "network namespaces are forbidden here: user.max_net_namespaces is 0; set it above 0";
-    assert_eq!(obstacle(command), expected);
+    let obstacle = obstacle(command);
+    mentions(&obstacle, &["network namespaces", "user.max_net_namespaces is 0", "above 0"]);
+    assert!(!obstacle.contains("root"), "{obstacle}");
 }
 
 #[test]
@@ -150,10 +150,7 @@ fn a_program_that_its_user_may_not_read_says_so() {
     let mut command = or_skip!(unprivileged(Path::new("sh")));
     let output = run(command.args(["-c", "exec \"$@\"", "sh"]).arg(&program).args(RAW));
     let said = one_line(&stdout(&output));
-    assert!(
-        said.ends_with("the program's file has to be readable, and without capabilities"),
-        "{said}"
-    );
+    mentions(&said, &[" NOT RUN ", "program's file", "readable", "without capabilities"]);
 }
 
 #[test]
@@ -167,8 +164,7 @@ fn a_user_without_proc_gets_the_hint_to_mount_it_and_root_needs_none() {
     let mut user = or_skip!(root_of_its_own("true"));
     user.args(["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]);
     user.args(without_proc).arg(env!("CARGO_BIN_EXE_daytime"));
-    let told = obstacle(user);
-    assert!(told.ends_with("mount /proc, or run as root"), "{told}");
+    mentions(&obstacle(user), &["mount /proc", "as root"]);
 }
 
 #[test]
@@ -180,16 +176,16 @@ fn too_many_processes_are_reported_without_a_panic() {
     let (_folder, daytime) = copy();
     // The first thread leaves too few for the hosts, the link between them, the forwarder, or the server.
     for (limit, number) in [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4)] {
-        let output = run(as_nobody_else(number, limit, &daytime).args(RAW));
+        let output = run(as_unused_user(number, limit, &daytime).args(RAW));
         let (said, complained) = (one_line(&stdout(&output)), stderr(&output));
         assert!(!complained.contains("panicked"), "{complained}");
-        let expected = "the limit of processes and threads is reached: raise it (ulimit -u)";
-        assert!(said.contains(expected), "{limit}: {said}");
+        assert!(said.contains(" NOT RUN "), "{limit}: {said}");
+        mentions(&said, &["limit of processes", "raise", "ulimit -u"]);
     }
 }
 
-/// As a user whom only this test is, with so many processes.
-fn as_nobody_else(number: u32, processes: u32, daytime: &Path) -> Command {
+/// Returns a command that runs as a user that only this test has, with at most this number of processes.
+fn as_unused_user(number: u32, processes: u32, daytime: &Path) -> Command {
     let user = 4_000_000_000 + std::process::id() * 5 % 100_000_000 + number;
     let mut command = Command::new("prlimit");
     command.arg(format!("--nproc={processes}")).args(["setpriv", "--clear-groups"]);

@@ -1,8 +1,11 @@
 //! The screens of `daytime lab`: what a run prints first, how much of it, and what a terminal adds.
 
-use crate::lab::{lab, labs, name, on};
+use crate::lab::{lab, labs, name, on, words};
 use crate::or_skip;
-use crate::support::{assert_fits_80_columns, bad, daytime, good, on_terminal, run, skip, stdout};
+use crate::support::{
+    assert_fits_80_columns, assert_screen, bad, daytime, good, on_terminal, run, skip, stdout,
+};
+use serde_json::Value;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
@@ -33,6 +36,79 @@ fn a_brief_run_of_every_lab_fits_80_columns_and_24_lines() {
         );
     }
     assert!(shown > 10, "{shown}");
+}
+
+/// Whole screens of the simulator, which prints the same for the same seed: file and command.
+const SCREENS: [(&str, &str); 5] = [
+    ("lab_loss", "run loss --seed 7 --count 50"),
+    ("lab_exchange_explained", "run exchange --explain --answers"),
+    ("lab_exchange_ascii", "run exchange --ascii"),
+    ("lab_exchange_text", "run exchange --text"),
+    ("lab_loop_brief", "run loop --brief"),
+];
+
+#[test]
+fn labs_on_the_simulator_print_these_screens() {
+    for (file, command) in SCREENS {
+        let words: Vec<&str> = command.split(' ').chain(["--engine", "sim"]).collect();
+        let screen = good(lab(&words).env("LC_ALL", "C.UTF-8"));
+        if !command.ends_with("--text") {
+            assert_fits_80_columns(&screen); // a list for a screen reader has no width
+        }
+        assert_screen(file, &screen, &[]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_list_of_labs_is_this_screen() {
+    let screen = good(lab(&["list"]).env("LC_ALL", "C.UTF-8"));
+    assert_fits_80_columns(&screen);
+    assert_screen("lab_list", &screen, &[]);
+}
+
+/// Maximum number of lines of a run at 80 columns.
+const RUN_LINES: usize = 72;
+
+/// Runs that are longer: `loss` has 15 findings, and `multihome` on `netns` shows packets and calls of two servers.
+const LONGER_RUNS: [(&str, &str); 2] = [("loss", "sim"), ("multihome", "netns")];
+
+#[test]
+fn a_run_of_a_lab_has_at_most_72_lines_at_80_columns() {
+    let mut counted = 0;
+    for lab in labs() {
+        for engine in words(&lab["engines"]) {
+            let name = name(&lab);
+            if LONGER_RUNS.contains(&(name, engine)) {
+                continue;
+            }
+            let screen = stdout(&run(daytime().args(["lab", "run", name, "--engine", engine])));
+            if screen.contains("\nNOT RUN\n") {
+                skip(&screen);
+                continue;
+            }
+            counted += 1;
+            assert_fits_80_columns(&screen);
+            let count = screen.lines().count();
+            assert!(count <= RUN_LINES, "{name} on {engine} has {count} lines: {screen}");
+        }
+    }
+    assert!(counted > 10, "{counted}");
+}
+
+#[test]
+fn loss_and_stale_leave_tcp_states_out_of_their_drawings_and_have_them_in_json() {
+    for name in ["loss", "stale"] {
+        let screen = good(&mut lab(&["run", name]));
+        for left_out in ["[ESTABLISHED]", "shutdown(", "TIME-WAIT"] {
+            assert!(!screen.contains(left_out), "{left_out}: {screen}");
+        }
+        let all: Value = good(&mut lab(&["run", name, "--json"])).parse().expect("JSON");
+        let events = &all["runs"][0]["parts"][0]["events"];
+        let events = events.as_array().expect("the events over TCP");
+        let has = |key: &str, value: &str| events.iter().any(|event| event[key] == value);
+        assert!(has("state", "ESTABLISHED") && has("call", "shutdown(SHUT_WR)"), "{all}");
+    }
 }
 
 #[test]
@@ -158,7 +234,7 @@ fn with_quiet_there_is_no_bar() {
 fn a_single_lab_of_seconds_shows_its_name_until_its_result_is_printed() {
     let screen = stdout(&run(&mut or_skip!(on_terminal("daytime lab run backlog"))));
     let (before, after) = screen.split_once("WHAT HAPPENED").expect("a drawing");
-    let bar = before.find("running backlog on loopback, ");
+    let bar = before.find("backlog on loopback, ");
     let bar = bar.unwrap_or_else(|| panic!("no bar: {before:?}"));
     assert!(before.find("backlog: ") < Some(bar), "the question comes first: {before:?}");
     assert!(before[bar..].contains("\x1b[2K"), "the bar stays above the drawing: {before:?}");

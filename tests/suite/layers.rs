@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rows of the table "Layers", top row first. A module has the name of its file or folder in `src`.
 const ROWS: &[&[&str]] = &[
+    &["mentions"],
     &["macros", "sys", "transport"],
     &["clock", "duration", "limit", "metrics", "reply", "trace"],
     &["listen", "notice", "syntax"],

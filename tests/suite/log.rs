@@ -3,7 +3,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, connect, datagrams_with, read_to_end};
-use crate::support::{Running, bad, daytime, program, run, stderr};
+use crate::support::{Running, bad, complains, daytime, mentions, program, run, stderr};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -11,12 +11,13 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Returns the notices that begin with `start`: the number in each, and the text after `example `.
-fn notices(log: &str, start: &str) -> Vec<(u64, String)> {
-    let notices = log.lines().filter_map(|line| line.split_once(start));
+/// Returns the notices that have all these parts: the number after the last colon, and the text after `example `.
+fn notices(log: &str, parts: &[&str]) -> Vec<(u64, String)> {
+    let notices = log.lines().filter(|line| parts.iter().all(|part| line.contains(part)));
     notices
-        .map(|(_, rest)| {
-            let (number, example) = rest.split_once(", example ").expect("an example");
+        .map(|line| {
+            let (start, example) = line.split_once(", example ").expect("an example");
+            let (_, number) = start.rsplit_once(": ").expect("a number");
             let number = number.split(' ').next().expect("a number");
             (number.parse().expect("a number"), example.to_owned())
         })
@@ -40,8 +41,7 @@ fn the_log_accounts_for_every_connection_above_a_limit_and_names_an_example_clie
     let refused: Vec<_> = (0..REFUSED).map(|_| held(&server).1.to_string()).collect();
     drop(first);
     let log = server.stopped();
-    let notices =
-        notices(&log, "] tcp: answered and closed at once: too many connections from one source: ");
+    let notices = notices(&log, &["] tcp: ", "answered", "closed at once", "from one source"]);
     assert_eq!(notices.iter().map(|(number, _)| number).sum::<u64>(), REFUSED, "{log}");
     assert_eq!(notices[0].1, refused[0], "{log}");
     assert!(notices.iter().all(|(_, example)| refused.contains(example)), "{log}");
@@ -55,9 +55,8 @@ fn a_client_that_is_given_up_is_named() {
     let mut talking = &stream;
     while talking.write_all(b".").is_ok() {} // until the server resets the connection
     let log = server.stopped();
-    let expected =
-        format!("] tcp: closed: the client did not close in time: 1, example {address}\n");
-    assert!(log.contains(&expected), "{log}");
+    let given_up = notices(&log, &["] tcp: ", "closed", "client", "in time"]);
+    assert_eq!(given_up, [(1, address.to_string())], "{log}");
 }
 
 #[test]
@@ -69,9 +68,9 @@ fn a_failed_receive_is_reported_with_its_error() {
     let output = run(&mut traced);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let log = stderr(&output);
-    let notices = notices(&log, " WARN ] udp: cannot receive: ");
+    let notices = notices(&log, &[" WARN ] udp: ", "cannot receive"]);
     assert_eq!(notices.iter().map(|(number, _)| number).sum::<u64>(), 3, "{log}");
-    assert!(notices.iter().all(|(_, error)| error == "No route to host (os error 113)"), "{log}");
+    assert!(notices.iter().all(|(_, error)| error.ends_with("(os error 113)")), "{log}"); // EHOSTUNREACH
 }
 
 /// Runs the binary under strace, which makes its first three receives fail.
@@ -91,14 +90,9 @@ fn about_clients(log: &str) -> Vec<&str> {
 
 #[test]
 fn clients_are_logged_with_v_and_their_ends_too_with_vv() {
-    for (options, expected) in [
-        (&["-v"][..], &["tcp C: reply", "udp D: reply"][..]),
-        (
-            &["-vv"],
-            &["tcp C: accepted", "tcp C: reply", "tcp C: closed by the client", "udp D: reply"],
-        ),
-        (&[], &[]),
-    ] {
+    let replies = [("tcp", "reply"), ("udp", "reply")];
+    let whole = [("tcp", "accepted"), ("tcp", "reply"), ("tcp", "by the client"), ("udp", "reply")];
+    for (options, expected) in [(&["-v"][..], &replies[..]), (&["-vv"], &whole), (&[], &[])] {
         let server = Running::serve(&[&["--listen", "127.0.0.1"][..], options].concat());
         let (stream, tcp) = held(&server);
         drop(stream);
@@ -109,14 +103,13 @@ fn clients_are_logged_with_v_and_their_ends_too_with_vv() {
         let log = server.stopped();
         let mut lines = about_clients(&log);
         lines.retain(|line| !line.contains(&own.to_string())); // lines about the server's sockets
-        let wanted = expected.iter().map(|line| line.replace('C', &tcp.to_string()));
-        let wanted: Vec<_> = wanted.map(|line| line.replace('D', &udp.to_string())).collect();
-        let sorted = |mut lines: Vec<String>| {
-            lines.sort_unstable();
-            lines
-        };
-        let lines = sorted(lines.into_iter().map(str::to_owned).collect());
-        assert_eq!(lines, sorted(wanted), "{options:?}: {log}");
+        assert_eq!(lines.len(), expected.len(), "{options:?}: {log}");
+        for (transport, event) in expected {
+            let client = if *transport == "tcp" { tcp } else { udp };
+            let start = format!("{transport} {client}: ");
+            let is_there = lines.iter().any(|it| it.starts_with(&start) && it.contains(event));
+            assert!(is_there, "{options:?}: no {start}{event} in {log}");
+        }
     }
 }
 
@@ -131,8 +124,8 @@ fn with_v_a_flood_causes_ten_lines_per_second_and_a_count_of_the_others() {
     let shown = log.lines().filter(|line| line.ends_with(": reply")).count() as u64;
     let left_out = log.lines().filter_map(|line| {
         let (_, rest) = line.split_once("] left out ")?;
-        let (number, _) = rest.split_once(" more lines about clients")?;
-        Some(number.parse::<u64>().expect("a number"))
+        mentions(rest, &["lines", "clients"]);
+        Some(rest.split(' ').next().and_then(|it| it.parse::<u64>().ok()).expect("a number"))
     });
     assert_eq!(shown + left_out.sum::<u64>(), CLIENTS, "{log}");
     assert!((10..=10 * seconds).contains(&shown), "{shown} lines in {seconds} s: {log}");
@@ -162,7 +155,9 @@ fn log_of(stream: Option<&str>, (mut reader, writer): (io::PipeReader, io::PipeW
 fn in_the_journal_each_line_has_its_priority_and_no_time() {
     let log = log_of(None, io::pipe().expect("a pipe"));
     assert!(log.starts_with("<6>daytime "), "{log}");
-    assert!(log.ends_with("<6>answered 0 connections and 0 datagrams\n"), "{log}");
+    let last = log.lines().next_back().unwrap_or_default();
+    assert!(last.starts_with("<6>"), "{log}");
+    mentions(last, &[" 0 connections", " 0 datagrams"]);
     let priorities = ["<3>", "<4>", "<6>"];
     assert!(log.lines().all(|line| priorities.contains(&&line[..3])), "{log}");
     assert!(!log.contains("INFO"), "{log}");
@@ -188,5 +183,5 @@ fn in_the_journal_a_failed_start_has_the_priority_of_an_error() {
         assert!(log.lines().all(|line| line.starts_with("<3>")), "{log}");
     }
     let usual = bad(1, daytime().args(["serve", "--listen", "192.0.2.1"]));
-    assert!(usual.starts_with("daytime: "), "{usual}");
+    complains(&usual, &["192.0.2.1"]); // without a priority
 }

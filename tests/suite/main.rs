@@ -18,11 +18,18 @@ mod docs;
 mod examples;
 mod faults;
 mod guard;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+mod help;
 mod interop;
+mod json;
 #[cfg(feature = "lab")]
 mod lab;
+#[cfg(feature = "teach")]
+mod lab_ask;
 #[cfg(feature = "lab")]
 mod lab_docs;
+#[cfg(feature = "lab")]
+mod lab_grounds;
 #[cfg(feature = "lab")]
 mod lab_json;
 #[cfg(feature = "lab")]
@@ -39,6 +46,10 @@ mod lab_pictures;
 mod lab_reports;
 #[cfg(feature = "lab")]
 mod lab_screens;
+#[cfg(feature = "teach")]
+mod lab_sheets;
+#[cfg(feature = "teach")]
+mod lab_sheets_packets;
 #[cfg(target_os = "linux")]
 mod languages;
 mod layers;

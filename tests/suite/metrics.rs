@@ -4,9 +4,10 @@ use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
 use crate::support::{
-    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr, whole_sandbox,
+    Namespace, PATIENCE, Running, bad, complains, daytime, good, ipv6, mentions, program, run,
+    stderr, whole_sandbox,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -262,12 +263,9 @@ fn sigusr1_logs_the_counters_and_the_service_continues() {
         server.signal("USR1");
         let lines: Vec<_> = (0..7).map(|_| next_line(&log, "SIGUSR1: ")).collect();
         let (counters, gauges) = lines.split_at(4);
-        let names = [
-            "clock: ",
-            "limits: udp 20 per second after a burst of 100 per source",
-            "descriptors: ",
-        ];
+        let names = ["clock: ", "limits: udp ", "descriptors: "];
         assert!(gauges.iter().zip(names).all(|(line, name)| line.starts_with(name)), "{gauges:?}");
+        mentions(&gauges[1], &["udp 20 per second", "burst of 100", "per source"]);
         counters.to_vec()
     };
     let [tcp, udp] = [server.tcp(), server.udp()];
@@ -328,25 +326,43 @@ fn an_unavailable_metrics_address_stops_the_server_with_a_message() {
     let (_server, metrics) = serving();
     let refused =
         |metrics: &str| bad(1, daytime().args(["serve", "--port", "0", "--metrics", metrics]));
-    assert_eq!(
-        refused(&metrics.to_string()),
-        format!(
-            "daytime: cannot serve metrics: cannot listen on tcp {metrics}: Address already in use \
-             (os error 98): does another program use the port? See `ss -lntp`, or try another port \
-             for --metrics\n"
-        )
-    );
-    assert_eq!(
-        refused("192.0.2.1:9867"),
-        "daytime: cannot serve metrics: cannot listen on tcp 192.0.2.1:9867: Cannot assign requested \
-         address (os error 99): no interface of this host has the address; see `ip -4 address`. For an \
-         address that is added later, use FreeBind=yes in a systemd socket unit\n"
-    );
+    let message = refused(&metrics.to_string());
+    complains(&message, &["cannot serve metrics: ", &format!("tcp {metrics}: "), "in use"]);
+    mentions(&message, &["`ss -lntp`", "another port", "--metrics"]);
+    let message = refused("192.0.2.1:9867");
+    complains(&message, &["cannot serve metrics: ", "tcp 192.0.2.1:9867: ", "no interface"]);
+    mentions(&message, &["`ip -4 address`", "FreeBind=yes", "systemd"]);
     let usage = run(daytime().args(["serve", "--metrics", "127.0.0.1"]));
     assert_eq!(usage.status.code(), Some(2));
-    assert!(
-        stderr(&usage).contains("'127.0.0.1' for '--metrics <[ADDR:]PORT>': not a port"),
-        "{}",
-        stderr(&usage)
-    );
+    mentions(&stderr(&usage), &["'127.0.0.1'", "'--metrics <[ADDR:]PORT>'", "not a port"]);
+}
+
+#[test]
+fn the_page_about_operating_has_every_value_of_a_label_with_its_transports() {
+    const LABELS: [&str; 3] = ["reason=", "how=", "kind="];
+    // Returns the labels of a sample: {transport="tcp",family="ipv4",how="peer"}.
+    let labels = |line: &str| Some(line.split_once('{')?.1.split_once('}')?.0.to_owned());
+    let mut printed = BTreeMap::<String, BTreeSet<String>>::new();
+    let page = daytime::Metrics::default().prometheus();
+    for labels in page.lines().filter_map(labels) {
+        let all: Vec<&str> = labels.split(',').collect();
+        let transport = all[0].trim_start_matches("transport=").trim_matches('"');
+        for label in all.iter().filter(|it| LABELS.iter().any(|name| it.starts_with(name))) {
+            printed.entry((*label).to_owned()).or_default().insert(transport.to_owned());
+        }
+    }
+    let page = fs::read_to_string("docs/operating.md").expect("UTF-8");
+    let row = |line: &str| {
+        let [_, label, transports, meaning, _] = line.split('|').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let label = label.trim().trim_matches('`');
+        assert!(!meaning.trim().is_empty(), "{line}");
+        let is_label = LABELS.iter().any(|name| label.starts_with(name));
+        let transports = transports.split(',').map(|it| it.trim().to_owned()).collect();
+        is_label.then(|| (label.to_owned(), transports))
+    };
+    let described: BTreeMap<String, BTreeSet<String>> = page.lines().filter_map(row).collect();
+    assert!(printed.len() > 20, "{printed:?}");
+    assert_eq!(printed, described);
 }

@@ -140,6 +140,28 @@ fn a_lab_of_seconds_shows_its_progress_before_the_pager_begins() {
     let command = format!("{MARK} daytime lab run backlog");
     let screen = stdout(&or_skip!(on_rows(20, &command)));
     let (before, paged) = screen.split_once("P:").expect("a pager");
-    assert!(before.contains("running backlog on loopback"), "{before:?}");
+    assert!(before.contains("backlog on loopback"), "{before:?}");
     assert!(paged.contains("P:LESSON"), "{paged:?}");
+}
+
+#[test]
+fn a_signal_ends_the_command_only_after_its_pager() {
+    let server = Scripted::default().start();
+    let bench = format!("-q bench --duration 0.1 --warm-up 0 {server}");
+    for (signal, status) in [("TERM", 143), ("HUP", 129)] {
+        for command in ["lab run exchange", "lab list", &bench] {
+            let pager =
+                format!("for one in 1 2; do sh -c \"kill -s {signal} $PPID\"; done; sed s/^/P:/");
+            let command = format!(
+                "DAYTIME_PAGER='{pager}' env --default-signal=TERM,HUP daytime {command}; \
+                 echo P:ended $?"
+            );
+            let output = or_skip!(on_rows(5, &command));
+            let (through, others) = marked(&output);
+            // A shell may print its own line about a command that a signal has ended.
+            assert!(through >= 20 && others <= 1, "{}", stdout(&output));
+            let last = stdout(&output).lines().last().unwrap_or_default().to_owned();
+            assert_eq!(last.trim(), format!("P:ended {status}"), "{}", stdout(&output));
+        }
+    }
 }

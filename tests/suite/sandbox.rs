@@ -3,7 +3,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp};
-use crate::support::{Running, run, stderr, stdout};
+use crate::support::{Running, complains, mentions, run, stderr, stdout};
 use daytime::server::{Confinement, Sandbox};
 use daytime::{Config, Server};
 use nix::errno::Errno;
@@ -151,7 +151,7 @@ fn landlock_alone_refuses_files_programs_and_whatever_its_version_supports() {
     or_skip!(has(&in_force, "landlock"));
     assert!(!in_force.contains("seccomp"), "{in_force}");
     let if_in_force = |what: &str, errno| if in_force.contains(what) { errno } else { "works" };
-    let tcp = if_in_force("no new TCP binds or connects", "EACCES");
+    let tcp = if_in_force("TCP binds", "EACCES");
     let expected = all([
         "EACCES", // Landlock's, where seccomp says EPERM
         "EACCES",
@@ -160,8 +160,8 @@ fn landlock_alone_refuses_files_programs_and_whatever_its_version_supports() {
         tcp,
         "works",
         "works",
-        if_in_force("no abstract sockets", "EPERM"),
-        if_in_force("no signals to others", "EPERM"),
+        if_in_force("abstract sockets", "EPERM"),
+        if_in_force("signals", "EPERM"),
         "works",
         "EACCES",
         "EACCES",
@@ -264,10 +264,11 @@ fn serve_without(call: &str, mode: &str) -> Command {
     command
 }
 
-const LACKING: [(&str, &str); 3] = [
-    ("landlock", "landlock: the kernel does not support Landlock"),
-    ("seccomp", "seccomp: "),
-    ("capset", "no capabilities: "),
+/// Calls that the kernel lacks, with the parts of the reason.
+const LACKING: [(&str, &[&str]); 3] = [
+    ("landlock", &["landlock: ", "kernel", "not support"]),
+    ("seccomp", &["seccomp: "]),
+    ("capset", &["no capabilities: "]),
 ];
 
 fn lacks_nothing() -> Result<(), String> {
@@ -282,9 +283,8 @@ fn with_a_layer_missing_require_refuses_to_serve_and_names_it() {
         let output = run(&mut serve_without(call, "require"));
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(output.status.code(), Some(1), "{said}");
-        let message = format!("daytime: the sandbox is not complete: {reason}");
-        assert!(said.starts_with(&message), "{said}");
-        assert!(said.ends_with(": try --sandbox on, which uses the available layers\n"), "{said}");
+        complains(&said, &["sandbox", "not complete: ", "try --sandbox on"]);
+        mentions(&said, reason);
     }
 }
 
@@ -298,7 +298,8 @@ fn with_a_layer_missing_on_serves_with_a_warning_and_the_other_layers() {
         server.signal("TERM");
         let (status, log) = server.wait();
         assert_eq!(status.code(), Some(0), "{log}");
-        assert!(log.contains(&format!(" WARN ] sandbox: missing: {reason}")), "{log}");
+        let missing = log.lines().find(|line| line.contains(" WARN ] sandbox: missing: "));
+        mentions(missing.unwrap_or_else(|| panic!("no warning in {log}")), reason);
         let in_force = log.lines().find_map(|line| line.split_once("] sandbox: no "));
         let (_, in_force) = in_force.unwrap_or_else(|| panic!("no layers in the log: {log}"));
         let layers = ["capabilities", "new privileges", "landlock ABI", "seccomp ("];
@@ -315,16 +316,20 @@ fn an_unreadable_clock_causes_a_warning_and_with_require_sync_a_refusal() {
     assert_eq!(line.split_whitespace().nth(5), Some("3"), "{line}");
     server.signal("TERM");
     let (_, log) = server.wait();
-    let warning = " WARN ] cannot check whether the clock is synchronised: adjtimex: Operation not permitted \
-                   (os error 1); --syntax nist reports health 3 (unknown)";
-    assert_eq!(log.matches(warning).count(), 1, "{log}");
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("adjtimex: ")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    mentions(warnings[0], &[" WARN ] ", "clock", "synchronised", "not permitted"]);
+    mentions(warnings[0], &["--syntax nist", "health 3"]);
 
     let output = run(&mut serve_without("adjtimex", "on --require-sync"));
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        stderr(&output),
-        "daytime: cannot check whether the clock is synchronised: adjtimex: Operation not permitted \
-         (os error 1): --require-sync needs this call: allow adjtimex and clock_adjtime in the filter of \
-         system calls (under systemd without ProtectClock=), or leave --require-sync out\n"
+    let said = stderr(&output);
+    complains(
+        &said,
+        &["clock", "synchronised", "adjtimex: ", "not permitted", "--require-sync needs"],
+    );
+    mentions(
+        &said,
+        &["allow adjtimex and clock_adjtime", "ProtectClock=", "leave --require-sync out"],
     );
 }

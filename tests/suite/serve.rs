@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, read_to_end};
-use crate::support::{Namespace, Running, bad, good, ipv6};
+use crate::support::{Namespace, Running, bad, good, ipv6, mentions};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -154,11 +154,9 @@ fn with_only_v6_the_ipv6_wildcard_refuses_ipv4() {
     let (inside, _server) = or_skip!(inside(&["10.0.0.1/32", "fd00::1/128"], &options));
     assert_answers_from(&inside, "fd00::1");
     let message = bad(1, inside.daytime().args(["query", "--proto", "both", "10.0.0.1"]));
-    assert!(message.contains("connection refused by 10.0.0.1:13: "), "{message}");
-    assert!(
-        message.contains("10.0.0.1:13 says by ICMP that its UDP port is closed: "),
-        "{message}"
-    );
+    let [over_tcp, over_udp] = message.lines().collect::<Vec<_>>()[..] else { panic!("{message}") };
+    mentions(over_tcp, &["refused", "10.0.0.1:13"]);
+    mentions(over_udp, &["10.0.0.1:13", "ICMP", "UDP", "closed"]);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, metrics_page};
-use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, stderr};
+use crate::support::{
+    Namespace, Running, bad, complains, daytime, good, ipv6, mentions, program, run, stderr,
+};
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpStream;
@@ -135,18 +137,13 @@ fn a_descriptor_that_is_not_a_socket_is_refused_with_number_name_and_description
     or_skip!(program("bash"));
     let mut serve = handing_over("1", "exec 3</dev/null", "$$", &[]);
     serve.env("LISTEN_FDNAMES", "hole");
-    assert_eq!(
-        bad(1, &mut serve),
-        "daytime: cannot serve on descriptor 3 (hole): it is /dev/null, which is not a socket; use a \
-         TCP listener, a TCP connection or a bound UDP socket\n"
-    );
+    let message = bad(1, &mut serve);
+    complains(&message, &["cannot serve", "descriptor 3 (hole): ", "/dev/null", "not a socket"]);
+    mentions(&message, &["TCP listener", "TCP connection", "bound UDP socket"]);
     let message = bad(1, &mut handing_over("2", "exec 3</dev/null", "$$", &[]));
-    assert!(
-        message.starts_with("daytime: cannot serve on descriptor 3: it is /dev/null"),
-        "{message}"
-    );
+    complains(&message, &["cannot serve", "descriptor 3: ", "/dev/null"]);
     let message = bad(1, &mut handing_over("many", ":", "$$", &[]));
-    assert_eq!(message, "daytime: LISTEN_FDS=many is not a number of sockets from 0 to 1024\n");
+    complains(&message, &["LISTEN_FDS=many", "not a number", "from 0 to 1024"]);
 }
 
 #[test]
@@ -192,17 +189,15 @@ fn a_metrics_socket_must_listen_and_excludes_the_metrics_option() {
     let udp = "exec 3<>/dev/udp/127.0.0.1/9";
     let mut serve = handing_over("1", udp, "$$", &["--port", "0"]);
     let message = bad(1, serve.env("LISTEN_FDNAMES", "metrics"));
-    assert_eq!(
-        message,
-        "daytime: cannot serve metrics: descriptor 3 (metrics) is a UDP socket; a listening TCP socket is needed\n"
-    );
+    complains(&message, &["cannot serve metrics: ", "descriptor 3 (metrics)", "UDP socket"]);
+    mentions(&message, &["listening TCP socket"]);
     let mut serve = handing_over("1", udp, "$$", &["--port", "0", "--metrics", "0"]);
     let message = bad(2, serve.env("LISTEN_FDNAMES", "metrics"));
-    assert!(message.ends_with(": leave --metrics out\n"), "{message}");
+    complains(&message, &["leave --metrics out"]);
     let two = format!("{udp}; exec 4<>/dev/udp/127.0.0.1/9");
     let mut serve = handing_over("2", &two, "$$", &["--port", "0"]);
     let message = bad(1, serve.env("LISTEN_FDNAMES", "metrics:metrics"));
-    assert_eq!(message, "daytime: cannot use 2 sockets named metrics: hand over only one\n");
+    complains(&message, &["2 sockets named metrics", "only one"]);
 }
 
 #[test]
@@ -221,15 +216,17 @@ fn options_that_open_sockets_are_refused_with_inherited_sockets() {
     or_skip!(program("bash"));
     let inside = or_skip!(Namespace::new());
     let activate = or_skip!(program("systemd-socket-activate"));
-    let refusal = |option: &str| {
-        format!(
-            "daytime: the sockets are handed over, open, by a supervisor or inetd: leave {option} \
-             out\n"
-        )
+    let assert_refused = |message: &str, option: &str| {
+        mentions(
+            message,
+            &["daytime: ", "sockets", "supervisor", "inetd", &format!("leave {option} out\n")],
+        );
     };
     for given in ["--listen=127.0.0.1", "--port=9", "--proto=tcp", "--backlog=1", "--only-v6"] {
         let option = given.split('=').next().expect("a name");
-        assert_eq!(bad(2, daytime().args(["serve", "--inetd", given])), refusal(option));
+        let message = bad(2, daytime().args(["serve", "--inetd", given]));
+        complains(&message, &["sockets"]);
+        assert_refused(&message, option);
     }
     let mut command = inside.command(activate);
     command.args(["-l127.0.0.1:13", env!("CARGO_BIN_EXE_daytime"), "serve", "--port", "99"]);
@@ -241,7 +238,7 @@ fn options_that_open_sockets_are_refused_with_inherited_sockets() {
     let output = child.wait_with_output().expect("waited for");
     assert!(!asked.status.success());
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).ends_with(&refusal("--port")), "{}", stderr(&output));
+    assert_refused(&stderr(&output), "--port");
 }
 
 #[test]
@@ -255,7 +252,7 @@ fn a_server_ends_after_its_idle_time_but_not_while_a_client_is_connected() {
     ask_tcp(server.tcp());
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(log.contains("no client for 2 s: stopping\n"), "{log}");
+    mentions(&log, &["no client", " 2 s: stopping\n"]);
     // The held connection lasts three seconds. Then the server is idle for two seconds.
     let elapsed = started.elapsed();
     assert!(elapsed >= Duration::from_secs(5), "ended after {elapsed:?}");

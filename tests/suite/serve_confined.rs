@@ -4,7 +4,9 @@
 use crate::or_skip;
 use crate::support::traced::{Traced, strace};
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
-use crate::support::{Namespace, Running, bad, daytime, good, program, skip, whole_sandbox};
+use crate::support::{
+    Namespace, Running, bad, complains, daytime, good, mentions, program, skip, whole_sandbox,
+};
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -44,6 +46,16 @@ fn assert_serves(server: &Running, ending: &[u8]) {
     }
 }
 
+/// Key words of the warning of a server that stays root.
+const AS_ROOT: &str = "runs as root";
+
+/// Returns the only line of a log that has this part.
+fn only_line<'a>(log: &'a str, part: &str) -> &'a str {
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(part)).collect();
+    let [line] = lines[..] else { panic!("not one line with {part:?}: {log}") };
+    line
+}
+
 fn root() -> Result<(), String> {
     geteuid().is_root().then_some(()).ok_or_else(|| "only root can become another user".to_owned())
 }
@@ -59,10 +71,9 @@ fn every_thread_has_no_capabilities_no_new_privileges_and_seccomp() {
     }
     assert_serves(&server, b"-UTC\r\n");
     let log = server.stopped();
-    let line = "] sandbox: no capabilities, no new privileges, landlock ABI ";
-    assert_eq!(log.matches(line).count(), 1, "{log}");
-    assert!(log.contains("(no files"), "{log}");
-    assert!(log.contains(" system calls)\n"), "{log}");
+    let layers = only_line(&log, "] sandbox: ");
+    mentions(layers, &["no capabilities", "no new privileges", "landlock ABI ", "no files"]);
+    mentions(layers, &["seccomp (", " system calls)"]);
 }
 
 #[test]
@@ -74,7 +85,7 @@ fn with_sandbox_off_the_server_keeps_its_rights() {
         assert!(own.contains(&format!("{field}:\t{value}\n")), "{field} {value}: {own}");
     }
     assert_serves(&server, b"-UTC\r\n");
-    assert!(server.stopped().contains("] sandbox: nothing in force\n"));
+    mentions(only_line(&server.stopped(), "] sandbox: "), &["nothing"]);
 }
 
 #[test]
@@ -96,9 +107,8 @@ fn with_user_the_server_keeps_only_that_user_and_group_and_serves_port_13() {
         let answers = good(inside.daytime().args(["query", "-q", "--proto", "both", "localhost"]));
         assert_eq!(answers.lines().count(), 2, "{answers}");
         let log = server.stopped();
-        let line = "the server now runs as user 65534, group 4711, and cannot switch back\n";
-        assert!(log.contains(line), "{log}");
-        assert!(!log.contains("the server runs as root"), "{log}");
+        mentions(only_line(&log, " now "), &["user 65534", "group 4711", "cannot switch back"]);
+        assert!(!log.contains(AS_ROOT), "{log}");
     }
 }
 
@@ -118,8 +128,7 @@ fn a_user_name_implies_its_primary_group() {
 fn a_server_that_stays_root_warns_once() {
     or_skip!(root());
     let log = Running::serve(&[]).stopped();
-    let warning = " WARN ] the server runs as root; use --user NAME";
-    assert_eq!(log.matches(warning).count(), 1, "{log}");
+    mentions(only_line(&log, AS_ROOT), &[" WARN ] ", "--user NAME"]);
 }
 
 #[test]
@@ -136,17 +145,14 @@ fn a_server_that_is_already_that_user_logs_it() {
         assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
         assert_serves(&server, b"-UTC\r\n");
         let log = server.stopped();
-        let line = "] the server already runs as user 65534, group 65534, and cannot switch back\n";
-        assert_eq!(log.matches(line).count(), 1, "{log}");
+        let line = only_line(&log, " already ");
+        mentions(line, &["user 65534", "group 65534", "cannot switch back"]);
     }
     // Another group is a change, which only root can make.
     let mut serve = or_skip!(copy.as_nobody());
     serve.args(["serve", "--port", "0", "--user", "65534", "--group", "4711"]);
     let said = bad(1, &mut serve);
-    assert!(
-        said.starts_with("daytime: cannot become user 65534, group 4711: setgroups: "),
-        "{said}"
-    );
+    complains(&said, &["user 65534", "group 4711", "setgroups: "]);
 }
 
 #[test]
@@ -177,13 +183,11 @@ fn an_unprivileged_server_is_confined_and_cannot_change_its_user() {
     assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
     assert_serves(&server, b"-UTC\r\n");
     let log = server.stopped();
-    assert!(!log.contains("the server runs as root"), "{log}");
+    assert!(!log.contains(AS_ROOT), "{log}");
     let mut serve = or_skip!(copy.as_nobody());
-    assert_eq!(
-        bad(1, serve.args(["serve", "--port", "0", "--user", "1", "--group", "1"])),
-        "daytime: cannot become user 1, group 1: setgroups: Operation not permitted (os error 1): \
-         start serve as root, or leave --user out\n"
-    );
+    let said = bad(1, serve.args(["serve", "--port", "0", "--user", "1", "--group", "1"]));
+    complains(&said, &["user 1,", "group 1:", "setgroups: ", "not permitted"]);
+    mentions(&said, &["as root", "leave --user out"]);
 }
 
 #[test]
@@ -195,12 +199,8 @@ fn root_without_cap_setuid_is_not_advised_to_start_as_root() {
     if !said.starts_with("daytime: ") {
         return skip(&said);
     }
-    assert!(
-        said.starts_with("daytime: cannot become user 65534, group 65534: setgroups: "),
-        "{said}"
-    );
+    complains(&said, &["user 65534", "group 65534", "setgroups: ", "CAP_SETUID"]);
     assert!(!said.contains("as root"), "{said}");
-    assert!(said.contains("CAP_SETUID"), "{said}");
 }
 
 #[test]
@@ -253,35 +253,23 @@ impl Copy {
 
 #[test]
 fn an_invalid_identity_is_refused_with_advice() {
-    for (arguments, expected) in [
-        (
-            &["--user", "no-such"][..],
-            "there is no user \"no-such\": see `getent passwd` for all users",
-        ),
-        (
-            &["--user", "4294967295"],
-            "there is no user \"4294967295\": see `getent passwd` for all users",
-        ),
+    let is_root = ["\"root\"", "is root", "user without privileges", "nobody"];
+    for (arguments, parts) in [
+        (&["--user", "no-such"][..], &["no user \"no-such\"", "`getent passwd`"][..]),
+        (&["--user", "4294967295"], &["no user \"4294967295\"", "`getent passwd`"]),
         (
             &["--user", "4000000000", "--group", "no-such"],
-            "there is no group \"no-such\": see `getent group` for all groups",
+            &["no group \"no-such\"", "`getent group`"],
         ),
         (
             &["--user", "4000000000"],
-            "user 4000000000 has no entry in the user database, so its group is unknown: add --group",
+            &["user 4000000000", "no entry", "user database", "group", "--group"],
         ),
-        (
-            &["--user", "root"],
-            "cannot change to \"root\", which is root: name a user without privileges, such as nobody",
-        ),
-        (
-            &["--user", "nobody", "--group", "root"],
-            "cannot change to \"root\", which is root: name a user without privileges, such as nobody",
-        ),
+        (&["--user", "root"], &is_root),
+        (&["--user", "nobody", "--group", "root"], &is_root),
     ] {
         let mut serve = daytime();
-        let said = bad(1, serve.args(["serve", "--port", "0"]).args(arguments));
-        assert_eq!(said, format!("daytime: {expected}\n"));
+        complains(&bad(1, serve.args(["serve", "--port", "0"]).args(arguments)), parts);
     }
 }
 
@@ -290,7 +278,7 @@ fn a_group_without_a_user_and_an_unknown_sandbox_level_are_usage_errors() {
     let said = bad(2, daytime().args(["serve", "--group", "daemon"]));
     assert!(said.contains("--user <USER>"), "{said}");
     let said = bad(2, daytime().args(["serve", "--sandbox", "maybe"]));
-    assert!(said.contains("[possible values: off, on, require]"), "{said}");
+    mentions(&said, &["'maybe'", "--sandbox", "off, on, require"]);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use crate::metrics::GET;
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually};
-use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, skip, stderr};
+use crate::support::{
+    Namespace, Running, bad, complains, daytime, good, ipv6, mentions, program, run, skip, stderr,
+};
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
@@ -11,10 +13,14 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-/// Runs `daytime serve` with invalid arguments. Returns standard error, and asserts that standard
-/// output is empty.
-fn refused(status: i32, arguments: &[&str]) -> String {
-    bad(status, daytime().arg("serve").args(arguments))
+/// Runs `daytime serve` with arguments that it cannot serve. Returns standard error.
+fn refused(arguments: &[&str]) -> String {
+    bad(1, daytime().arg("serve").args(arguments))
+}
+
+/// Runs `daytime serve` with invalid arguments. Returns standard error.
+fn usage_error(arguments: &[&str]) -> String {
+    bad(2, daytime().arg("serve").args(arguments))
 }
 
 #[test]
@@ -22,13 +28,9 @@ fn a_taken_port_is_reported_on_both_transports() {
     for transport in ["tcp", "udp"] {
         let first = Running::serve(&["--listen", "127.0.0.1", "--proto", transport]);
         let address = first.bound[0].1.to_string();
-        assert_eq!(
-            refused(1, &["--listen", &address, "--proto", transport]),
-            format!(
-                "daytime: cannot listen on {transport} {address}: Address already in use (os error \
-                 98): does another server use the port? See `ss -lntup`, or try another --port\n"
-            )
-        );
+        let message = refused(&["--listen", &address, "--proto", transport]);
+        let socket = format!("{transport} {address}: ");
+        complains(&message, &["cannot listen", &socket, "in use", "`ss -lntup`", "--port"]);
     }
 }
 
@@ -36,11 +38,8 @@ fn a_taken_port_is_reported_on_both_transports() {
 fn a_port_taken_on_one_transport_only_is_not_served_on_the_other() {
     let first = Running::serve(&["--listen", "127.0.0.1", "--proto", "udp"]);
     let address = first.udp().to_string();
-    let message = refused(1, &["--listen", &address]);
-    assert!(
-        message.starts_with(&format!("daytime: cannot listen on udp {address}: ")),
-        "{message}"
-    );
+    let message = refused(&["--listen", &address]);
+    complains(&message, &["cannot listen", &format!("udp {address}: "), "in use"]);
 }
 
 #[test]
@@ -49,12 +48,9 @@ fn both_wildcards_on_one_port_are_refused_with_the_reason() {
     let inside = or_skip!(Namespace::new());
     let mut serve = inside.daytime();
     serve.args(["serve", "--listen", "0.0.0.0", "--listen", "::"]);
-    assert_eq!(
-        bad(1, &mut serve),
-        "daytime: cannot listen on tcp [::]:13: Address already in use (os error 98): does another \
-         server use the port? Try another --port. [::] takes IPv4 too: leave out 0.0.0.0, or add \
-         --only-v6\n"
-    );
+    let message = bad(1, &mut serve);
+    complains(&message, &["cannot listen", "tcp [::]:13: ", "in use", "--port"]);
+    mentions(&message, &["IPv4", "0.0.0.0", "--only-v6"]);
 }
 
 #[test]
@@ -71,12 +67,9 @@ fn a_port_that_needs_a_privilege_is_reported_with_a_hint() {
         }
         daytime()
     };
-    assert_eq!(
-        bad(1, serve.arg("serve")),
-        "daytime: cannot listen on tcp 127.0.0.1:13: Permission denied (os error 13): ports below \
-         1024 need a privilege: use --port 9999, or as root `setcap cap_net_bind_service=+ep` on \
-         the daytime binary\n"
-    );
+    let message = bad(1, serve.arg("serve"));
+    complains(&message, &["cannot listen", "tcp 127.0.0.1:13: ", "denied", "1024"]);
+    mentions(&message, &["--port 9999", "root", "`setcap cap_net_bind_service=+ep`"]);
 }
 
 /// Runs the binary as a user without privileges, where port 13 needs one.
@@ -98,28 +91,21 @@ fn as_nobody(inside: &Namespace) -> Command {
 fn an_address_of_another_host_is_reported_with_a_hint() {
     or_skip!(ipv6());
     // An address of TEST-NET-1 (RFC 5737).
-    assert_eq!(
-        refused(1, &["--listen", "192.0.2.1:0"]),
-        "daytime: cannot listen on tcp 192.0.2.1:0: Cannot assign requested address (os error 99): \
-         no interface of this host has the address; see `ip -4 address`. For an address that is \
-         added later, use FreeBind=yes in a systemd socket unit\n"
-    );
-    let message = refused(1, &["--listen", "[2001:db8::7]:0", "--proto", "udp"]);
-    assert!(message.starts_with("daytime: cannot listen on udp [2001:db8::7]:0: "), "{message}");
-    assert!(message.contains(" see `ip -6 address`. "), "{message}");
-    assert!(!message.contains("brackets"), "{message}");
+    let message = refused(&["--listen", "192.0.2.1:0"]);
+    complains(&message, &["cannot listen", "tcp 192.0.2.1:0: ", "no interface", "`ip -4 address`"]);
+    mentions(&message, &["FreeBind=yes", "systemd"]);
+    let message = refused(&["--listen", "[2001:db8::7]:0", "--proto", "udp"]);
+    complains(&message, &["cannot listen", "udp [2001:db8::7]:0: ", "`ip -6 address`"]);
+    assert!(!message.contains("[::1]:9999"), "{message}");
     // Without brackets, the port would be a part of the address.
-    let message = refused(1, &["--listen", "2001:db8::7:9999", "--proto", "udp"]);
-    assert!(
-        message.ends_with(" write an IPv6 address with a port in brackets: [::1]:9999\n"),
-        "{message}"
-    );
+    let message = refused(&["--listen", "2001:db8::7:9999", "--proto", "udp"]);
+    complains(&message, &["IPv6", "brackets", "[::1]:9999"]);
 }
 
 #[test]
 fn one_bad_address_stops_the_whole_server() {
-    let message = refused(1, &["--port", "0", "--listen", "127.0.0.1", "--listen", "192.0.2.1"]);
-    assert!(message.contains("cannot listen on tcp 192.0.2.1:"), "{message}");
+    let message = refused(&["--port", "0", "--listen", "127.0.0.1", "--listen", "192.0.2.1"]);
+    complains(&message, &["cannot listen", "tcp 192.0.2.1:"]);
 }
 
 #[test]
@@ -128,56 +114,56 @@ fn without_its_only_family_the_server_does_not_start() {
     let inside = or_skip!(Namespace::new());
     good(inside.command("ip").args(["-6", "addr", "del", "::1/128", "dev", "lo"]));
     let message = bad(1, inside.daytime().args(["serve", "--listen", "::1"]));
-    assert_eq!(
-        message,
-        "daytime: cannot listen on tcp [::1]:13: Cannot assign requested address (os error 99): \
-         this host does not have this address family; --listen on another address\n"
-    );
+    complains(&message, &["cannot listen", "tcp [::1]:13: ", "address family", "--listen"]);
 }
 
-/// Asserts a usage error of clap, which names the argument.
-fn assert_usage(arguments: &[&str], complaint: &str) {
-    let message = refused(2, arguments);
-    assert_eq!(message.lines().next(), Some(complaint), "{message}");
-    assert!(message.ends_with("\n\nFor more information, try '--help'.\n"), "{message}");
+/// Asserts a usage error whose first line mentions these parts, and whose last line names `--help`.
+fn assert_usage(arguments: &[&str], parts: &[&str]) {
+    let message = usage_error(arguments);
+    let first = message.lines().next().unwrap_or_default();
+    assert!(first.starts_with("error: "), "{message}");
+    mentions(first, parts);
+    mentions(message.lines().next_back().unwrap_or_default(), &["--help"]);
+}
+
+/// Asserts a usage error that names an option with its value, and mentions these parts of the reason.
+fn assert_refused_value(option: &str, value: &str, reason: &[&str]) {
+    let named = [format!("'{value}'"), format!("'{option} <")];
+    let named = named.each_ref().map(String::as_str);
+    assert_usage(&[option, value], &[&named, reason].concat());
 }
 
 #[test]
 fn a_bad_pattern_is_refused_with_the_offending_part_named() {
-    for (pattern, complaint) in [
-        ("%F%n%T", r#""%n" at octet 3 writes a control character"#),
-        ("%F %Q", r#""%Q" at octet 4 is not a strftime specifier"#),
-        ("le %d août", r#""û" at octet 9 is not ASCII"#),
-        ("", "the pattern is empty, or writes nothing at some instants"),
+    for (pattern, reason) in [
+        ("%F%n%T", &[r#""%n""#, "octet 3", "control character"][..]),
+        ("%F %Q", &[r#""%Q""#, "octet 4", "strftime specifier"]),
+        ("le %d août", &[r#""û""#, "octet 9", "not ASCII"]),
+        ("", &["empty", "nothing"]),
     ] {
-        let shown = format!("error: invalid value '{pattern}' for '--strftime <PATTERN>'");
-        assert_usage(&["--strftime", pattern], &format!("{shown}: {complaint}"));
+        assert_refused_value("--strftime", pattern, reason);
     }
 }
 
 #[test]
 fn a_pattern_that_could_exceed_512_octets_is_refused_at_start() {
     let pattern = "x".repeat(511);
-    let message = refused(2, &["--strftime", &pattern]);
-    assert!(message.contains("takes the reply above 512 octets"), "{message}");
+    assert_refused_value("--strftime", &pattern, &["above 512 octets"]);
 }
 
 #[test]
 fn a_bad_zone_is_refused_with_the_valid_ones() {
-    assert_usage(
-        &["--zone", "Mars/Olympus"],
-        "error: invalid value 'Mars/Olympus' for '--zone <ZONE>': no such zone; use utc, local, an \
-         IANA name such as Europe/Rome, or +HH:MM",
-    );
+    let reason = ["no such zone", "utc", "local", "IANA", "Europe/Rome", "+HH:MM"];
+    assert_refused_value("--zone", "Mars/Olympus", &reason);
 }
 
 #[test]
-fn a_local_zone_without_an_iana_name_is_reported() {
-    let mut serve = daytime();
-    serve.env("TZ", "CET-1CEST").args(["serve", "--zone", "local"]);
-    let message = bad(2, &mut serve);
-    let complaint = r#"the local zone "CET-1CEST" has no IANA name; name one instead of local"#;
-    assert!(message.contains(complaint), "{message}");
+fn a_tz_without_an_iana_name_is_reported() {
+    for value in ["CET-1CEST", "Europe/Berlinn"] {
+        let mut serve = daytime();
+        serve.env("TZ", value).args(["serve", "--zone", "local"]);
+        mentions(&bad(2, &mut serve), &[&format!("TZ={value}"), "Europe/Rome", "correct TZ"]);
+    }
 }
 
 #[test]
@@ -194,38 +180,31 @@ fn a_local_zone_file_without_a_name_is_refused_and_not_treated_as_utc() {
     let mount = run(inside.command("mount").arg("--bind").arg(&etc).arg("/etc"));
     assert!(mount.status.success(), "{}", stderr(&mount));
     let message = bad(2, inside.daytime().args(["serve", "--zone", "local"]));
-    assert!(message.contains("the local zone \"/etc/localtime\" has no IANA name"), "{message}");
+    mentions(&message, &["local zone", r#""/etc/localtime""#, "no IANA name"]);
 }
 
 #[test]
 fn a_bad_syntax_is_refused_with_the_valid_ones() {
-    assert_usage(
-        &["--syntax", "iso"],
-        "error: invalid value 'iso' for '--syntax <NAME>': no such syntax; use ctime, nist, \
-         rfc3339, rfc867 or smtp",
-    );
+    let reason = ["no such syntax", "ctime", "nist", "rfc3339", "rfc867", "smtp"];
+    assert_refused_value("--syntax", "iso", &reason);
 }
 
 #[test]
 fn a_zone_for_nist_is_refused() {
-    assert_eq!(
-        refused(2, &["--syntax", "nist", "--zone", "Europe/Rome"]),
-        "daytime: --syntax nist is always UTC: leave --zone out\n"
-    );
+    let mut serve = daytime();
+    let message = bad(2, serve.args(["serve", "--syntax", "nist", "--zone", "Europe/Rome"]));
+    complains(&message, &["--syntax nist", "UTC", "leave --zone out"]);
 }
 
 #[test]
 fn an_invalid_listen_address_is_refused_with_examples() {
-    assert_usage(
-        &["--listen", "localhost:9999"],
-        "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address \
-         with an optional port: try 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
-    );
+    let reason = ["IP address", "127.0.0.1", "0.0.0.0:9999", "::1", "[::]:9999"];
+    assert_refused_value("--listen", "localhost:9999", &reason);
 }
 
 #[test]
 fn an_unknown_option_is_refused() {
-    assert_usage(&["--bogus"], "error: unexpected argument '--bogus' found");
+    assert_usage(&["--bogus"], &["'--bogus'", "unexpected"]);
 }
 
 #[test]
@@ -238,7 +217,7 @@ fn a_buffer_or_deadline_out_of_range_is_refused() {
         ("--drain-octets", "many"),
         ("--port", "65536"),
     ] {
-        let message = refused(2, &[option, value]);
+        let message = usage_error(&[option, value]);
         assert!(message.contains(option) || message.contains(value), "{option} {value}: {message}");
     }
 }
@@ -277,21 +256,14 @@ fn the_server_starts_only_with_a_descriptor_left_for_a_client() {
             let output = server.wait_with_output().expect("waited for");
             said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{options:?}, {limit}: {said}");
-            assert!(said.contains("open files"), "{options:?}, {limit}: {said}");
-            assert!(
-                said.ends_with("with `ulimit -n` or LimitNOFILE= in a systemd unit\n"),
-                "{said}"
-            );
+            complains(&said, &["open files", "`ulimit -n`", "LimitNOFILE=", "systemd"]);
             false
         };
         let bound = (4..100).find(starts).expect("100 are enough");
         if options != ["--proto", "udp"] {
-            let expected = format!(
-                "daytime: cannot serve: the limit of {} open files leaves too few for clients: raise \
-                 the limit to at least {bound}, with `ulimit -n` or LimitNOFILE= in a systemd unit\n",
-                bound - 1
-            );
-            assert_eq!(said, expected, "{options:?}");
+            let [limit, least] =
+                [format!(" {} open files ", bound - 1), format!(" at least {bound},")];
+            mentions(&said, &["daytime: cannot serve: ", &limit, "too few", "raise", &least]);
         }
         let server = Running::start(with_limit(bound, options));
         for _ in 0..20 {
@@ -314,4 +286,36 @@ fn has_metrics(address: SocketAddr) -> bool {
     let mut page = String::new();
     let read = stream.write_all(GET.as_bytes()).and_then(|()| stream.read_to_string(&mut page));
     read.is_ok() && page.contains("daytime_arrivals_total")
+}
+
+#[test]
+fn metrics_and_a_tcp_service_on_one_port_are_refused_with_both_options() {
+    // Port 1 needs a privilege, so a server that does not see the conflict fails with another status and message.
+    for (options, named) in [
+        ("--port 1", "--port 1"),
+        ("--listen 127.0.0.1:1 --port 2", "--listen 127.0.0.1:1"),
+        ("--listen 0.0.0.0 --port 1", "--port 1"),
+        ("--listen [::] --port 1", "--port 1"),
+    ] {
+        let arguments = format!("{options} --metrics 1");
+        let said = usage_error(&arguments.split(' ').collect::<Vec<_>>());
+        for part in ["--metrics 127.0.0.1:1", named, "choose another port"] {
+            assert!(said.contains(part), "{options}: {part} in {said}");
+        }
+    }
+}
+
+#[test]
+fn metrics_share_a_port_with_services_on_other_addresses_or_over_udp() {
+    for options in [
+        "--proto udp --port 1",
+        "--listen 127.0.0.2 --port 1",
+        "--listen [::] --only-v6 --port 1",
+        "--port 0",
+    ] {
+        // The user is unknown, so a server that sees no conflict fails with this message before it opens a port.
+        let arguments = format!("{options} --metrics 1 --user no-such-user");
+        let said = refused(&arguments.split(' ').collect::<Vec<_>>());
+        assert!(said.contains("no-such-user"), "{options}: {said}");
+    }
 }

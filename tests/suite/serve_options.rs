@@ -2,7 +2,10 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, eventually};
-use crate::support::{Namespace, Running, bad, daytime, good, ipv6, run};
+use crate::support::{
+    Namespace, Running, assert_screen, bad, complains, daytime, good, ipv6, mentions, run, stderr,
+    stdout, whole_sandbox,
+};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -111,6 +114,28 @@ fn by_default_the_log_begins_with_version_and_sandbox_and_lists_no_options() {
     assert!(log.contains(" INFO ] sandbox: ") && !log.contains("SO_RCVBUF"), "{log}");
 }
 
+/// Filters for what differs from run to run, from system to system, and for root.
+const DIFFERS: [(&str, &str); 6] = [
+    (r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME"),
+    (r"(?m)^(.*127\.0\.0\.1):\d+", "$1:PORT"),
+    (r"daytime \d+\.\d+\.\d+", "daytime VERSION"),
+    (r"(?m)^.* WARN .* runs as root.*\n", ""),
+    (r"(?m)sandbox: .*$", "sandbox: LAYERS"),
+    (r"((SO_(RCV|SND)BUF|backlog) asked \w+, is) \d+", "$1 SIZE"),
+];
+
+#[test]
+fn a_start_and_an_end_look_like_this_with_and_without_v() {
+    or_skip!(whole_sandbox());
+    for (file, verbose) in [("serve", &[][..]), ("serve_verbose", &["-v"])] {
+        let mut serve = daytime();
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--metrics", "0", "--idle", "0.05"]);
+        let output = run(serve.args(verbose));
+        let screen = [stdout(&output), stderr(&output)].concat();
+        assert_screen(file, &screen, &DIFFERS);
+    }
+}
+
 #[test]
 fn the_log_shows_requested_and_effective_options_of_each_socket() {
     or_skip!(ipv6());
@@ -182,11 +207,8 @@ fn a_server_restarts_despite_time_wait_unless_no_reuse_address() {
     // The server closes first, so the connection is in TIME-WAIT on its side.
     good(inside.daytime().args(["query", "127.0.0.1"]));
     first.stopped();
-    let printed = bad(1, &mut serve(&["--no-reuse-address", "-q"]));
-    assert!(
-        printed.contains("cannot listen on tcp 127.0.0.1:13: Address already in use"),
-        "{printed}"
-    );
+    let message = bad(1, &mut serve(&["--no-reuse-address", "-q"]));
+    complains(&message, &["cannot listen", "tcp 127.0.0.1:13: ", "in use"]);
     let again = Running::start(serve(&[]));
     good(inside.daytime().args(["query", "127.0.0.1"]));
     again.stopped();
@@ -244,10 +266,26 @@ fn assert_warns_of(log: &str, addresses: &[&str]) {
     let warnings: Vec<&str> = log
         .lines()
         .filter_map(|line| line.split_once(" WARN ] ").map(|(_, warning)| warning))
-        .filter(|warning| !warning.starts_with("the server runs as root; ")) // in a namespace, it does run as root
+        .filter(|warning| !warning.contains("runs as root")) // in a namespace, it does run as root
         .collect();
-    let why = "this host lacks the address family";
-    let expected: Vec<String> =
-        addresses.iter().map(|it| format!("not serving {it}: {why}")).collect();
-    assert_eq!(warnings, expected, "{log}");
+    assert_eq!(warnings.len(), addresses.len(), "{log}");
+    for (warning, address) in warnings.iter().zip(addresses) {
+        mentions(warning, &["not serving", &format!(" {address}: "), "address family"]);
+    }
+}
+
+#[test]
+fn require_sync_warns_at_the_start_if_the_clock_is_not_synchronised() {
+    let reply = ask_tcp(Running::serve(&["--syntax", "nist"]).tcp());
+    let reply = String::from_utf8(reply).expect("ASCII");
+    let is_synchronised = reply.split_whitespace().nth(5) == Some("0"); // digit H
+    for (option, warns) in [("--require-sync", !is_synchronised), ("--only-v6", false)] {
+        let log = Running::serve(&[option]).stopped();
+        let warnings: Vec<&str> =
+            log.lines().filter(|line| line.contains(" WARN ] the clock")).collect();
+        assert_eq!(warnings.len(), usize::from(warns), "{log}");
+        for part in ["not synchronised", "--require-sync", "empty reply"] {
+            assert!(warnings.iter().all(|line| line.contains(part)), "{part}: {log}");
+        }
+    }
 }

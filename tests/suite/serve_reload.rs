@@ -3,7 +3,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp};
-use crate::support::{Namespace, Running, good, program, run, stderr, whole_sandbox};
+use crate::support::{Namespace, Running, good, mentions, program, run, stderr, whole_sandbox};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
@@ -63,19 +63,14 @@ fn changes_zone(sandbox: &str) {
     or_skip!(inside.enter(|| {
         assert_all_reply(&server, "WAT");
         link(&etc, "Asia/Tokyo");
-        assert_eq!(
-            hang_up(&server, &mut log),
-            "replies now use Asia/Tokyo, the new local zone; before they used Africa/Lagos"
-        );
+        let said = hang_up(&server, &mut log);
+        mentions(&said, &["now use Asia/Tokyo", "local zone", "before", "used Africa/Lagos"]);
         assert_all_reply(&server, "JST");
-        assert_eq!(hang_up(&server, &mut log), "the local zone is still Asia/Tokyo");
+        mentions(&hang_up(&server, &mut log), &["local zone", "still Asia/Tokyo"]);
         link(&etc, "Mars/Olympus");
         let said = hang_up(&server, &mut log);
-        let unknown = "the local zone \"Mars/Olympus\" has no IANA name; ";
-        assert!(
-            said.starts_with(unknown) && said.contains("; replies stay in Asia/Tokyo"),
-            "{said}"
-        );
+        mentions(&said, &["local zone", "\"Mars/Olympus\"", "no IANA name"]);
+        mentions(&said, &["stay in Asia/Tokyo"]);
         assert_all_reply(&server, "JST");
     }));
     server.stopped();
@@ -104,11 +99,7 @@ fn a_confined_server_that_cannot_reread_the_zone_logs_it_and_keeps_the_old_one()
     fs::remove_file(etc.join("localtime")).expect("removed");
     fs::write(etc.join("timezone"), "Asia/Tokyo\n").expect("written");
     let said = hang_up(&server, &mut log);
-    assert!(said.starts_with("cannot read the local zone: "), "{said}");
-    assert!(
-        said.contains("; replies stay in Africa/Lagos. The sandbox can read the zone only if"),
-        "{said}"
-    );
+    mentions(&said, &["cannot read", "local zone: ", "stay in Africa/Lagos", "sandbox", "only if"]);
     or_skip!(inside.enter(|| assert_all_reply(&server, "WAT")));
 }
 
@@ -118,7 +109,7 @@ fn with_a_fixed_zone_sighup_changes_nothing_and_is_logged() {
     let mut log = server.stderr();
     for _ in 0..2 {
         let said = hang_up(&server, &mut log);
-        assert_eq!(said, "no effect, because --zone is fixed (Asia/Tokyo)");
+        mentions(&said, &["no effect", "--zone", "fixed", "Asia/Tokyo"]);
     }
     assert_all_reply(&server, "JST");
     server.stopped();
@@ -130,14 +121,13 @@ fn a_server_whose_terminal_hangs_up_stops_as_after_sigterm() {
     let log = or_skip!(log_beyond_its_terminal(""));
     let elapsed = started.elapsed();
     assert!(elapsed < Duration::from_secs(15), "it took {elapsed:?}");
-    assert!(log.contains("] SIGHUP: the terminal is gone: stopping\n"), "{log}");
+    mentions(&log, &["] SIGHUP: ", "terminal is gone", ": stopping\n"]);
 }
 
 #[test]
 fn a_server_that_started_with_sighup_ignored_outlives_its_terminal() {
     let log = or_skip!(log_beyond_its_terminal("ignores SIGHUP"));
-    let fixed = "] SIGHUP: no effect, because --zone is fixed (UTC)\n";
-    assert!(log.contains(fixed) && log.contains("] SIGTERM: stopping\n"), "{log}");
+    mentions(&log, &["] SIGHUP: no effect", "--zone", "fixed (UTC)", "] SIGTERM: stopping\n"]);
 }
 
 /// Returns the log of a server whose terminal was closed, after it has ended well.

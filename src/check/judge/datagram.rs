@@ -1,4 +1,5 @@
-//! Judges the datagrams. Each question must get one answer, but no answer where an answer could do harm.
+//! Judges the exchanges over UDP. Each question must get exactly one answer, except where an answer could do harm: such
+//! a question must get none.
 
 use super::{microseconds, octets};
 use crate::asking::Seconds;
@@ -8,8 +9,8 @@ use crate::client::Answer;
 use crate::reply::Reply as Line;
 use crate::transport::{IpVersion, Transport};
 
-/// Judges the usual question, an empty datagram. A client that asked twice may get two answers on one port, because the
-/// first answer may be late.
+/// Judges the usual question, an empty datagram. A client that sent the question twice may get two answers on one port,
+/// because the first answer may be late.
 pub(super) fn empty(seen: &Observed) -> Judgement {
     let excess = |(_, answer, further): &(_, &Answer, usize)| further + 1 > questions(answer);
     let worst = usual_answers(seen).find(excess).or_else(|| usual_answers(seen).next());
@@ -22,7 +23,7 @@ pub(super) fn empty(seen: &Observed) -> Judgement {
     }
 }
 
-/// Returns the answers to the usual questions over UDP, each with the number of datagrams received after it.
+/// Returns the answers to the usual questions over UDP, each with the number of datagrams that followed.
 fn usual_answers(seen: &Observed) -> impl Iterator<Item = (IpVersion, &Answer, usize)> {
     let udp = seen.usual.iter().filter(|usual| usual.transport == Transport::Udp);
     udp.filter_map(|it| Some((it.version, it.answer()?, it.further)))
@@ -52,7 +53,7 @@ pub(super) fn answered(datagrams: &Datagrams, seen: &Observed) -> Judgement {
     }
 }
 
-/// Judges the number of datagrams that one port received. `most` is the maximum.
+/// Judges the number of datagrams that one port received; `most` is the permitted maximum.
 fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgement {
     let (each, times) = (octets(length), times(asked));
     let got = format!("{datagrams} datagram{}", if datagrams == 1 { "" } else { "s" });
@@ -65,8 +66,8 @@ fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgeme
     judgement.with_count("octets", length)
 }
 
-/// Judges a question from the port of a service: it must get no answer, because the two services could answer each
-/// other for ever (CERT CA-1996-01, CVE-2024-2169).
+/// Judges a question from a service's port. It must get no answer, because two services could answer each other forever
+/// (CERT CA-1996-01, CVE-2024-2169).
 pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
     let (port, listened) = (datagrams.source_port, Seconds(datagrams.listened));
     let judgement = match &datagrams.reply {
@@ -81,8 +82,8 @@ pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
     judgement.with("source_port", port.into()).with("listened_us", microseconds(datagrams.listened))
 }
 
-/// Judges the amplification: how many octets a victim receives for each octet that an attacker sends under the victim's
-/// address.
+/// Judges the amplification: how many octets a victim receives for each octet that an attacker sends with the victim's
+/// address as the forged source.
 pub(super) fn amplification(seen: &Observed) -> Judgement {
     let Some((version, answer, _)) = usual_answers(seen).next() else {
         return Judgement::not_tried("no answer over UDP");
@@ -129,7 +130,7 @@ fn times(questions: usize) -> String {
     }
 }
 
-/// Total length in octets of the IP and UDP headers (RFC 791, RFC 8200, RFC 768).
+/// Returns the total length of the IP and UDP headers in octets (RFC 791, RFC 8200, RFC 768).
 fn headers(version: IpVersion) -> usize {
     match version {
         IpVersion::V4 => 20 + 8,
@@ -139,7 +140,7 @@ fn headers(version: IpVersion) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{datagrams, judged, seen};
+    use super::super::sample::{assert_judged, datagrams, judged, seen};
     use super::*;
     use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
     use crate::check::probe::Probe;
@@ -155,20 +156,20 @@ mod tests {
     #[test]
     fn exactly_one_datagram_of_the_usual_form_passes() {
         let noon = || datagrams(Reply::Octets(NOON.to_vec()));
-        assert_eq!(after_one_octet(noon()), (Pass, "one datagram of 22 octets".into()));
+        assert_judged(after_one_octet(noon()), Pass, &["one datagram", "22 octets"]);
         let twice = Datagrams { further: 1, ..noon() };
-        assert_eq!(after_one_octet(twice), (Fail, "got 2 datagrams, asked once".into()));
-        // Each question has its own port, so a late answer to the first question does not arrive on the second port.
+        assert_judged(after_one_octet(twice), Fail, &["2 datagrams", "once"]);
+        // Each question has its own source port, so a late answer to the first question does not arrive on the second
+        // question's port.
         let twice_asked = Datagrams { questions: 2, ..noon() };
-        let one = "got 1 datagram of 22 octets, asked twice";
-        assert_eq!(after_one_octet(twice_asked), (Pass, one.into()));
+        assert_judged(after_one_octet(twice_asked), Pass, &["1 datagram", "22 octets", "twice"]);
         let twice = Datagrams { further: 1, questions: 2, ..noon() };
-        assert_eq!(after_one_octet(twice), (Fail, "got 2 datagrams, asked twice".into()));
+        assert_judged(after_one_octet(twice), Fail, &["2 datagrams", "twice"]);
         let other = datagrams(Reply::Octets(b"yes?".to_vec()));
-        assert_eq!(after_one_octet(other), (Fail, "got 4 octets instead of the usual 22".into()));
+        assert_judged(after_one_octet(other), Fail, &["4 octets", "usual 22"]);
         assert_eq!(after_one_octet(datagrams(Reply::Refused)).0, Fail);
-        let silence = (Fail, "no reply for 2 s, asked once".into());
-        assert_eq!(after_one_octet(datagrams(Reply::Silence)), silence);
+        let silence = datagrams(Reply::Silence);
+        assert_judged(after_one_octet(silence), Fail, &["no reply", "2 s", "once"]);
     }
 
     #[test]
@@ -176,35 +177,30 @@ mod tests {
         let mut seen = seen(NOON, NOON);
         assert_eq!(judged(Probe::UdpEmpty, &seen).0, Pass);
         seen.usual[1].further = 1;
-        let two = "got 2 datagrams, asked once";
-        assert_eq!(judged(Probe::UdpEmpty, &seen), (Fail, two.into()));
+        assert_judged(judged(Probe::UdpEmpty, &seen), Fail, &["2 datagrams", "once"]);
         assert_eq!(judged(Probe::Amplification, &seen).0, Fail);
         let answered = seen.usual[1].answered.as_mut().expect("asked");
         answered.as_mut().expect("answered").questions = 2;
-        let both = "got 2 datagrams of 22 octets, asked twice";
-        assert_eq!(judged(Probe::UdpEmpty, &seen), (Pass, both.into()));
+        let both = ["2 datagrams", "22 octets", "twice"];
+        assert_judged(judged(Probe::UdpEmpty, &seen), Pass, &both);
         assert_eq!(judged(Probe::Amplification, &seen).0, Pass);
     }
 
     #[test]
     fn an_answer_to_a_privileged_port_fails() {
         let mut seen = seen(NOON, NOON);
-        let silence = "no reply for 2 s, asked from port 1023".to_owned();
-        assert_eq!(judged(Probe::UdpPrivilegedPort, &seen), (Pass, silence));
+        let silence = ["no reply", "2 s", "port 1023"];
+        assert_judged(judged(Probe::UdpPrivilegedPort, &seen), Pass, &silence);
         seen.privileged_port = Ok(datagrams(Reply::Octets(NOON.to_vec())));
-        let (verdict, reason) = judged(Probe::UdpPrivilegedPort, &seen);
-        assert_eq!(verdict, Fail);
-        assert!(reason.starts_with("answered port 1023: "), "{reason}");
+        assert_judged(judged(Probe::UdpPrivilegedPort, &seen), Fail, &["answered", "port 1023"]);
         seen.privileged_port = Err("needs root".into());
         assert_eq!(judged(Probe::UdpPrivilegedPort, &seen), (NotTried, "needs root".into()));
     }
 
     #[test]
     fn the_reason_has_the_amplification_and_a_long_reply_fails() {
-        let (verdict, reason) = judged(Probe::Amplification, &seen(NOON, NOON));
-        let factor = "22 octets answer 1 octet; with IP and UDP headers, 50 octets answer an empty \
-                      question of 28: 1.8 times";
-        assert_eq!((verdict, reason.as_str()), (Pass, factor));
+        let factor = ["22 octets", "1 octet", "headers", "50 octets", "28", "1.8 times"];
+        assert_judged(judged(Probe::Amplification, &seen(NOON, NOON)), Pass, &factor);
         let long = [b'x'; 513];
         assert_eq!(judged(Probe::Amplification, &seen(NOON, &long)).0, Fail);
         let mut seen = seen(NOON, NOON);

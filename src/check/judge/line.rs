@@ -1,4 +1,4 @@
-//! Judges the octets of the reply. RFC 867: "It is recommended that it be limited to the ASCII printing characters,
+//! Judges the octets in the reply. RFC 867: "It is recommended that it be limited to the ASCII printing characters,
 //! space, carriage return, and line feed. The daytime should be just one line."
 
 use super::{ip, octets, over};
@@ -8,8 +8,8 @@ use crate::client::{AskError, Interruption};
 use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
 
-/// Judges each reply with `judge`. The reason lists equal results once. The first fault decides the verdict and is
-/// named with its transport and IP version.
+/// Judges each reply with `judge`. The first fault decides the verdict; the reason names its transport and IP version.
+/// If there is no fault, the reason lists each different result once.
 fn each(seen: &Observed, judge: impl Fn(&[u8], &Frame) -> Result<String, String>) -> Judgement {
     let mut passed: Vec<(String, Vec<String>)> = Vec::new();
     for (usual, reply) in seen.replies() {
@@ -49,7 +49,7 @@ pub(super) fn one_line(seen: &Observed) -> Judgement {
     })
 }
 
-/// Describes the octets around the line.
+/// Describes the octets before and after the line.
 fn framed(reply: &[u8], frame: &Frame) -> String {
     let is_end = |octet: &&u8| matches!(octet, b'\r' | b'\n');
     let after: Vec<u8> =
@@ -88,7 +88,8 @@ pub(super) fn printable(seen: &Observed) -> Judgement {
     })
 }
 
-/// Judges the length of each reply. RFC 867 sets no limit, so this probe uses the limit of this suite's own replies.
+/// Judges the length of each reply. RFC 867 sets no limit, so this probe uses the maximum length of a reply from
+/// `daytime serve`.
 pub(super) fn length(seen: &Observed) -> Judgement {
     let too_long = seen.usual.iter().find_map(|usual| match usual.answered.as_ref().ok()? {
         Err(AskError::Incomplete { cause: Interruption::Limit { limit }, .. }) => {
@@ -108,7 +109,7 @@ pub(super) fn length(seen: &Observed) -> Judgement {
     judgement.with_count("octets", longest)
 }
 
-/// Judges whether binary octets follow the line. AIX sends old content of its buffer there.
+/// Judges whether binary octets follow the line. AIX, for example, sends old content of its buffer there.
 pub(super) fn no_leak(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let leaks = frame.flags.contains(Flag::TrailingGarbage) || frame.flags.contains(Flag::Nul);
@@ -120,7 +121,7 @@ pub(super) fn no_leak(seen: &Observed) -> Judgement {
     })
 }
 
-/// Returns the first octets, escaped so that a terminal can show them.
+/// Returns the first octets, escaped so that they are safe to print on a terminal.
 fn shown(octets: &[u8]) -> String {
     const MAX_SHOWN_OCTETS: usize = 32;
     let whole = Printable(&octets[..octets.len().min(MAX_SHOWN_OCTETS)]).to_string();
@@ -129,11 +130,12 @@ fn shown(octets: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{judged, seen, usual};
+    use super::super::sample::{assert_judged, judged, seen, usual};
     use super::*;
     use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
     use crate::check::probe::Probe;
     use crate::client::Answer;
+    use crate::mentions::each_mentions;
     use crate::transport::Transport;
 
     const NOON: &[u8] = b"noon\r\n";
@@ -145,32 +147,34 @@ mod tests {
     #[test]
     fn the_reason_names_the_end_of_the_line() {
         let end = |reply: &[u8]| judged(Probe::OneLine, &seen(reply, reply));
-        assert_eq!(end(NOON), (Pass, "ends with CR LF".into()));
-        assert_eq!(end(b"noon\n"), (Pass, "ends with LF, not CR LF".into()));
-        assert_eq!(end(b"noon"), (Pass, "ends without a line end".into()));
-        assert_eq!(end(b"\nnoon * \n").1, "ends with LF, not CR LF; \\n before it");
-        let both = "TCP over IPv4: ends with LF, not CR LF; UDP over IPv4: ends with CR LF";
-        assert_eq!(of_tcp(Probe::OneLine, b"noon\n"), (Pass, both.into()));
+        assert_judged(end(NOON), Pass, &["with CR LF"]);
+        assert_judged(end(b"noon\n"), Pass, &["LF, not CR LF"]);
+        assert_judged(end(b"noon"), Pass, &["without a line end"]);
+        assert_judged(end(b"\nnoon * \n"), Pass, &["LF, not CR LF", "\\n before"]);
+        let (verdict, reason) = of_tcp(Probe::OneLine, b"noon\n");
+        assert_eq!(verdict, Pass);
+        let [tcp, udp] = [["TCP over IPv4", "LF, not CR LF"], ["UDP over IPv4", "with CR LF"]];
+        each_mentions(reason.split("; "), &[&tcp, &udp]);
     }
 
     #[test]
     fn a_second_line_fails_one_probe_and_binary_octets_another() {
         let two = b"noon\r\nup 3 days\r\n";
-        let fault = "TCP over IPv4: another line follows: \"\\r\\nup 3 days\\r\\n\"";
-        assert_eq!(of_tcp(Probe::OneLine, two), (Fail, fault.into()));
+        let fault = ["TCP over IPv4", "another line", "\"\\r\\nup 3 days\\r\\n\""];
+        assert_judged(of_tcp(Probe::OneLine, two), Fail, &fault);
         assert_eq!(of_tcp(Probe::NoLeak, two).0, Pass);
         let leaks = b"noon\r\n\0\0left\x7f";
         assert_eq!(of_tcp(Probe::OneLine, leaks).0, Pass);
-        let fault = "TCP over IPv4: 9 octets after the line: \"\\r\\n\\0\\0left\\x7f\"";
-        assert_eq!(of_tcp(Probe::NoLeak, leaks), (Fail, fault.into()));
+        let fault = ["TCP over IPv4", "9 octets after", "\"\\r\\n\\0\\0left\\x7f\""];
+        assert_judged(of_tcp(Probe::NoLeak, leaks), Fail, &fault);
         assert_eq!(of_tcp(Probe::PrintableAscii, leaks).0, Pass);
         assert_eq!(of_tcp(Probe::OneLine, b"\r\n").0, Fail);
     }
 
     #[test]
     fn an_octet_that_is_not_printable_fails_with_its_position() {
-        let fault = "TCP over IPv4: octet 3 is \\x1b: \"no\\x1bon\"";
-        assert_eq!(of_tcp(Probe::PrintableAscii, b"no\x1bon\r\n"), (Fail, fault.into()));
+        let fault = ["TCP over IPv4", "octet 3", "\\x1b", "\"no\\x1bon\""];
+        assert_judged(of_tcp(Probe::PrintableAscii, b"no\x1bon\r\n"), Fail, &fault);
         for odd in
             [&b"no\ton\r\n"[..], b"ao\xc3\xbbt\r\n", b"\xef\xbb\xbfnoon\r\n", b"noon\x07\r\n"]
         {
@@ -188,8 +192,8 @@ mod tests {
         let cause = Interruption::Limit { limit: 4096 };
         let error = AskError::Incomplete { partial, cause };
         seen.usual[0] = usual(Transport::Tcp, Err(error));
-        let fault = "TCP over IPv4: more than 4096 octets";
-        assert_eq!(judged(Probe::Length, &seen), (Fail, fault.into()));
+        let fault = ["TCP over IPv4", "more than 4096 octets"];
+        assert_judged(judged(Probe::Length, &seen), Fail, &fault);
     }
 
     #[test]

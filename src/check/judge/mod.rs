@@ -1,4 +1,4 @@
-//! Judges the observations of a server: turns them into findings, without sockets.
+//! Turns the observations of a server into findings. This module uses no sockets.
 
 mod datagram;
 mod line;
@@ -22,7 +22,7 @@ fn judge_one(probe: Probe, seen: &Observed) -> Judgement {
     judge(probe, seen).unwrap_or_else(Judgement::not_tried)
 }
 
-/// Judges one probe. Returns the reason as the error if the probe was not tried.
+/// Judges one probe. If the probe was not tried, returns the reason as the error.
 fn judge(probe: Probe, seen: &Observed) -> Result<Judgement, &String> {
     Ok(match probe {
         Probe::TcpIpv4 => reach::reach(seen, Transport::Tcp, IpVersion::V4),
@@ -60,12 +60,12 @@ fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }
 
-/// Returns the transport in capitals: `TCP`, `UDP`.
+/// Returns the transport's name in capitals: `TCP`, `UDP`.
 pub(super) fn over(transport: Transport) -> String {
     transport.name().to_uppercase()
 }
 
-/// Returns the version of IP in its usual spelling: `IPv4`, `IPv6`.
+/// Returns the IP version in its usual spelling: `IPv4`, `IPv6`.
 fn ip(version: IpVersion) -> String {
     version.name().replace("ip", "IP")
 }

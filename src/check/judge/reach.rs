@@ -1,4 +1,4 @@
-//! Judges whether the server answers.
+//! Judges whether the server can be reached.
 
 use super::{microseconds, milliseconds, octets};
 use crate::check::finding::Judgement;
@@ -41,7 +41,7 @@ fn answers(usual: &UsualExchange, answered: &Result<Answer, AskError>) -> Judgem
     }
 }
 
-/// Returns the text of an error and of its cause.
+/// Returns the text of the error and its cause.
 pub(super) fn with_cause(error: &AskError) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
@@ -49,8 +49,8 @@ pub(super) fn with_cause(error: &AskError) -> String {
     }
 }
 
-/// Whether the cause is on this host. The host has no route to the addresses, or the pace forbids a
-/// question now.
+/// Whether the error has its cause on this host: there is no route to the addresses, or the pace
+/// forbids a question now.
 fn is_local_fault(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
     let no_way = |failure: &AttemptFailure| match failure {
@@ -70,7 +70,7 @@ fn is_local_fault(error: &AskError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{error, judged, refused, seen, usual};
+    use super::super::sample::{assert_judged, error, judged, refused, seen, usual};
     use super::*;
     use crate::check::finding::Verdict;
     use crate::check::probe::Probe;
@@ -80,24 +80,19 @@ mod tests {
 
     #[test]
     fn an_answer_passes_with_its_peer_and_length() {
-        let (verdict, reason) = judged(TCP4, &seen(b"noon\r\n", b"noon\r\n"));
-        assert_eq!((verdict, reason.as_str()), (Verdict::Pass, "192.0.2.1:13: 6 octets in 1.0 ms"));
-        let (verdict, reason) = judged(TCP6, &seen(b"noon\r\n", b"noon\r\n"));
-        assert_eq!((verdict, reason.as_str()), (Verdict::NotTried, "the host has no IPv6 address"));
+        let seen = seen(b"noon\r\n", b"noon\r\n");
+        let answered = ["192.0.2.1:13", "6 octets", "1.0 ms"];
+        assert_judged(judged(TCP4, &seen), Verdict::Pass, &answered);
+        assert_judged(judged(TCP6, &seen), Verdict::NotTried, &["192.0.2.1", "IPv4"]);
     }
 
     #[test]
     fn an_empty_reply_and_a_refusal_fail() {
-        let (verdict, reason) = judged(TCP4, &seen(b"", b"noon\r\n"));
-        assert_eq!(verdict, Verdict::Fail);
-        assert_eq!(reason, "192.0.2.1:13 sent an empty reply: it may not know the time");
+        let empty = judged(TCP4, &seen(b"", b"noon\r\n"));
+        assert_judged(empty, Verdict::Fail, &["192.0.2.1:13", "empty reply"]);
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
         seen.usual[0] = usual(Transport::Tcp, refused(Transport::Tcp));
-        let (verdict, reason) = judged(TCP4, &seen);
-        assert_eq!(
-            (verdict, reason.as_str()),
-            (Verdict::Fail, "connection refused by 192.0.2.1:13")
-        );
+        assert_judged(judged(TCP4, &seen), Verdict::Fail, &["192.0.2.1:13", "refused"]);
     }
 
     #[test]
@@ -105,8 +100,7 @@ mod tests {
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
         let failed = AttemptFailure::Failed { cause: ErrorKind::NetworkUnreachable.into() };
         seen.usual[0] = usual(Transport::Tcp, error(Transport::Tcp, failed));
-        let (verdict, reason) = judged(TCP4, &seen);
-        assert_eq!(verdict, Verdict::NotTried);
-        assert_eq!(reason, "cannot ask 192.0.2.1:13: network unreachable");
+        let fault = ["192.0.2.1:13", "network unreachable"];
+        assert_judged(judged(TCP4, &seen), Verdict::NotTried, &fault);
     }
 }

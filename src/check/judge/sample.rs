@@ -1,15 +1,16 @@
-//! Sample observations, for the tests of the judges.
+//! Sample observations for testing the judges.
 
 use crate::check::finding::Verdict;
 use crate::check::observed::{Conversation, Datagrams, Observed, Reply, StreamEnd, UsualExchange};
 use crate::check::probe::Probe;
 use crate::client::{Answer, AskError, Attempt, AttemptFailure};
+use crate::mentions::mentions;
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
-/// Returns the observations of a good server with one IPv4 address and these replies.
+/// Returns the observations of a correct server that has one IPv4 address and sends these replies.
 pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
-    let none = || Err("the host has no IPv6 address".to_owned());
+    let none = || Err("192.0.2.1 is an IPv4 address".to_owned());
     let no_ipv6 = |transport| UsualExchange::new(transport, IpVersion::V6, none());
     let conversation = || Ok(Conversation { octets: tcp.to_vec(), end: StreamEnd::Clean });
     Observed {
@@ -46,6 +47,14 @@ pub(super) fn error(transport: Transport, failure: AttemptFailure) -> Result<Ans
 pub(super) fn datagrams(reply: Reply) -> Datagrams {
     let listened = Duration::from_secs(2);
     Datagrams { source_port: 1023, questions: 1, reply, further: 0, listened }
+}
+
+/// Asserts a probe's verdict, and that its reason mentions these facts.
+#[track_caller]
+pub(super) fn assert_judged(judged: (Verdict, String), verdict: Verdict, facts: &[&str]) {
+    let (found, reason) = judged;
+    assert_eq!(found, verdict, "{reason}");
+    mentions(&reason, facts);
 }
 
 /// Judges one probe. Returns the verdict and its reason.

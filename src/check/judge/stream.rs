@@ -1,4 +1,4 @@
-//! Judges the TCP streams: RFC 867 says how the server ends them and that it ignores input.
+//! Judges the TCP streams. RFC 867 says that the server closes after its reply and throws away input.
 
 use super::reach::with_cause;
 use super::{microseconds, milliseconds, octets};
@@ -25,8 +25,8 @@ pub(super) fn closes(seen: &Observed) -> Judgement {
     }
 }
 
-/// Judges a connection where the client sends or half-closes before it reads. The client must get the whole reply and
-/// an end of stream without a reset. RFC 867: "any data received is thrown away".
+/// Judges a connection in which the client sends or half-closes before it reads. The client must get the whole reply
+/// and the end of stream, without a reset. RFC 867: "any data received is thrown away".
 pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed) -> Judgement {
     let usual = seen.usual_length(Transport::Tcp);
     let count = octets(conversation.octets.len());
@@ -51,7 +51,7 @@ pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed)
 #[cfg(test)]
 mod tests {
     use super::super::sample;
-    use super::super::sample::{refused, seen, usual};
+    use super::super::sample::{assert_judged, refused, seen, usual};
     use super::*;
     use crate::check::finding::Verdict;
     use crate::check::probe::Probe;
@@ -68,20 +68,17 @@ mod tests {
 
     #[test]
     fn the_whole_reply_and_an_end_without_reset_are_both_needed() {
-        let good = "22 octets, then end of stream, no reset".to_owned();
-        assert_eq!(after_crlf(NOON, StreamEnd::Clean), (Verdict::Pass, good));
+        let good = ["22 octets", "end of stream", "no reset"];
+        assert_judged(after_crlf(NOON, StreamEnd::Clean), Verdict::Pass, &good);
         let later = after_crlf(b"2026-11-22T12:00:01Z\r\n", StreamEnd::Clean);
         assert_eq!(later.0, Verdict::Pass, "a later time");
-        let reset = "reset after 22 octets of 22: this client may lose the reply".to_owned();
-        assert_eq!(after_crlf(NOON, StreamEnd::Reset), (Verdict::Fail, reset));
-        let part = "got 7 octets instead of the usual 22".to_owned();
-        assert_eq!(after_crlf(b"2026-11", StreamEnd::Clean), (Verdict::Fail, part));
+        let reset = ["reset", "22 octets of 22"];
+        assert_judged(after_crlf(NOON, StreamEnd::Reset), Verdict::Fail, &reset);
+        let part = ["7 octets", "usual 22"];
+        assert_judged(after_crlf(b"2026-11", StreamEnd::Clean), Verdict::Fail, &part);
         assert_eq!(after_crlf(b"", StreamEnd::Clean).0, Verdict::Fail);
-        let never = "no end of stream within 2 s, after 22 octets".to_owned();
-        assert_eq!(
-            after_crlf(NOON, StreamEnd::Never(Duration::from_secs(2))),
-            (Verdict::Fail, never)
-        );
+        let never = after_crlf(NOON, StreamEnd::Never(Duration::from_secs(2)));
+        assert_judged(never, Verdict::Fail, &["no end of stream", "2 s", "22 octets"]);
     }
 
     #[test]

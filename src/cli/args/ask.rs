@@ -1,4 +1,4 @@
-//! Options of every command that asks a server.
+//! Options for all commands that send questions to a server.
 
 use crate::client::{Family, Options, Pace};
 use crate::transport::{PORT, Transport};
@@ -23,7 +23,8 @@ pub(in crate::cli) struct AskOptions {
 }
 
 impl AskOptions {
-    /// Returns the options of a question: these, and for the rest the default.
+    /// Returns the client's options: those of the command line, and the values in `default` for the
+    /// rest.
     pub(in crate::cli) fn options(&self, timeout: Duration, default: &Options) -> Options {
         let pace = if self.impolite { Pace::Off } else { Pace::Wait };
         Options { family: self.family(), port: self.port, timeout, pace, ..default.clone() }

@@ -1,4 +1,4 @@
-//! Options of every command for the form of its output.
+//! Options for all commands that determine the form of the output.
 
 use clap::Args;
 

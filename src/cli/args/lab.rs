@@ -1,6 +1,8 @@
 //! The command line of `daytime lab`.
 
 use super::Arguments;
+#[cfg(feature = "teach")]
+use super::teach;
 use crate::lab::{Engine, LABS, LabOptions, Setting};
 use crate::report::lab::Detail;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -28,7 +30,12 @@ Without --engine a lab runs on its first engine, and `all` runs every lab on
 each of its engines. If an engine cannot run here, the lab says why, and `all`
 goes on. Exit status: 0 if every finding is as predicted, or varies as known on
 this system; 1 if a finding differs, or if a lab that you named cannot run; 2 on
-a usage error.";
+a usage error.
+
+With --ask you predict, the lab runs, you enter what you observe, and read why
+each answer is right or wrong. Without a terminal, standard input is a file of
+answers as for --ask-from. A wrong answer does not change the exit status. It is
+1 if the input ends early, or if the file cannot be used.";
 
 /// Name that selects all labs on the command line.
 const ALL: &str = "all";
@@ -50,6 +57,18 @@ pub(in crate::cli) enum LabCommand {
     /// Run a lab and compare the result with the prediction
     #[command(after_help = RUN_HELP)]
     Run(Box<Run>),
+    /// Write a sheet and an answer file for each student of a class
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::SHEET_HELP)]
+    Sheet(teach::Sheet),
+    /// Print the right answers of each student's sheet
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::KEY_HELP)]
+    Key(teach::Key),
+    /// Grade answer files: points and feedback for each item
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::GRADE_HELP)]
+    Grade(teach::Grade),
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +97,14 @@ pub(in crate::cli) struct Run {
     /// Print the results as CSV, one line for each finding
     #[arg(long)]
     pub csv: bool,
+    /// Ask for your predictions first and your observations after the run, then print the verdict
+    #[cfg(feature = "teach")]
+    #[arg(long)]
+    ask: bool,
+    /// Take the answers for --ask from a TOML file instead of the terminal
+    #[cfg(feature = "teach")]
+    #[arg(long, value_name = "FILE")]
+    pub ask_from: Option<PathBuf>,
     /// Write the packets of each host to a file in this directory
     #[arg(long, value_name = "DIR")]
     pub pcapng: Option<PathBuf>,
@@ -147,6 +174,19 @@ impl Run {
     /// Whether the user asked for every lab.
     pub(in crate::cli) fn is_all(&self) -> bool {
         self.names.iter().any(|name| name == ALL)
+    }
+
+    /// Whether the student answers questions.
+    #[cfg(feature = "teach")]
+    pub(in crate::cli) fn asks(&self) -> bool {
+        self.ask || self.ask_from.is_some()
+    }
+
+    /// Without the feature `teach` no option asks.
+    #[cfg(not(feature = "teach"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(in crate::cli) fn asks(&self) -> bool {
+        false
     }
 
     pub(in crate::cli) fn detail(&self) -> Detail {

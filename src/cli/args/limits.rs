@@ -1,4 +1,4 @@
-//! Options of `daytime serve` for the abuse limits and the guard.
+//! Options for the abuse limits and the guard of `daytime serve`.
 
 use super::seconds::seconds;
 use crate::limit::{Limits, Rate};

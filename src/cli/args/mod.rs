@@ -1,4 +1,4 @@
-//! Definition of the command line for clap.
+//! Defines the command line for clap.
 
 mod ask;
 mod bench;
@@ -13,6 +13,8 @@ mod parse;
 mod query;
 mod seconds;
 mod serve;
+#[cfg(feature = "teach")]
+mod teach;
 mod wire;
 mod workers;
 
@@ -25,6 +27,8 @@ pub(super) use listen_address::ListenAddress;
 pub(super) use parse::Parse;
 pub(super) use query::{MAX_LIMIT, Query};
 pub(super) use serve::{Inetd, Serve, ZoneOption};
+#[cfg(feature = "teach")]
+pub(super) use teach::{Drawn, Format, Grade, Key, Sheet};
 pub(super) use wire::Wire;
 
 use clap::{ArgAction, Args, CommandFactory, Error, FromArgMatches, Id, Parser, Subcommand};
@@ -108,7 +112,7 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
-    /// clap would wrap a longer line, and leave a single word on the next line.
+    /// clap would wrap a longer line and might leave a single word on the next line.
     #[test]
     fn every_line_after_the_options_of_a_help_text_fits_80_columns() {
         let definition = Arguments::command();

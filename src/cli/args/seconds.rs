@@ -1,4 +1,4 @@
-//! Durations in seconds, as arguments of the command line.
+//! Command-line arguments that are durations in seconds.
 
 use std::time::Duration;
 

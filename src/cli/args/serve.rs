@@ -6,12 +6,12 @@ use super::listen_address::{ListenAddress, metrics_address};
 use super::seconds::seconds;
 use super::workers::{OPENING, WorkerOptions};
 use crate::listen::Listen;
-use crate::server::Sandbox;
+use crate::server::{Config, Sandbox};
 use crate::syntax::{Pattern, Syntax, Zone, ZoneError};
 use crate::transport::PORT;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueEnum};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ Examples:
 serve first prints its addresses on standard output, and logs to standard error.
 SIGINT or SIGTERM stops serve: it accepts no more, gives open connections 1 s to
 end, and exits with status 0. A second signal ends serve at once. SIGUSR1 logs
-the counters. SIGHUP reads the zone again, with --zone local. The end of its
-terminal stops serve too, unless SIGHUP was ignored at the start.
+the counters. With --zone local, SIGHUP reads the zone again. When its
+terminal closes, serve stops, unless it was started under nohup.
 As root, add --user nobody: serve then keeps its sockets and no other right.
 
-If systemd hands over sockets (LISTEN_FDS), serve uses these and refuses options
-that open sockets. serve reports readiness, watchdog and stopping on
-NOTIFY_SOCKET. Under inetd, serve logs nothing if standard error is the client's
-socket. Lines for inetd.conf:
+If systemd hands over sockets (LISTEN_FDS), serve uses these, and refuses
+options that open sockets for Daytime. serve reports readiness, watchdog and
+stopping on NOTIFY_SOCKET. Under inetd, serve logs nothing if standard error is
+the client's socket. Lines for inetd.conf:
   daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
   daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
 
@@ -126,7 +126,44 @@ pub(in crate::cli) struct Serve {
     pub limits: LimitOptions,
 }
 
-/// Zone of the reply, and whether it is the zone of this host.
+impl Serve {
+    /// Returns the addresses to listen on.
+    pub(in crate::cli) fn addresses(&self) -> Vec<SocketAddr> {
+        match &self.listen[..] {
+            [] => Config::loopback(self.port),
+            listen => listen.iter().map(|on| on.with_port(self.port)).collect(),
+        }
+    }
+
+    /// Returns a message if `--metrics` has the address of a TCP service. A wildcard has the addresses of its family, and
+    /// `[::]` without `--only-v6` also those of IPv4.
+    pub(in crate::cli) fn port_conflict(&self) -> Option<String> {
+        let metrics =
+            self.metrics.filter(|it| it.port() != 0 && !matches!(self.proto, Proto::Udp))?;
+        let covers = |one: IpAddr, other: IpAddr| {
+            let family = one.is_ipv4() == other.is_ipv4() || one.is_ipv6() && !self.only_v6;
+            one == other || one.is_unspecified() && family
+        };
+        let is_same = |service: &SocketAddr| {
+            let (service_ip, metrics_ip) =
+                (service.ip().to_canonical(), metrics.ip().to_canonical());
+            service.port() == metrics.port()
+                && (covers(service_ip, metrics_ip) || covers(metrics_ip, service_ip))
+        };
+        let service = self.addresses().into_iter().find(is_same)?;
+        let named = self.listen.iter().any(|on| on.with_port(0) == service);
+        let option = if named {
+            format!("--listen {service}")
+        } else {
+            format!("--port {}", service.port())
+        };
+        Some(format!(
+            "--metrics {metrics} and {option} name the same TCP port: choose another port for one of the two"
+        ))
+    }
+}
+
+/// The zone for replies, and whether it is this host's zone.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct ZoneOption {
     pub zone: Zone,
@@ -141,12 +178,13 @@ impl FromStr for ZoneOption {
     }
 }
 
-/// Whether inetd waits for the end of the service before it reads the socket again.
+/// Whether inetd waits until the service has ended before it reads from the socket again.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(in crate::cli) enum Inetd {
-    // inetd waits: serve until idle, or serve one connection until its end.
+    // inetd waits: the service serves until it is idle, or serves one connection until the
+    // connection ends.
     Wait,
-    // inetd does not wait: answer the waiting datagrams, then exit.
+    // inetd does not wait: the service answers the queued datagrams, then exits.
     Nowait,
 }
 

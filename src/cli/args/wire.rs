@@ -20,8 +20,8 @@ wire shows TCP and UDP over IPv4 and IPv6, and ICMP errors about them. A capture
 needs CAP_NET_RAW: run wire as root, or run `setcap cap_net_raw+ep` once on the
 daytime binary. --read and --netns need no right. Ctrl-C ends wire and prints
 the summary. A second Ctrl-C ends wire at once.
-Exit status: 0 success, 1 if wire cannot capture, read or write, 2 for a wrong
-command line.";
+Exit status: 0 success, 1 if wire cannot capture, read or write, or if the file
+of --read has no packet of the ports, 2 for a wrong command line.";
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]

@@ -1,14 +1,14 @@
-//! Options of `daytime serve` for its workers.
+//! Options for the workers of `daytime serve`.
 
 use crate::server::Workers;
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Name of the group of all options that open sockets. These options contradict sockets that are handed over.
+/// Name of the group of all options for opening sockets. These options conflict with sockets that are handed over.
 pub(super) const OPENING: &str = "opening";
 
-/// Maximum number of workers. Each needs a thread and its own sockets, so a larger number is likely a mistake.
+/// Maximum number of workers. Each worker needs a thread and its own sockets, so a larger number is probably a mistake.
 const MAX_WORKERS: usize = 1024;
 
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(in crate::cli) struct WorkerOptions {
 }
 
 impl WorkerOptions {
-    /// Returns an error text if these options contradict each other or `--idle`.
+    /// Returns an error text if these options conflict with each other or with `--idle`.
     pub(in crate::cli) fn contradiction(&self, idle: Option<Duration>) -> Option<&'static str> {
         match self.workers {
             workers if idle.is_some() && workers != Workers::default() => {

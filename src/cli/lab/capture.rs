@@ -1,14 +1,14 @@
-//! Writes the packets of a lab's run as capture files.
+//! Writes the packets from a lab run to capture files.
 
 use crate::cli::failure::Failure;
-use crate::lab::Report;
+use crate::lab::{Engine, Part, Report};
 use crate::report::lab::file_name;
 use crate::trace::HostId;
 use crate::wire::pcapng::pcapng;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The directory for the capture files.
+/// The directory to which the capture files are written.
 pub(super) struct Captures<'a>(&'a Path);
 
 impl<'a> Captures<'a> {
@@ -20,12 +20,22 @@ impl<'a> Captures<'a> {
         Ok(Self(directory))
     }
 
-    /// Writes one file for each host of each part with packets. Returns the paths of the files.
+    /// For each part of the run that has packets, writes one file per host. Returns the files' paths.
     pub(super) fn write(&self, report: &Report) -> Result<Vec<PathBuf>, Failure> {
+        self.write_parts(report.lab.name, report.procedure.engine, report.parts().iter())
+    }
+
+    /// Writes the files of these parts of a run on an engine.
+    pub(super) fn write_parts<'b>(
+        &self,
+        lab: &str,
+        engine: Engine,
+        parts: impl Iterator<Item = &'b Part>,
+    ) -> Result<Vec<PathBuf>, Failure> {
         let mut written = Vec::new();
-        for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {
+        for part in parts.filter(|part| part.trace.packets().next().is_some()) {
             for host in (0..part.trace.hosts.len()).map(HostId) {
-                let path = self.free(&file_name::of_host(report, part, host), &written);
+                let path = self.free(&file_name::of_host(lab, engine, part, host), &written);
                 fs::write(&path, pcapng(&part.trace, host)).map_err(|error| {
                     Failure::Message(format!("cannot write {}: {error}", path.display()))
                 })?;
@@ -35,7 +45,8 @@ impl<'a> Captures<'a> {
         Ok(written)
     }
 
-    /// Returns a path that this run has not used. The names of two parts may differ only in punctuation.
+    /// Returns a path that this run has not used yet. A name may be taken, because the names of two parts of the run
+    /// may differ only in punctuation, which file names leave out.
     fn free(&self, name: &str, taken: &[PathBuf]) -> PathBuf {
         let path = |number: usize| match number {
             1 => self.0.join(format!("{name}.pcapng")),

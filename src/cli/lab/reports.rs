@@ -2,6 +2,7 @@
 
 use crate::cli::failure::Failure;
 use crate::lab::Report;
+use crate::lab::question::verdict::AnsweredQuestion;
 use crate::report::lab::{FinishedRun, file_name};
 use crate::teach::page::{self, Entry};
 use crate::teach::picture::standalone;
@@ -67,14 +68,17 @@ impl<'a> Reports<'a> {
     }
 
     /// Writes the report on a run. Returns its path; `None` if no report is wanted.
-    pub(super) fn write_html(&self, report: &Report) -> Result<Option<PathBuf>, Failure> {
+    pub(super) fn write_html(
+        &self,
+        report: &Report,
+        answers: Option<&[AnsweredQuestion]>,
+    ) -> Result<Option<PathBuf>, Failure> {
         let Some(html) = &self.html else { return Ok(None) };
         let path = match html {
             Html::File(path) => path.to_path_buf(),
             Html::Folder(folder) => folder.join(html_name(report)),
         };
-        // `--ask` passes the student's answers here.
-        write(&path, page::report(report, None))?;
+        write(&path, page::report(report, answers))?;
         Ok(Some(path))
     }
 
@@ -83,7 +87,11 @@ impl<'a> Reports<'a> {
         let Some(folder) = self.svg else { return Ok(None) };
         let mut written = Vec::new();
         for (part, picture) in page::pictures(report) {
-            let path = free(folder, &file_name::of_part(report, part), &written);
+            let path = free(
+                folder,
+                &file_name::of_part(report.lab.name, report.procedure.engine, part),
+                &written,
+            );
             write(&path, standalone(picture))?;
             written.push(path);
         }

@@ -1,4 +1,4 @@
-//! Shows the packets of an exchange over each transport between two network namespaces. This needs no permission to
+//! Shows the packets of one exchange over each transport between two network namespaces. This needs no permission to
 //! capture packets.
 
 use super::Wire;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Name of the lab whose packets are shown.
 const LAB: &str = "exchange";
-/// Time shown between the end of one exchange and the beginning of the next.
+/// Time that is shown between the end of one exchange and the beginning of the next.
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
@@ -26,7 +26,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     permit_namespaces(arguments.pcapng.as_deref().and_then(Path::parent).as_slice());
     let run =
         procedure.perform(&setting).map_err(|error| Failure::Message(report::chain(&error)))?;
-    // Opens the output file after the run, so that a failed run does not change the file.
+    // Opens the output file only after the run, so that a failed run does not change it.
     let mut screen = Screen::open(arguments, None)?;
     for (captured, fate) in captured(&run.parts) {
         if !screen.is_done() {
@@ -37,7 +37,8 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     screen.finish(lasted, quiet)
 }
 
-/// Returns the packets of all parts in order, as the network between the hosts saw them.
+/// Returns the packets of all exchanges in order, as the network between the hosts saw them. Each part is one exchange
+/// of the lab.
 fn captured(parts: &[Part]) -> Vec<(Captured, Fate)> {
     let id = InterfaceId { number: 0, passed: None };
     let interface = Interface { id, name: Some(b"netns"[..].into()) };
@@ -57,7 +58,7 @@ fn captured(parts: &[Part]) -> Vec<(Captured, Fate)> {
     all
 }
 
-/// Adds `begin` to the times of arrival.
+/// Adds `begin` to the arrival times.
 fn later(fate: &Fate, begin: Duration) -> Fate {
     match fate {
         Fate::Arrived(times) => Fate::Arrived(times.iter().map(|at| begin + *at).collect()),

@@ -1,22 +1,22 @@
-//! Holds fragments that arrive before the first fragment of their packet. Only the first fragment has ports.
+//! Holds fragments that arrive before the first fragment of their packet, because only the first fragment has ports.
 
 use crate::trace::Fate;
 use crate::wire::Captured;
 use crate::wire::conversation::FragmentedPacket;
 use std::collections::VecDeque;
 
-/// Maximum number of held fragments. Beyond this number, the pair of hosts with the most fragments loses its oldest
-/// one.
+/// Maximum number of held fragments. When it is exceeded, the oldest fragment from the pair of hosts with the most
+/// fragments is dropped.
 const MAX_HELD: usize = 64;
 
-/// Maximum number of remembered packets of other ports. A new packet replaces the oldest.
+/// Maximum number of remembered packets on unwanted ports. Above this number, a new packet replaces the oldest one.
 const MAX_OTHERS: usize = 256;
 
-/// Fragments whose packet has no ports yet, and packets whose ports are not wanted.
+/// Fragments of packets whose ports are not known yet, and packets whose ports are not wanted.
 #[derive(Debug, Default)]
 pub(super) struct EarlyFragments {
     fragments: VecDeque<Fragment>,
-    /// Packets whose first fragment has other ports, oldest first.
+    /// Packets whose first fragment has unwanted ports, oldest first.
     others: VecDeque<FragmentedPacket>,
     /// Number of dropped fragments.
     pub replaced: u64,
@@ -30,7 +30,7 @@ struct Fragment {
 }
 
 impl EarlyFragments {
-    /// Holds a later fragment, unless its packet has other ports.
+    /// Holds a later fragment, unless its packet is known to have unwanted ports.
     pub(super) fn hold(&mut self, whole: FragmentedPacket, captured: &Captured, fate: &Fate) {
         if self.others.contains(&whole) {
             return;
@@ -42,14 +42,14 @@ impl EarlyFragments {
         }
     }
 
-    /// Drops the oldest fragment of the pair of hosts with the most fragments, so that other traffic cannot displace a
-    /// reply.
+    /// Drops the oldest fragment from the pair of hosts with the most fragments, so that other traffic cannot displace
+    /// a reply.
     fn replace(&mut self) {
         let hosts = |it: &Fragment| (it.whole.source, it.whole.destination);
         let of_same =
             |it: &Fragment| self.fragments.iter().filter(|other| hosts(other) == hosts(it)).count();
         let counts = self.fragments.iter().map(of_same).enumerate();
-        // Among equal counts, the first fragment is the oldest.
+        // Among fragments with equal counts, the first one is the oldest. `rev` makes `max_by_key` choose it.
         let most = counts.rev().max_by_key(|(_, count)| *count);
         if let Some((oldest, _)) = most {
             self.fragments.remove(oldest);
@@ -57,7 +57,7 @@ impl EarlyFragments {
         }
     }
 
-    /// Ignores all fragments of a packet whose first fragment has other ports.
+    /// Ignores all fragments of a packet whose first fragment has unwanted ports.
     pub(super) fn ignore(&mut self, whole: FragmentedPacket) {
         self.fragments.retain(|fragment| fragment.whole != whole);
         self.others.retain(|other| *other != whole);
@@ -67,8 +67,8 @@ impl EarlyFragments {
         self.others.push_back(whole);
     }
 
-    /// Takes the held fragments of a packet, oldest first. Call this when the first fragment of the packet has wanted
-    /// ports.
+    /// Removes and returns a packet's held fragments, oldest first. Call this when the packet's first fragment has
+    /// wanted ports.
     pub(super) fn take(&mut self, whole: FragmentedPacket) -> Vec<(Captured, Fate)> {
         self.others.retain(|other| *other != whole);
         let all = std::mem::take(&mut self.fragments);
@@ -77,7 +77,7 @@ impl EarlyFragments {
         taken.into_iter().map(|it| (it.captured, it.fate)).collect()
     }
 
-    /// Returns the number of held fragments. The first fragments of their packets have not been captured.
+    /// Returns the number of held fragments, whose packets' first fragments have not been captured.
     pub(super) fn count(&self) -> u64 {
         self.fragments.len() as u64
     }
@@ -90,7 +90,7 @@ mod tests {
     use crate::wire::decode::{Content, Decoded, Endpoint};
     use std::net::Ipv4Addr;
 
-    /// Makes a fragmented packet from host 10.0.0.`host`.
+    /// Returns the identity of a fragmented packet from host 10.0.0.`host`.
     fn whole(host: u8, identification: u32) -> FragmentedPacket {
         let end = |host| Endpoint { address: Ipv4Addr::new(10, 0, 0, host).into(), port: None };
         let packet = Decoded {
@@ -138,7 +138,7 @@ mod tests {
         held.ignore(whole(1, 7));
         held.hold(whole(1, 7), &captured(2), &Fate::Seen);
         assert_eq!((held.count(), held.replaced), (0, 0));
-        // A later packet may have the same identification, so the fragment is held again.
+        // A later packet may have the same identification, so its fragment is held again.
         held.take(whole(1, 7));
         held.hold(whole(1, 7), &captured(3), &Fate::Seen);
         assert_eq!(held.count(), 1);

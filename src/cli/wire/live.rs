@@ -1,4 +1,4 @@
-//! Shows packets live, as they pass an interface.
+//! Shows packets live, as they pass through an interface.
 
 use super::screen::Screen;
 use super::stop::Stop;
@@ -16,8 +16,8 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let interface = arguments.interface.as_deref().filter(|name| *name != "any");
     let mut capture = Capture::open(interface, &arguments.ports)?;
     let mut screen = Screen::open(arguments, None)?;
-    // The signals are caught only after the output file is open. Opening a FIFO waits for a reader, and the first
-    // Ctrl-C must end this wait.
+    // Signals are caught only after the output file is open: opening a FIFO waits for a reader, and the first Ctrl-C
+    // must end this wait.
     let stop = Stop::on_signals()?;
     if !quiet {
         complain(&format!("daytime: {}", what_is_captured(arguments)));
@@ -27,7 +27,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let watched = watch(&mut capture, &mut screen, until, &stop);
     let lasted = started.elapsed();
     let reported = report_lost(&capture, arguments);
-    // Shows the captured packets even after an error.
+    // Shows the packets captured so far, even after an error.
     let finished = screen.finish(lasted, quiet);
     let ended = watched.and(finished)?;
     reported.map(|()| ended)
@@ -51,7 +51,7 @@ fn watch(
             Err(error) => break Err(error),
         }
     };
-    // Reads the packets that arrived before the capture ended.
+    // Reads the packets that arrived before the capture stopped.
     capture.end()?;
     while !screen.is_done()
         && let Some(captured) = capture.waiting()?
@@ -61,8 +61,8 @@ fn watch(
     Ok(ended?)
 }
 
-/// Reports packets that the kernel dropped. Their number includes packets that may have the wanted ports, and all ICMP
-/// errors and fragments.
+/// Reports how many packets the kernel dropped. The kernel counts only packets that its filter passed: those that may
+/// have the wanted ports, and all ICMP errors and fragments.
 fn report_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
     let lost = capture.lost()?;
     if lost == 0 {

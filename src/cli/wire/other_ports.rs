@@ -1,16 +1,16 @@
-//! Counts packets of other ports, for a hint if the capture has no packet of the wanted ports.
+//! Counts packets on unwanted ports, for a hint if the capture has no packet on the wanted ports.
 
 use crate::wire::decode::{Content, Decoded};
 use std::collections::BTreeMap;
 
-/// Number of packets for each port.
+/// Number of packets on each port.
 #[derive(Debug, Default)]
 pub(super) struct OtherPorts(BTreeMap<u16, u64>);
 
 impl OtherPorts {
     pub(super) fn note(&mut self, packet: &Decoded) {
         if let Content::Tcp { .. } | Content::Udp { .. } = packet.content
-            // The server nearly always has the lower port.
+            // The server nearly always uses the lower port.
             && let Some(port) = packet.source.port.min(packet.destination.port)
         {
             *self.0.entry(port).or_default() += 1;
@@ -20,7 +20,7 @@ impl OtherPorts {
     /// Returns the ports with the most packets, at most `ports` of them.
     pub(super) fn busiest(&self, ports: usize) -> Vec<u16> {
         let mut all: Vec<(&u16, &u64)> = self.0.iter().collect();
-        all.sort_by(|(_, one), (_, other)| other.cmp(one)); // the sort is stable: of equal counts, the lower port is first
+        all.sort_by(|(_, one), (_, other)| other.cmp(one)); // stable: among equal counts, the lower port comes first
         all.into_iter().map(|(port, _)| *port).take(ports).collect()
     }
 }

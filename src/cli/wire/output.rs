@@ -1,4 +1,4 @@
-//! Writes the capture file of `--pcapng`.
+//! Writes the capture file for `--pcapng`.
 
 use super::{is_standard, printable_path};
 use crate::cli::failure::Failure;
@@ -10,17 +10,18 @@ use std::path::Path;
 
 pub(super) struct Output {
     file: File,
-    /// Name of the output for errors.
+    /// The output's name in error messages.
     name: String,
-    /// Length in octets of the complete blocks in a file. `None` for a FIFO or a device, which cannot be truncated.
+    /// Total length in octets of the complete blocks in the file. `None` for standard output, a FIFO or a device, none
+    /// of which is truncated.
     whole: Option<u64>,
     /// Whether the output is standard output.
     pub is_standard: bool,
 }
 
 impl Output {
-    /// Opens the output before any packet arrives, so that an error shows at once. Refuses the file that `--read`
-    /// reads.
+    /// Opens the output before any packet arrives, so that an error is reported immediately. Refuses the file that
+    /// `--read` reads.
     pub(super) fn open(path: &Path, read: Option<&Metadata>) -> Result<Self, Failure> {
         let is_standard = is_standard(path);
         let name = if is_standard { "standard output".to_owned() } else { printable_path(path) };
@@ -28,7 +29,7 @@ impl Output {
             let file = if is_standard {
                 File::from(io::stdout().as_fd().try_clone_to_owned()?)
             } else {
-                // Opening does not truncate the file, because it may be the file that `--read` reads.
+                // Opening must not truncate the file, because it may be the file that `--read` reads.
                 OpenOptions::new().write(true).create(true).truncate(false).open(path)?
             };
             let metadata = file.metadata()?;
@@ -41,20 +42,20 @@ impl Output {
             );
             return Err(Failure::Usage(message));
         }
-        // Another process opened standard output and may have written to it, so the file is not truncated.
+        // Standard output is never truncated: another process opened it and may have written to it.
         let whole = if is_standard { Ok(None) } else { empty(&file) };
         let whole = whole.map_err(|error| cannot_write(&name, &error))?;
         Ok(Self { file, name, whole, is_standard })
     }
 
-    /// Writes one block at once. If the disk is full, truncates the file to its complete blocks, so that the file stays
-    /// valid.
+    /// Writes one block immediately. If this fails, for example because the disk is full, truncates the file to its
+    /// complete blocks, so that the file stays valid.
     pub(super) fn write(&mut self, block: &[u8]) -> Result<(), Failure> {
         self.file.write_all(block).map_err(|error| {
             if self.is_standard && error.kind() == ErrorKind::BrokenPipe {
                 return Failure::OutputClosed;
             }
-            // Ignores an error here: the first error is the one to report.
+            // An error here is ignored, because the first error is the one to report.
             let _ = self.whole.map(|whole| self.file.set_len(whole));
             cannot_write(&self.name, &error)
         })?;
@@ -67,13 +68,13 @@ fn cannot_write(name: &str, error: &io::Error) -> Failure {
     Failure::Message(format!("cannot write {name}: {error}"))
 }
 
-/// Truncates a file to 0 octets. Returns `None` for a FIFO or a device.
+/// Truncates a file and returns its new length, 0. Returns `None` for a FIFO or a device.
 fn empty(file: &File) -> io::Result<Option<u64>> {
     let is_file = file.metadata()?.is_file();
     is_file.then(|| file.set_len(0).map(|()| 0)).transpose()
 }
 
-/// Whether both are the same file, also through a symbolic or hard link.
+/// Whether both are the same file, even if reached through a symbolic or hard link.
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

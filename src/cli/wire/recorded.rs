@@ -1,4 +1,4 @@
-//! Shows the packets of a capture file, which may come through a pipe.
+//! Shows the packets in a capture file, which may come through a pipe.
 
 use super::screen::Screen;
 use super::stop::{Stop, Stoppable, is_stop};
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Maximum number of ports, or of link types, in a message.
+/// Maximum number of ports or link types that a message lists.
 const MAX_NAMED: usize = 5;
 
 pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure> {
@@ -26,7 +26,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
         opened.map_err(|error| Failure::Message(format!("cannot open {name}: {error}")))?;
     let stop = Stop::on_signals()?;
     let mut reading = match CaptureReader::new(Stoppable { file, stop: &stop }) {
-        // The output of --pcapng is not open yet and cannot be complete.
+        // The --pcapng output is not open yet, so the file cannot be written.
         Err(error) if is_stopped(&error) && arguments.pcapng.is_some() => {
             return Err(Failure::Message(format!("cannot read {name}: {error}")));
         }
@@ -37,7 +37,8 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     };
     let mut screen = stop.or_end_at_once(|| Screen::open(arguments, Some(&metadata)))?;
     let shown = show_all(&mut reading, &mut screen, &name);
-    if screen.packets == 0 && matches!(shown, Ok(ReadEnd::Whole)) {
+    let is_nothing_found = screen.packets == 0 && matches!(shown, Ok(ReadEnd::Whole));
+    if is_nothing_found {
         let others = screen.other_ports.busiest(MAX_NAMED);
         complain(&nothing_found(arguments, &name, reading.packets, &others));
     }
@@ -47,7 +48,8 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     // Shows the packets read so far, even after an error.
     let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
-    shown.and(finished)
+    let ended = shown.and(finished)?;
+    Ok(if is_nothing_found { ExitCode::FAILURE } else { ended })
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -58,7 +60,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The end of reading a file, without an error.
+/// How reading a file ended, if there was no error.
 #[derive(Debug)]
 enum ReadEnd {
     /// Reading stopped at `--count` or after a signal.
@@ -123,14 +125,14 @@ fn list(items: &[impl ToString], last_word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
 
     #[test]
     fn a_message_names_at_most_five_link_types() {
         let links = |numbers: std::ops::Range<u32>| skipped_packets("f", 9, &numbers.collect());
-        assert_eq!(links(0..0), "daytime: skipped 9 packets of f: not IP, or without an IP header");
-        let two = "; cannot read link type 7 and 8";
-        assert!(links(7..9).ends_with(two), "{}", links(7..9));
-        let many = "; cannot read link type 7, 8, 9, 10, 11 and others";
-        assert!(links(7..99).ends_with(many), "{}", links(7..99));
+        mentions(&links(0..0), &["daytime:", "9 packets", "f", "not IP"]);
+        assert!(!links(0..0).contains("link type"), "{}", links(0..0));
+        mentions(&links(7..9), &["9 packets", "not IP", "link type 7 and 8"]);
+        mentions(&links(7..99), &["link type 7, 8, 9, 10, 11 and others"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Shows captured packets on standard output and, if wanted, writes them to a file.
+//! Shows captured packets on standard output, and writes them to a file with `--pcapng`.
 
 use super::Wire;
 use super::early_fragments::EarlyFragments;
@@ -25,18 +25,19 @@ pub(super) struct Screen<'a> {
     pub times: Times,
     /// Number of packets shown.
     pub packets: u64,
-    /// Counts packets of other ports until the first packet is shown.
+    /// Counts packets on unwanted ports, until the first packet is shown.
     pub other_ports: OtherPorts,
-    /// Later fragments of packets whose first fragment has not been captured yet.
+    /// Later fragments of packets whose first fragments have not been captured yet.
     early_fragments: EarlyFragments,
     /// Whether standard output still has a reader.
     is_read: bool,
-    /// Ladders to draw at the end, with `--ladder`.
+    /// Exchanges to draw as ladders or lists at the end, with `--ladder` or `--text`.
     ladders: Ladders,
 }
 
 impl<'a> Screen<'a> {
-    /// Opens the output of `--pcapng`, if there is one. `read` has the metadata of the file that `--read` reads.
+    /// Opens the output for `--pcapng`, if the option is given. `read` contains the metadata of the file that `--read`
+    /// reads.
     pub(super) fn open(arguments: &'a Wire, read: Option<&Metadata>) -> Result<Self, Failure> {
         let file = arguments.pcapng.as_deref().map(|path| Output::open(path, read)).transpose()?;
         let mut screen = Self {
@@ -55,7 +56,8 @@ impl<'a> Screen<'a> {
         Ok(screen)
     }
 
-    /// Shows a packet if it has wanted ports, and then those of its fragments that were captured before it.
+    /// Shows a packet if it has wanted ports. If it is a first fragment, also shows the later fragments of the same
+    /// packet that were captured earlier.
     pub(super) fn show(&mut self, captured: &Captured, fate: &Fate) -> Result<(), Failure> {
         let Some(packet) = decode(&captured.octets) else { return Ok(()) };
         let interface = captured.interface.as_ref().map(|it| it.id);
@@ -86,7 +88,7 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Whether the number of packets has reached `--count`, or no reader and no file is left.
+    /// Whether the number of packets has reached `--count`, or neither a reader nor an output file is left.
     pub(super) fn is_done(&self) -> bool {
         let reached_count = self.arguments.count.is_some_and(|count| self.packets >= count);
         reached_count || !self.is_read && self.file.is_none()
@@ -108,7 +110,7 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Returns the form of the drawings at the end, or `None` without drawings.
+    /// Returns the form in which the exchanges are drawn at the end, or `None` if they are not drawn.
     fn form(&self) -> Option<Form> {
         match self.arguments {
             Wire { ladder: true, .. } => Some(Form::Ladder(width())),
@@ -117,7 +119,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Whether standard output gets the capture file.
+    /// Whether the capture file goes to standard output.
     fn is_for_file(&self) -> bool {
         self.file.as_ref().is_some_and(|file| file.is_standard)
     }
@@ -147,7 +149,7 @@ impl<'a> Screen<'a> {
         self.file.as_mut().map_or(Ok(()), |file| file.write(block))
     }
 
-    /// Draws the ladders of `--ladder`, and prints the summary.
+    /// Draws the exchanges if `--ladder` or `--text` is given, and prints the summary.
     pub(super) fn finish(mut self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
         if let Some(form) = self.form().filter(|_| self.packets > 0) {
             let below = if quiet { "" } else { "\n" };
@@ -163,7 +165,7 @@ impl<'a> Screen<'a> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Reports later fragments that may belong to an exchange but were not shown.
+    /// Reports later fragments that were not shown although they may belong to an exchange.
     fn report_fragments(&self) {
         let reasons = [
             (self.early_fragments.count(), "the first fragment of each packet was not captured"),

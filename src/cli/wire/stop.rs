@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM of `daytime wire`: the first signal ends it with a summary and a valid file, the second at once.
+//! Handles SIGINT and SIGTERM in `daytime wire`. The first signal ends the command with a summary and a valid file; the
+//! second ends it immediately.
 
 use crate::cli::failure::Failure;
 use crate::wire::capture::readable;
@@ -26,8 +27,8 @@ impl Stop {
             let (signalled, signal) = UnixStream::pair()?;
             let at_once = Arc::new(AtomicBool::new(false));
             for number in [SIGINT, SIGTERM] {
-                // This registration must come before the next one, which sets the flag. The first signal then finds the
-                // flag unset and does not end the process. The second signal ends the process.
+                // This handler must be registered before the next one, which sets the flag. So the first signal finds
+                // the flag unset and does not end the process; the second signal does.
                 flag::register_conditional_shutdown(number, 1, Arc::clone(&at_once))?;
                 flag::register(number, Arc::clone(&at_once))?;
                 pipe::register(number, signal.try_clone()?)?;
@@ -37,13 +38,14 @@ impl Stop {
         register().map_err(|error| Failure::signals(&error))
     }
 
-    /// Calls `act`, which may wait forever, such as opening a FIFO. During the call, the first signal ends the process.
+    /// Calls `act`, which may wait forever, for example by opening a FIFO. During the call, the first signal ends the
+    /// process.
     pub(super) fn or_end_at_once<T>(
         &self,
         act: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.at_once.swap(true, Ordering::Relaxed) {
-            // A signal came before this call of `or_end_at_once`, so the command ends without calling `act`.
+            // A signal arrived before this call, so the command ends without calling `act`.
             return Err(Failure::Message(Stopped.to_string()));
         }
         let done = act();
@@ -62,12 +64,12 @@ pub(super) struct Stoppable<'a> {
     pub stop: &'a Stop,
 }
 
-/// The error of a read after a signal.
+/// The error that a read returns after a signal.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped by a signal")]
 struct Stopped;
 
-/// Whether this error comes from a signal.
+/// Whether this error means that a signal stopped the read.
 pub(super) fn is_stop(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Stopped>)
 }

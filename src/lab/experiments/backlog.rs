@@ -1,4 +1,4 @@
-//! Lab `backlog`: a queue of connections, and a server that does not accept.
+//! Lab `backlog`: how many connections the queue of a listening socket holds while the server does not accept any.
 
 use crate::lab::loopback::{
     ANY_PORT, CLIENT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, SERVER, SILENCE_TIME,
@@ -28,15 +28,16 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run).with
     },
 );
 
-/// Default backlogs.
+/// Backlogs that the lab tries by default.
 const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
-/// Maximum backlog: each client needs two descriptors.
+/// Maximum backlog, limited because each client needs two file descriptors.
 const MAX_BACKLOG: u32 = 100;
-/// Number of clients beyond the backlog after which the lab assumes that the queue has no limit.
+/// If the number of connected clients exceeds the backlog by more than this, the lab assumes that the queue has no
+/// limit.
 const MAX_SURPLUS_CLIENTS: usize = 4;
 
 const CONNECTED: &str = "connected, by backlog";
-/// The length of the queue, which the kernel reports with `TCP_INFO`.
+/// Finding: the queue's length, as the kernel reports it in `TCP_INFO`.
 const WAITING: &str = "queued, by backlog";
 const NEXT_CONNECT: &str = "connect() at full queue";
 const NEXT_FAILS_IN: &str = "connect() fails after";
@@ -49,8 +50,8 @@ fn backlogs(setting: &Setting) -> Vec<u16> {
     setting.options.backlog.map_or(BACKLOGS.to_vec(), |backlog| vec![backlog])
 }
 
-/// Returns the number of clients that connect on Linux, which counts the queue as full when it holds more than the
-/// backlog.
+/// Returns the number of clients that can connect on Linux: one more than the backlog, because Linux considers the
+/// queue full only when it holds more connections than the backlog.
 fn admitted(backlog: u16) -> u64 {
     let limit = sys::backlog_limit().unwrap_or(u32::MAX);
     u64::from(limit.min(backlog.into())) + 1
@@ -68,7 +69,8 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(Udp, DATAGRAMS_ANSWERED, (asking, "client")).varies(formula),
     ];
     if sys::REPORTS_QUEUES {
-        // Within 3 seconds the SYN is sent again once, or twice on kernels that send the first few a second apart.
+        // Within 3 seconds the client retransmits the SYN once, or twice on kernels that send the first few
+        // retransmissions one second apart.
         let syns = 2 * all.len() as u64;
         let time = Expected::between(Duration::from_secs(3), PATIENCE);
         predictions.extend([
@@ -87,15 +89,19 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     for backlog in backlogs(setting) {
         queues.push(Queue::fill(backlog)?);
     }
-    // All clients that did not get in wait during the same time, so their waits do not add up.
+    // The clients that did not get into a queue all wait at the same time, so their waits do not add up.
     observe_queues(&mut queues, results)?;
     if let Some((before, after)) = dropped.zip(sys::listen_overflows()) {
         results.observe(Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
     }
     let asking = queues.iter().map(|queue| queue.clients.len() + 1).max().unwrap_or(0);
     let mut answered = Vec::new();
-    for queue in queues {
+    for queue in &queues {
         answered.push((queue.backlog, queue.answer()?));
+    }
+    // The report draws only the exchange with the last backlog. The others differ only in the number of clients, which
+    // the table shows.
+    if let Some(queue) = queues.last() {
         let trace = queue.listener.recorder.short_trace();
         results.keep_trace(Tcp, &format!("backlog {}", queue.backlog), trace);
     }
@@ -103,19 +109,19 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     datagrams(asking, results)
 }
 
-/// Returns the number of clients for each backlog in words: `1 at 0, 2 at 1`.
+/// Formats the number of clients for each backlog: `1 at 0, 2 at 1`.
 fn per_backlog(clients: &[(u16, u64)]) -> String {
     let each: Vec<String> =
         clients.iter().map(|(backlog, clients)| format!("{clients} at {backlog}")).collect();
     each.join(", ")
 }
 
-/// A listener that accepts no connection, with its clients.
+/// A listening socket whose server does not accept, and the clients that connect to it.
 struct Queue {
     backlog: u16,
     listener: RecordedSocket,
     clients: Vec<RecordedSocket>,
-    /// Client that did not get into the queue, and the time of its connect.
+    /// The client that did not get into the queue, and the time at which it began to connect.
     left_out: Option<(RecordedSocket, Instant)>,
 }
 
@@ -152,8 +158,8 @@ impl Queue {
         sys::accept_queue(&self.listener.socket).map(u64::from)
     }
 
-    /// Waits until the listener's queue holds all clients. The client is connected before the server has its last
-    /// ACK.
+    /// Waits until the listener's queue holds all clients. A client's connect(2) returns before the handshake's last
+    /// ACK reaches the server.
     fn wait_for_queue(&self) {
         let started = Instant::now();
         while self.waiting().is_some_and(|waiting| waiting < self.clients.len() as u64)
@@ -163,10 +169,11 @@ impl Queue {
         }
     }
 
-    /// Returns the result of the client that did not get in, and the time that it took.
+    /// Returns the connect result of the client that did not get into the queue, and how long the connect took.
     fn end_of_left_out(&mut self) -> Result<Option<(String, Duration)>, CallError> {
         let Some((client, started)) = self.left_out.take() else { return Ok(None) };
-        // On systems without `TCP_SYNCNT` the connect would take a minute or more, so the lab waits only briefly.
+        // On systems without `TCP_SYNCNT`, the connect would take a minute or more to fail, so the lab waits only
+        // briefly.
         let patience = if sys::REPORTS_QUEUES { PATIENCE } else { SILENCE_TIME };
         client.wait_until_ready(PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
         let error = client.unrecorded("getsockopt(SO_ERROR)", Socket::take_error)?;
@@ -187,13 +194,13 @@ impl Queue {
     }
 }
 
-/// Returns the number of clients that receive a whole reply.
+/// Returns the number of clients that receive a complete reply.
 fn with_reply(clients: &[RecordedSocket]) -> u64 {
     let is_whole = |reply: Vec<u8>| reply.len() == REPLY_OCTETS;
     clients.iter().map(|it| u64::from(it.receive(1024).is_ok_and(is_whole))).sum()
 }
 
-/// Returns a socket that has begun to connect; its later calls wait.
+/// Starts to connect a socket without waiting for the result, then makes the socket blocking again.
 fn connecting(listener: &RecordedSocket) -> Result<RecordedSocket, CallError> {
     let at = listener.local_address()?.into();
     let client = RecordedSocket::open(&listener.recorder, CLIENT, Tcp)?;
@@ -209,7 +216,7 @@ fn connecting(listener: &RecordedSocket) -> Result<RecordedSocket, CallError> {
     Ok(client)
 }
 
-/// Records how many clients got in, and the result of the others.
+/// Records how many clients got into each queue, and the connect results of those that did not.
 fn observe_queues(queues: &mut [Queue], results: &mut Results) -> Result<(), CallError> {
     let connected: Vec<(u16, u64)> =
         queues.iter().map(|queue| (queue.backlog, queue.clients.len() as u64)).collect();
@@ -232,7 +239,7 @@ fn observe_queues(queues: &mut [Queue], results: &mut Results) -> Result<(), Cal
     Ok(())
 }
 
-/// Lets this number of clients ask over UDP, before the server reads its socket.
+/// Lets `asking` clients send a query over UDP before the server reads from its socket.
 fn datagrams(asking: usize, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let server = bound(&recorder, SERVER, Udp)?;
@@ -254,7 +261,7 @@ fn datagrams(asking: usize, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Returns a socket of this host, bound to a free port.
+/// Returns a socket bound to a free loopback port.
 fn bound(
     recorder: &Recorder,
     host: HostId,
@@ -275,6 +282,8 @@ mod tests {
     fn one_client_more_than_the_backlog_gets_in_and_the_next_receives_nothing() {
         let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "connect() × 6"), "{:?}", run.parts);
+        let names: Vec<&str> = run.parts.iter().map(|part| &*part.name).collect();
+        assert_eq!(names, ["backlog 5", ""], "the other backlogs are in the table only");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Lab `boundaries`: a server writes a reply octet by octet, and the lab counts the client's reads.
+//! Lab `boundaries`: a server writes a reply octet by octet, and the lab counts the reads that the client needs.
 
 use crate::lab::loopback::{CallError, Pair, RecordedSocket, ctime_reply, failed};
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting, Value,
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting, Value,
 };
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -19,19 +19,20 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("count", writes(setting).to_string())]
     });
 
-/// Default number of writes: one for each octet of a reply in the syntax `ctime`.
+/// Default number of writes: one for each octet of a reply in `ctime` syntax.
 const WRITES: u32 = 26;
-/// Maximum number of writes. More datagrams do not fit into the receive buffer before the client reads.
+/// Maximum number of writes. More datagrams would not fit into the receive buffer while the client is not reading.
 const MAX_WRITES: u32 = 200;
 
-/// Number of runs in which the client reads while the server writes. The number of reads may differ between these runs.
+/// Number of repetitions of the case in which the client reads while the server writes. The number of reads may differ
+/// from one repetition to the next.
 const FREE_RUNS: usize = 5;
 
 const WRITES_MADE: &str = "writes made";
 const ALL_OCTETS: &str = "octets received";
 const READS_AT_END: &str = "reads after all writes";
-const READS_BETWEEN: &str = "reads, 1 between writes";
-const FIRST_READ: &str = "octets of the first read";
+const READS_BETWEEN: &str = "reads, first one early";
+const FIRST_READ: &str = "octets of early read";
 const READS_MEANWHILE: &str = "reads during the writes";
 
 fn writes(setting: &Setting) -> u32 {
@@ -50,6 +51,9 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         ]
     };
     let mut predictions = [both(Tcp, [1, writes.min(2)]), both(Udp, [writes; 2])].concat();
+    // Over TCP each read may return any number of octets, from one to all of them.
+    let reads = Expected::between((1, "read"), (writes, "read"));
+    predictions.push(Prediction::new(Tcp, READS_MEANWHILE, reads));
     predictions.push(Prediction::is(Udp, READS_MEANWHILE, (writes, "read")));
     predictions
 }
@@ -64,8 +68,8 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Runs the exchange with three ways of reading. The client reads after all writes, or after the first write and after
-/// the last one, or while the server writes.
+/// Runs the exchange in three ways. The client reads after all writes; or once after the first write and again after
+/// the last one; or while the server writes.
 fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Result<(), Obstacle> {
     let (first, rest) = message.split_at(1);
     let late = exchange(transport, |pair| in_pieces(pair, &[message]))?;
@@ -74,7 +78,6 @@ fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Resul
     for _ in 0..FREE_RUNS {
         free.push(exchange(transport, |pair| meanwhile(pair, message))?);
     }
-    free.sort_by_key(|it| it.reads.len());
     let all = || [&late, &between].into_iter().chain(&free);
     let reads = |it: &Exchange| it.reads.len();
     let octets = all().map(|it| it.reads.iter().sum());
@@ -89,24 +92,17 @@ fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Resul
     );
     results.keep_trace(transport, READS_AT_END, late.trace);
     results.keep_trace(transport, READS_BETWEEN, between.trace);
-    match transport {
-        // Over TCP the number of reads may be any from 1 to the number of writes. So the title shows it, and no
-        // prediction is made.
-        Tcp => {
-            let (fewest, most) = (reads(&free[0]), reads(&free[FREE_RUNS - 1]));
-            let title = format!("{READS_MEANWHILE}: {fewest} to {most}");
-            results.keep_trace(transport, &title, free.swap_remove(FREE_RUNS - 1).trace);
-        }
-        // Over UDP each read returns one datagram, at any time.
-        Udp => {
-            let reads = distinct_counts(free.iter().map(reads), "read");
-            results.observe(transport, READS_MEANWHILE, reads);
-        }
-    }
+    // Over TCP the number of reads varies between repetitions, so the table shows the largest. Over UDP all numbers
+    // should be equal.
+    let reads_meanwhile = match transport {
+        Tcp => distinct_counts(free.iter().map(reads).max(), "read"),
+        Udp => distinct_counts(free.iter().map(reads), "read"),
+    };
+    results.observe(transport, READS_MEANWHILE, reads_meanwhile);
     Ok(())
 }
 
-/// Returns the count, or the list of all counts if they are not equal.
+/// Returns the count if all counts are equal, or else a list of the counts.
 fn distinct_counts(counts: impl IntoIterator<Item = usize>, of: &'static str) -> Value {
     let mut counts: Vec<usize> = counts.into_iter().collect();
     counts.dedup();
@@ -116,16 +112,16 @@ fn distinct_counts(counts: impl IntoIterator<Item = usize>, of: &'static str) ->
     }
 }
 
-/// Result of sending one line.
+/// What happened while one message was written and read.
 struct Exchange {
     trace: Trace,
     writes: usize,
-    /// Octets of each read.
+    /// Number of octets that each read returned.
     reads: Vec<usize>,
 }
 
-/// Opens a pair of sockets, and writes and reads a message in the given way. Returns the trace, the number of writes
-/// and the octets of each read.
+/// Opens a pair of sockets, and runs `write_and_read`, which returns the number of writes and the number of octets that
+/// each read returned.
 fn exchange(
     transport: Transport,
     write_and_read: impl Fn(&Pair) -> Result<(usize, Vec<usize>), Obstacle>,
@@ -133,14 +129,14 @@ fn exchange(
     let recorder = Recorder::on_loopback();
     let pair = Pair::new(transport, &recorder)?;
     if transport == Tcp {
-        // Without this option Nagle's algorithm would delay octets (RFC 9293, section 3.7.4).
+        // Without this option, Nagle's algorithm would delay octets (RFC 9293, section 3.7.4).
         pair.server.unrecorded("setsockopt(TCP_NODELAY)", |it| it.set_tcp_nodelay(true))?;
     }
     let (writes, reads) = write_and_read(&pair)?;
     Ok(Exchange { trace: recorder.short_trace(), writes, reads })
 }
 
-/// Writes each piece, and reads it when all of its octets have arrived.
+/// Writes the pieces one by one, and reads each piece after all of its octets have arrived.
 fn in_pieces(
     Pair { client, server }: &Pair,
     pieces: &[&[u8]],
@@ -156,7 +152,7 @@ fn in_pieces(
     Ok((writes, reads))
 }
 
-/// Writes in a thread of its own while the client reads; both begin at the same moment.
+/// Writes in a separate thread while the client reads; both start at the same moment.
 fn meanwhile(
     Pair { client, server }: &Pair,
     message: &[u8],
@@ -176,12 +172,12 @@ fn meanwhile(
     })
 }
 
-/// Writes octet by octet. Returns the number of writes.
+/// Writes the message octet by octet. Returns the number of writes.
 fn write(server: &RecordedSocket, message: &[u8]) -> Result<usize, CallError> {
     message.chunks(1).try_fold(0, |writes, octet| server.send(octet).map(|_| writes + 1))
 }
 
-/// Reads until this number of octets has arrived, or no more arrive.
+/// Reads until this number of octets has arrived, or until a read times out. Returns the number of octets in each read.
 fn read(client: &RecordedSocket, all: usize) -> Result<Vec<usize>, CallError> {
     let mut reads = Vec::new();
     while reads.iter().sum::<usize>() < all {

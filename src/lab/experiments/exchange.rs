@@ -1,4 +1,4 @@
-//! Lab `exchange`: the packets and the time that one answer costs.
+//! Lab `exchange`: how many packets and how much time one reply costs.
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
@@ -37,9 +37,9 @@ const PACKETS: &str = "packets sent";
 const ROUND_TRIPS: &str = "round trips to the reply";
 const TIME: &str = "time to the reply";
 
-/// Returns a time that is long enough for the reply and for closing the connection, whatever the delay.
+/// Returns a run time that is long enough, at any delay, for the reply, for closing the connection, and for TIME-WAIT.
 fn run_time(setting: &Setting) -> Duration {
-    100 * conditions(setting).delay + Duration::from_secs(1)
+    100 * conditions(setting).delay + Duration::from_secs(1) + sim::TIME_WAIT
 }
 
 fn conditions(setting: &Setting) -> Conditions {
@@ -82,7 +82,7 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
 }
 
-/// Records the findings that a trace of either engine shows.
+/// Records the findings from a trace, in the same way for both engines.
 fn observe(results: &mut Results, transport: Transport, trace: Trace) {
     results.observe(transport, PACKETS, count(trace.packets(), "packet"));
     results.observe(transport, ROUND_TRIPS, (round_trips(&trace), "round trip"));
@@ -97,6 +97,7 @@ mod tests {
     use super::*;
     use crate::lab::LabOptions;
     use crate::lab::experiments::tests::as_predicted;
+    use crate::trace::{Action, Event};
 
     #[test]
     fn without_a_reply_there_is_no_time_to_the_reply() {
@@ -104,6 +105,19 @@ mod tests {
         observe(&mut results, Udp, Trace::default());
         let observed: Vec<&str> = results.observed.iter().map(|it| &*it.what).collect();
         assert_eq!(observed, [PACKETS, ROUND_TRIPS]);
+    }
+
+    #[test]
+    fn the_drawing_shows_the_end_of_time_wait() {
+        for milliseconds in [0, 20, 60_000] {
+            let delay = Some(Duration::from_millis(milliseconds));
+            let options = LabOptions { delay, ..LabOptions::default() };
+            let outcome = as_predicted(&LAB, Engine::Sim, 1, options);
+            let mut events = outcome.parts[0].trace.events.iter();
+            let closed = Action::State(Tcp, "CLOSED".into());
+            let is_end = |event: &Event| event.host == SERVER && event.action == closed;
+            assert!(events.any(is_end), "{milliseconds} ms: {:?}", outcome.parts[0].trace);
+        }
     }
 
     #[test]

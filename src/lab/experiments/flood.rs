@@ -1,4 +1,4 @@
-//! Lab `flood`: the reader stops reading, and the writer goes on.
+//! Lab `flood`: one end keeps sending although the other end no longer reads.
 
 use crate::lab::loopback::{
     CallError, PATIENCE, Pair, RecordedSocket, SILENCE_TIME, error_name, octets, outcome_with,
@@ -26,13 +26,14 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
 const DATAGRAMS: u32 = 5000;
 const MAX_DATAGRAMS: u32 = 200_000;
 
-/// Octets requested with `SO_RCVBUF` of the reader and `SO_SNDBUF` of the writer. Linux doubles the value.
+/// Buffer size in octets that the lab requests for the reader (`SO_RCVBUF`) and the writer (`SO_SNDBUF`). Linux doubles
+/// the value.
 const SOCKET_BUFFER: usize = 65_536;
-/// Octets of one write to the stream.
+/// Octets per write to the stream.
 const WRITE: usize = 1024;
-/// Maximum octets of a segment on loopback. A buffer that is almost full still takes one whole segment.
+/// Maximum size in octets of a segment on loopback. A buffer that is almost full still accepts one whole segment.
 const SEGMENT: u64 = 65_536;
-/// Number of octets after which the lab gives up: more than both buffers can hold.
+/// Number of octets sent after which the lab gives up. Both buffers together hold less.
 const ENDLESS: usize = 64 << 20;
 
 const LAST_SEND: &str = "writer's last send()";
@@ -48,8 +49,8 @@ fn count(setting: &Setting) -> u32 {
     setting.options.count.unwrap_or(DATAGRAMS)
 }
 
-/// Returns the buffer sizes in octets that the system grants if [`SOCKET_BUFFER`] is requested: `SO_SNDBUF` of the
-/// writer and `SO_RCVBUF` of the reader.
+/// Returns the buffer sizes in octets that the system grants when [`SOCKET_BUFFER`] is requested: first `SO_SNDBUF`,
+/// then `SO_RCVBUF`.
 fn granted() -> io::Result<(u64, u64)> {
     let probe = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     probe.set_send_buffer_size(SOCKET_BUFFER)?;
@@ -57,8 +58,8 @@ fn granted() -> io::Result<(u64, u64)> {
     Ok((probe.send_buffer_size()? as u64, probe.recv_buffer_size()? as u64))
 }
 
-/// Returns the minimum and maximum number of empty datagrams that a buffer keeps. For each datagram the kernel also
-/// counts its bookkeeping: 832 octets on Linux 6.18. The prediction allows 512 to 2048 octets.
+/// Returns the minimum and maximum number of empty datagrams that a buffer can hold. The kernel charges its own
+/// overhead for each datagram to the buffer: 832 octets on Linux 6.18. The prediction allows for 512 to 2048 octets.
 fn kept_range(count: u64, buffer: u64) -> (u64, u64) {
     (count.min(buffer / 2048), count.min(buffer / 512))
 }
@@ -93,7 +94,7 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     datagrams(count(setting), results)
 }
 
-/// Returns a pair of sockets with small buffers; the client, which writes, is non-blocking.
+/// Returns a pair of sockets with small buffers. The client writes and is non-blocking; the server reads.
 fn pair(transport: Transport, recorder: &Recorder) -> Result<Pair, CallError> {
     let pair = Pair::new(transport, recorder)?;
     pair.server.unrecorded("setsockopt(SO_RCVBUF)", |it| it.set_recv_buffer_size(SOCKET_BUFFER))?;
@@ -117,13 +118,14 @@ fn stream(results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Sends until the buffers stay full for a while. Returns the octets sent and the result of the last send.
+/// Sends until the buffers have stayed full for [`SILENCE_TIME`]. Returns the number of octets sent and the result of
+/// the last send.
 fn fill(client: &RecordedSocket) -> Result<(usize, String), CallError> {
     let mut taken = 0;
     while taken < ENDLESS {
         match client.send(&[b'?'; WRITE]) {
             Ok(sent) => taken += sent,
-            // The kernel may still be moving octets from the writer's buffer to the reader's.
+            // The kernel may still be moving octets from the writer's buffer to the reader's buffer.
             Err(error)
                 if error.cause.kind() == ErrorKind::WouldBlock
                     && has_room(client, SILENCE_TIME)? => {}
@@ -139,7 +141,7 @@ fn has_room(client: &RecordedSocket, patience: Duration) -> Result<bool, CallErr
     client.call("poll(POLLOUT)", wait, outcome)
 }
 
-/// Reads this number of octets, or fewer if no more arrive. Returns the number read.
+/// Reads this number of octets, or fewer if a read times out or reaches the end of the stream. Returns the number read.
 fn read_all(server: &RecordedSocket, all: usize) -> Result<usize, CallError> {
     let mut read = 0;
     while read < all {
@@ -170,7 +172,7 @@ fn datagrams(count: u32, results: &mut Results) -> Result<(), Obstacle> {
     let (kept, dropped) = take_all(&client, &server)?;
     results.observe(Udp, KEPT, (kept, "datagram"));
     if sys::REPORTS_QUEUES {
-        // Without drops the kernel reports no number.
+        // If the kernel dropped no datagram, it reports no number.
         let dropped = u64::from(dropped.unwrap_or(0));
         results.observe(Udp, DROPPED, (dropped, "datagram"));
         results.observe(Udp, TOTAL, (kept + dropped, "datagram"));
@@ -179,9 +181,9 @@ fn datagrams(count: u32, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Receives all datagrams. Returns the number of empty ones, and the number of drops that the kernel reports. A
-/// datagram reports only the drops before it. So when the buffer has space again, the client sends one last datagram,
-/// of one octet.
+/// Receives all datagrams. Returns the number of empty ones, and the number of drops that the kernel reports. The
+/// kernel attaches this number to a datagram and counts only the drops before that datagram. So once the buffer has
+/// space again, the client sends one last datagram, of one octet.
 fn take_all(
     client: &RecordedSocket,
     server: &RecordedSocket,
@@ -201,7 +203,7 @@ fn take_all(
     }
 }
 
-/// Receives a datagram. Returns its length, and the number of datagrams dropped before it.
+/// Receives a datagram. Returns its length and, if the kernel reports it, the number of datagrams dropped before it.
 fn take(server: &RecordedSocket) -> Result<(usize, Option<u32>), CallError> {
     let take = |socket: &Socket| sys::receive_counted(socket, &mut [0; 8]);
     let outcome = |(length, dropped): &(usize, Option<u32>)| match dropped {

@@ -1,4 +1,4 @@
-//! Lab `hold`: a server that serves one client at a time, and a client that is idle.
+//! Lab `hold`: how an idle client blocks a server that serves one client at a time.
 
 use crate::lab::loopback::{
     ANY_PORT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, ask, ctime_reply, octets,
@@ -25,7 +25,7 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
 
 /// Default number of idle clients.
 const IDLE_CLIENTS: u32 = 1;
-/// Maximum number of idle clients. Every system can queue 16 connections.
+/// Maximum number of idle clients. Any system can queue this number of connections.
 const MAX_IDLE_CLIENTS: u32 = 16;
 
 const CONNECT_TIME: &str = "next client's connect()";
@@ -35,8 +35,8 @@ const REPLY_TIME: &str = "next client's wait";
 const SERVICE_REPLY: &str = "daytime serve: reply";
 const SERVICE_TIME: &str = "daytime serve: time";
 
-/// Time that the next client waits while the idle clients stay open. If its wait is shorter, the idle clients did not
-/// cause it.
+/// Time that the next client waits while the idle clients keep their connections open. A reply that arrives sooner
+/// shows that the idle clients do not delay the next client.
 const NEXT_CLIENT_WAIT: Duration = Duration::from_millis(500);
 
 const IDLE_CLIENT: HostId = HostId(0);
@@ -99,11 +99,13 @@ fn iterative(transport: Transport, idle: u32, results: &mut Results) -> Result<(
     Ok(())
 }
 
-/// Runs the iterative server: it accepts the next client only after the last one has closed.
+/// Runs an iterative server, which accepts the next client only after the current one has closed its connection.
 fn serve_in_turn(server: &RecordedSocket, reply: &Reply, clients: u32) -> Result<(), CallError> {
-    for _ in 0..clients {
-        // A client that closed while it waited may cause an error here; the server goes on with the next one.
+    for number in 1..=clients {
+        // A client that closed while it was queued may cause an error here; the server goes on with the next client.
         match server.answer(reply) {
+            // The trace ends with the last reply, so the last connection is closed without recording it.
+            Ok(Some(stream)) if number == clients => drop(stream),
             Ok(Some(stream)) => {
                 let _ = stream.socket.shutdown(Shutdown::Write);
                 let _ = stream.receive_within(PATIENCE);
@@ -116,7 +118,8 @@ fn serve_in_turn(server: &RecordedSocket, reply: &Reply, clients: u32) -> Result
     Ok(())
 }
 
-/// Lets the idle clients ask and stay, then lets the next client ask, and records its results.
+/// Lets the idle clients send their queries and stay connected, then lets the next client send its query, and records
+/// the next client's results.
 fn ask_after(
     transport: Transport,
     at: SocketAddr,
@@ -130,7 +133,7 @@ fn ask_after(
     if transport == Tcp {
         results.observe(transport, CONNECT_TIME, started.elapsed());
     }
-    // If a reply is predicted, the client waits for it without the short limit.
+    // If theory predicts a reply, the client waits for it with the long timeout.
     let is_silent = transport == Tcp && idle > 0;
     let reply = next.receive_within(if is_silent { NEXT_CLIENT_WAIT } else { PATIENCE });
     let mut answered = reply.is_ok().then(|| started.elapsed());
@@ -144,11 +147,10 @@ fn ask_after(
     if let Some(after) = answered {
         results.observe(transport, REPLY_TIME, after);
     }
-    next.close();
     Ok(())
 }
 
-/// Opens the idle clients; the first one receives its reply and keeps its connection.
+/// Opens the idle clients; the first one receives its reply and keeps its connection open.
 fn hold(
     transport: Transport,
     at: SocketAddr,

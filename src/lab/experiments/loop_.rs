@@ -1,4 +1,4 @@
-//! Lab `loop`: one packet with a forged source.
+//! Lab `loop`: what one packet with a forged source address causes.
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
@@ -24,7 +24,8 @@ pub(super) static LAB: Lab = lab!(
     ]
 );
 
-/// The trace keeps every datagram. The minimum delay of this procedure limits them to about a thousand.
+/// The trace keeps every datagram. The option's minimum delay of 1 ms limits the number of datagrams to about a
+/// thousand.
 const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, results| {
     run(setting, results);
     Ok(())
@@ -40,7 +41,7 @@ const ACCEPTED: &str = "connections accepted";
 const UNGUARDED: &str = "datagrams without guard";
 const GUARDED: &str = "datagrams with guard";
 
-/// Duration of counting datagrams. The loop itself never ends.
+/// Time for which the lab counts datagrams. The loop itself would never end.
 const OBSERVATION_TIME: Duration = Duration::from_secs(1);
 
 fn conditions(setting: &Setting) -> Conditions {
@@ -48,10 +49,10 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    // The forger sends one datagram, and each arrival causes one more.
+    // The forger sends one datagram, and each datagram that arrives triggers another one.
     let legs = OBSERVATION_TIME.as_micros() / conditions(setting).delay.as_micros() + 1;
     let legs = u64::try_from(legs).unwrap_or(u64::MAX);
-    // If the reset takes longer than the retransmission timeout, the server sends the SYN-ACK again.
+    // If the victim's reset arrives after the retransmission timeout, the server has already retransmitted the SYN-ACK.
     let packets = if sim::repeats_in_vain(&conditions(setting)) {
         Expected::at_least((3, "packet"))
     } else {
@@ -82,7 +83,8 @@ fn run(setting: &Setting, results: &mut Results) {
     }
 }
 
-/// Records the findings for a forged SYN from a trace of either engine, with the number of accepted connections.
+/// Records the findings for a forged SYN, in the same way for both engines. `accepted` is the number of connections
+/// that the server accepted.
 fn observe_stream(results: &mut Results, trace: Trace, accepted: u64) {
     results.observe(Tcp, SERVER_ANSWERS, first_packet(&trace, SERVER));
     results.observe(Tcp, VICTIM_ANSWERS, first_packet(&trace, CLIENT));
@@ -91,13 +93,13 @@ fn observe_stream(results: &mut Results, trace: Trace, accepted: u64) {
     results.keep_trace(Tcp, "", trace);
 }
 
-/// Records the number of datagrams that one forged datagram causes.
+/// Records the number of datagrams sent after one forged datagram, including the forged one.
 fn observe_datagrams(results: &mut Results, what: &str, trace: Trace) {
     results.observe(Udp, what, count(trace.packets(), "datagram"));
     results.keep_trace(Udp, what, trace);
 }
 
-/// Sends the server a packet with the victim's address as its source, and runs both hosts. Returns the trace.
+/// Sends the server a packet whose forged source is the victim's address, and runs both hosts. Returns the trace.
 fn forge(
     setting: &Setting,
     forged: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Lab `loss`: who repairs what the network loses.
+//! Lab `loss`: which end recovers from packet loss.
 
 mod chosen;
 mod random;
@@ -31,14 +31,17 @@ const PROCEDURE: Procedure = Procedure {
     },
 };
 
-/// Number of tries of the client that asks again.
+/// Maximum number of tries (queries sent) by the client with retries.
 const TRIES: u32 = 4;
 
 fn values(setting: &Setting) -> Values {
     let LabOptions { drop, duplicate, reorder, .. } = &setting.options;
     let numbers: Vec<String> = drop.iter().map(u32::to_string).collect();
     let lost = match &numbers[..] {
-        [] => "first the SYN, then the reply; over UDP the question".to_owned(),
+        [] => {
+            "over TCP the SYN in one exchange and the reply in another, over UDP the first question"
+                .to_owned()
+        }
         numbers => format!("the packets with the numbers {}", numbers.join(", ")),
     };
     let percent = |of: f64| format!("{of} %");
@@ -53,24 +56,25 @@ fn values(setting: &Setting) -> Values {
     ]
 }
 
-/// Returns the percentage of packets lost at random.
+/// Returns the percentage of packets that the link drops at random.
 fn loss(setting: &Setting) -> f64 {
     setting.options.loss.unwrap_or(30.0)
 }
 
-/// Returns the conditions of the link with random loss.
+/// Returns the conditions of a link with random loss.
 fn conditions(setting: &Setting) -> Conditions {
     let conditions = sim::conditions(&setting.options, Duration::from_millis(20));
     Conditions { loss: loss(setting) / 100.0, drop: Vec::new(), ..conditions }
 }
 
-/// Returns the time at which the reply over TCP arrives if the link loses nothing: two round trips.
+/// Returns the time at which the reply over TCP arrives if the link drops nothing: two round trips.
 fn time_without_loss(setting: &Setting) -> Duration {
     4 * conditions(setting).delay
 }
 
-/// Returns the time after which a client with four tries gives up: 15 times its first timeout, at least `least`. By
-/// then the last duplicate of a late reply has arrived, so that no try receives the reply to another try.
+/// Returns the time after which a client with four tries gives up, at least `least`. The timeouts of the tries double,
+/// so the total is 15 times the first timeout. The first timeout is at least 8 one-way delays, long enough for the last
+/// duplicate of a late reply to arrive, so that no try receives the reply to another try.
 fn timeout_of_all_tries(setting: &Setting, least: Duration) -> Duration {
     least.max(120 * conditions(setting).delay)
 }
@@ -87,7 +91,7 @@ const WHOLE: &str = "all of the reply";
 const PART: &str = "a part of the reply";
 const NOTHING: &str = "silence";
 
-/// Returns how much of the reply these octets are: all, a part, or nothing.
+/// Returns whether these octets are the whole reply, a part of the reply, or nothing.
 fn received(octets: &[u8]) -> &'static str {
     match octets {
         [] => NOTHING,
@@ -100,6 +104,7 @@ fn received(octets: &[u8]) -> &'static str {
 mod tests {
     use super::*;
     use crate::lab::LabOptions;
+    use crate::mentions::each_mentions;
 
     #[test]
     fn a_whole_reply_a_part_and_silence_are_distinguished() {
@@ -120,16 +125,9 @@ mod tests {
             ..LabOptions::default()
         };
         let method = LAB.method(&LAB.procedures[0], &Setting { seed: 1, options });
-        for word in [
-            "12 %",
-            "34 %",
-            "56 %",
-            "7.5 ms",
-            "8, 9",
-            "78 clients ask over TCP",
-            "78 clients ask over UDP",
-        ] {
+        for word in ["12 %", "34 %", "56 %", "7.5 ms", "8, 9"] {
             assert!(method.contains(word), "{word}: {method}");
         }
+        each_mentions(method.split("78 clients").skip(1), &[&["over TCP"], &["over UDP"]]);
     }
 }

@@ -1,7 +1,8 @@
-//! The experiments. Each has a module here and a page in `docs/labs`.
+//! The experiments. Each lab has a module here and a page in `docs/labs`.
 
-/// Makes a lab from its name and its procedures, one for each engine. Its page in `docs/labs` is part of the program
-/// and is parsed at first use. Times are in milliseconds unless a third argument names another unit.
+/// Makes a lab from its name and its procedures, one for each engine. The lab's page in `docs/labs` is compiled into
+/// the program and parsed at first use. The report prints times in milliseconds unless a third argument names another
+/// unit.
 macro_rules! lab {
     ($name:literal, $procedures:expr) => {
         lab!($name, $procedures, Milliseconds)
@@ -52,7 +53,7 @@ mod unread;
 
 use super::Lab;
 
-/// All labs, in the order of the course.
+/// All labs, in the order in which a course would use them.
 #[cfg(all(feature = "client", feature = "server"))]
 pub(super) static ALL: &[&Lab] = &[
     &exchange::LAB,

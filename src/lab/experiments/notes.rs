@@ -1,4 +1,4 @@
-//! Lab `notes`: the calls of the client and the server from the notes of a course.
+//! Lab `notes`: system calls of the sample client and server in a course's lecture notes.
 
 use crate::client::{Family, Options, Target};
 use crate::compare::closed_port;
@@ -23,9 +23,9 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("buffer", buffer(setting).to_string())]
     });
 
-/// Size in octets of the buffer in the notes' client.
+/// Size in octets of the buffer that the sample client in the lecture notes passes to recv(2).
 const BUFFER: usize = 1024;
-/// Maximum size of the buffer, far larger than any reply.
+/// Maximum buffer size in octets, far larger than any reply.
 const MAX_BUFFER: u32 = 65_536;
 const LISTEN_ON_DATAGRAMS: &str = "listen(5) on SOCK_DGRAM";
 const RECV_AT_ONCE: &str = "one recv, line at once";
@@ -42,7 +42,7 @@ const REFUSED: &str = "ECONNREFUSED";
 
 const SECOND_CLIENT: HostId = HostId(2);
 
-/// Another loopback address. Linux normally has all of 127.0.0.0/8 on loopback; other systems have 127.0.0.1 only.
+/// A second loopback address. Linux normally has all of 127.0.0.0/8 on loopback; other systems have only 127.0.0.1.
 const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn buffer(setting: &Setting) -> usize {
@@ -69,7 +69,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// Returns whether this host has IPv6, at least on loopback.
+/// Returns whether this host has the IPv6 loopback address ::1.
 fn has_v6() -> bool {
     is_local(Ipv6Addr::LOCALHOST.into())
 }
@@ -96,8 +96,8 @@ fn datagrams_listen(results: &mut Results) -> Result<(), Obstacle> {
 }
 
 fn one_recv(room: usize, results: &mut Results) -> Result<(), Obstacle> {
+    let recorder = Recorder::on_loopback();
     for what in [RECV_AT_ONCE, RECV_OCTET_BY_OCTET] {
-        let recorder = Recorder::on_loopback();
         let Pair { client, server } = Pair::new(Tcp, &recorder)?;
         let reply = ctime_reply()?;
         // The client receives the first octet before the server sends the second, as on a slow network.
@@ -108,10 +108,8 @@ fn one_recv(room: usize, results: &mut Results) -> Result<(), Obstacle> {
         for octet in rest.chunks(1) {
             server.send(octet)?;
         }
-        server.close();
-        client.close();
-        results.keep_trace(Tcp, what, recorder.short_trace());
     }
+    results.keep_trace(Tcp, "one recv: line at once, octet by octet", recorder.short_trace());
     Ok(())
 }
 
@@ -119,10 +117,11 @@ fn one_address(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let named = own_address(&recorder);
     let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
-    server.serve_at(SocketAddr::new(named, 0))?;
+    server.bind(SocketAddr::new(named, 0))?;
+    server.unrecorded("listen(5)", |socket| socket.listen(5))?;
     let there = server.local_address()?;
     let client = ask(&recorder, CLIENT, Tcp, there)?;
-    server.answer(&ctime_reply()?)?;
+    send_line(&server)?;
     results.observe(Tcp, ASKED_AT_NAMED, received(&client.receive_within(PATIENCE)));
     if is_local(OTHER_ADDRESS.into()) {
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
@@ -137,11 +136,17 @@ fn one_address(results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Maximum time for resolving the host's own name.
+/// Accepts a client and sends it a reply; the trace shows only the send.
+fn send_line(server: &RecordedSocket) -> Result<(), Obstacle> {
+    server.accept_unrecorded()?.send(ctime_reply()?.octets())?;
+    Ok(())
+}
+
+/// Timeout for resolving the host's own name.
 const RESOLVER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Returns the IPv4 address of the host's own name, as gethostbyname(3) does. If it is not on loopback, returns
-/// 127.0.0.1, so that the lab opens no port to the network.
+/// Resolves the host's own name to an IPv4 address, as gethostbyname(3) does. If this is not a loopback address of this
+/// host, or there is none, returns 127.0.0.1, so that the lab opens no port to the network.
 fn own_address(recorder: &Recorder) -> IpAddr {
     let here = IpAddr::from(Ipv4Addr::LOCALHOST);
     let (outcome, address) = match resolve_own_name() {
@@ -162,16 +167,20 @@ fn resolve_own_name() -> Option<IpAddr> {
     addresses.first().map(SocketAddr::ip)
 }
 
-/// Lets two clients connect to a server that serves one at a time, and records what the second one receives.
+/// Lets two clients connect to a server that serves one client at a time, and records what the second client receives.
 fn one_at_a_time(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::among(&["first client", "server", "second client"]);
     let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
-    server.serve_at(ANY_PORT)?;
+    server.unrecorded("bind(), listen(5)", |socket| {
+        socket.bind(&ANY_PORT.into())?;
+        socket.listen(5)
+    })?;
     let (at, reply) = (server.local_address()?, ctime_reply()?);
     let _first = ask(&recorder, CLIENT, Tcp, at)?;
     let waiting = ask(&recorder, SECOND_CLIENT, Tcp, at)?;
     let with_first = server.answer(&reply)?;
-    // This receive does not wait: the server has already sent all that it sends before it closes the first client.
+    // This receive need not wait: until the server closes the first client's connection, it sends the second client
+    // nothing.
     waiting.set_nonblocking(true)?;
     results.observe(Tcp, SECOND_MEANWHILE, received(&waiting.receive(BUFFER)));
     if let Some(stream) = with_first {
@@ -193,16 +202,17 @@ fn one_version(results: &mut Results) -> Result<(), Obstacle> {
     let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
     let client = RecordedSocket::of(&recorder, CLIENT, Tcp, client);
     client.connect(server.local_address()?)?;
-    server.answer(&ctime_reply()?)?;
+    send_line(&server)?;
     results.observe(Tcp, OVER_V6, received(&client.receive_within(PATIENCE)));
     results.keep_trace(Tcp, "IPv4 only", recorder.trace());
     Ok(())
 }
 
-/// Maximum number of ports tried: a port that is free over IPv4 may be taken over IPv6.
+/// Maximum number of ports to try: a port that is free over IPv4 may be in use over IPv6.
 const MAX_ATTEMPTS: usize = 16;
 
-/// Returns a listener on ::1, the address 127.0.0.1 with the same port, and a socket that keeps this port closed.
+/// Returns a listener on ::1, the address 127.0.0.1 with the same port, and a socket that reserves this port on
+/// 127.0.0.1 without listening, so that a connect there is refused.
 fn listen_on_v6_only() -> io::Result<(Socket, SocketAddr, Socket)> {
     let mut taken = io::ErrorKind::AddrInUse.into();
     for _ in 0..MAX_ATTEMPTS {

@@ -1,4 +1,4 @@
-//! Lab `raw`: a raw socket, below the transports.
+//! Lab `raw`: what a raw socket, below TCP and UDP, receives.
 
 mod netns;
 

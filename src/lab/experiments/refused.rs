@@ -1,4 +1,4 @@
-//! Lab `refused`: a question to a port without a listener.
+//! Lab `refused`: a query to a port on which no server listens.
 
 mod netns;
 
@@ -76,7 +76,7 @@ fn unconnected(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle
     Ok(())
 }
 
-/// Asks from an unconnected socket with `IP_RECVERR`.
+/// Sends a query from an unconnected socket that has `IP_RECVERR` set.
 fn with_errors(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let client = datagram_socket()?;
     client.report_errors()?;
@@ -85,7 +85,7 @@ fn with_errors(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle
     Ok(())
 }
 
-/// Sends a question from an unconnected socket. Returns the result of the next receive, and the time that it took.
+/// Sends a query from an unconnected socket. Returns the result of the next receive, and how long the receive took.
 fn ask(client: &RecordedSocket, closed: SocketAddr) -> Result<(String, Duration), CallError> {
     client.send_to(&[], closed)?;
     let waiting = Instant::now();
@@ -101,12 +101,13 @@ fn connected(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> 
     Ok(())
 }
 
-/// Sends three times from a connected socket. The second send reports the error of the first, and sends nothing.
+/// Sends three times from a connected socket. The second send reports the ICMP error that the first one caused, and
+/// sends nothing.
 fn sends(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let client = connected_socket(closed)?;
     let send = || outcome(&client.send(&[]), "sent");
     let first = send();
-    // If no ICMP message arrives, the results of the next sends show it.
+    // The result is ignored: if no ICMP message arrives, the results of the next sends show it.
     client.wait_until_ready(PollFlags::POLLERR, PATIENCE)?;
     results.observe(Udp, THREE_SENDS, [first, send(), send()].join(", "));
     results.keep_trace(Udp, "connected, three sends", client.recorder.trace());

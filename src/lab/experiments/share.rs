@@ -1,7 +1,9 @@
-//! Lab `share`: two servers on the same port.
+//! Lab `share`: which of two servers on the same port gets a client.
 
 use crate::lab::analysis;
-use crate::lab::loopback::{ANY_PORT, PATIENCE, RecordedSocket, ask, ctime_reply, failed, outcome};
+use crate::lab::loopback::{
+    ANY_PORT, CallError, PATIENCE, RecordedSocket, ask, ctime_reply, failed, octets, outcome,
+};
 use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting, Value,
@@ -11,6 +13,7 @@ use crate::sys;
 use crate::trace::HostId;
 use crate::transport::Transport::{self, Tcp, Udp};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::Socket;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -23,12 +26,12 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("count", count(setting).to_string())]
     });
 
-/// Default number of clients, for each transport and each option.
+/// Default number of clients for each transport and each socket option.
 const CLIENTS: u32 = 200;
-/// Maximum number of clients: each needs a port of its own, and a host has a limited number (Linux: 28 232).
+/// Maximum number of clients. Each client needs its own port, and a host has a limited number of them (Linux: 28 232).
 const MAX_CLIENTS: u32 = 10_000;
-/// Number of clients from which the lab predicts that each server gets at least one. With 64 clients, one server gets
-/// none in one of 2^63 runs.
+/// With this number of clients or more, the lab predicts that each server gets at least one. The probability that one
+/// of the servers gets none of 64 clients is 1 in 2^63.
 const CLIENTS_FOR_BOTH: u32 = 64;
 
 const SECOND_BIND: &str = "REUSEADDR: 2nd bind()";
@@ -37,12 +40,16 @@ const FIRST_TAKES: &str = "REUSEADDR: 1st server";
 const LAST_TAKES: &str = "REUSEADDR: 2nd server";
 const FIRST_SHARES: &str = "REUSEPORT: 1st server";
 const LAST_SHARES: &str = "REUSEPORT: 2nd server";
-const BOTH_SHARE: &str = "REUSEPORT: both servers";
 const ASKED_OF_ONE: &str = "questions of one socket";
 const MET_BY_ONE: &str = "servers met by 1 socket";
 const THIRD_BIND: &str = "3rd bind(), no REUSEPORT";
 const BOUND: &str = "bound";
+/// Title of the ladder diagrams in which both servers share the port.
+const BOTH_REUSEPORT: &str = "both with SO_REUSEPORT";
 const IN_USE: &str = "EADDRINUSE";
+
+/// Backlog of each listener. A small one is enough, because the clients connect one after the other.
+const BACKLOG: u16 = 5;
 
 const CLIENT: HostId = HostId(0);
 const SERVERS: [HostId; 2] = [HostId(1), HostId(2)];
@@ -59,8 +66,6 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         [
             Prediction::new(transport, FIRST_SHARES, share()),
             Prediction::new(transport, LAST_SHARES, share()),
-            Prediction::is(transport, BOTH_SHARE, clients(count)),
-            Prediction::is(transport, THIRD_BIND, IN_USE),
         ]
     };
     let mut predictions = vec![
@@ -71,6 +76,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(Udp, LAST_TAKES, clients(count)),
     ];
     predictions.extend(Transport::BOTH.into_iter().flat_map(sharing));
+    predictions.push(Prediction::is(Tcp, THIRD_BIND, IN_USE));
     predictions.push(Prediction::is(Udp, ASKED_OF_ONE, (count.into(), "question")));
     predictions.push(Prediction::is(Udp, MET_BY_ONE, (u64::from(count > 0), "server")));
     predictions
@@ -90,7 +96,7 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     for transport in Transport::BOTH {
         observe_reuseport(transport, count(setting), results)?;
     }
-    one_socket(count(setting), results)
+    Ok(())
 }
 
 fn recorder() -> Recorder {
@@ -105,7 +111,9 @@ fn two_sockets(
 ) -> Result<Option<[RecordedSocket; 2]>, Obstacle> {
     let [first, second] = SERVERS.map(|host| {
         let server = RecordedSocket::open(recorder, host, transport)?;
-        server.reuse_address().map(|()| server)
+        // This call is not recorded, because the ladder diagram's title names the option.
+        server.unrecorded("setsockopt(SO_REUSEADDR)", |it| it.set_reuse_address(true))?;
+        Ok::<_, CallError>(server)
     });
     let (first, second) = (first?, second?);
     let bind = |server: &RecordedSocket, at: SocketAddr| {
@@ -120,10 +128,10 @@ fn two_sockets(
 fn second_listen(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = recorder();
     if let Some([first, second]) = two_sockets(Tcp, &recorder, results)? {
-        first.listen(5)?;
-        results.observe(Tcp, SECOND_LISTEN, outcome(&second.listen(5), "listening"));
+        first.listen(BACKLOG)?;
+        results.observe(Tcp, SECOND_LISTEN, outcome(&second.listen(BACKLOG), "listening"));
     }
-    results.keep_trace(Tcp, "SO_REUSEADDR", recorder.trace());
+    results.keep_trace(Tcp, "both with SO_REUSEADDR", recorder.trace());
     Ok(())
 }
 
@@ -134,7 +142,7 @@ fn observe_reuseaddr(count: u32, results: &mut Results) -> Result<(), Obstacle> 
         results.observe(Udp, FIRST_TAKES, clients(first));
         results.observe(Udp, LAST_TAKES, clients(last));
     }
-    results.keep_trace(Udp, "SO_REUSEADDR", recorder.trace());
+    results.keep_trace(Udp, "both with SO_REUSEADDR", recorder.trace());
     Ok(())
 }
 
@@ -145,15 +153,19 @@ fn observe_reuseport(
 ) -> Result<(), Obstacle> {
     let recorder = recorder();
     let servers = sharing(transport, &recorder)?;
-    let stranger = RecordedSocket::open(&recorder, SERVERS[0], transport)?;
-    let at = servers[0].local_address()?.into();
-    let third_bind = stranger.unrecorded("bind()", |socket| socket.bind(&at));
-    results.observe(transport, THIRD_BIND, outcome(&third_bind, BOUND));
+    if transport == Tcp {
+        let third = RecordedSocket::open(&recorder, SERVERS[0], transport)?;
+        let at = servers[0].local_address()?.into();
+        let third_bind = third.unrecorded("bind()", |socket| socket.bind(&at));
+        results.observe(transport, THIRD_BIND, outcome(&third_bind, BOUND));
+    }
     let [first, last] = serve(&servers, count)?;
     results.observe(transport, FIRST_SHARES, clients(first));
     results.observe(transport, LAST_SHARES, clients(last));
-    results.observe(transport, BOTH_SHARE, clients(first + last));
-    results.keep_trace(transport, "SO_REUSEPORT", recorder.trace());
+    if transport == Udp {
+        one_socket(&servers, count, results)?;
+    }
+    results.keep_trace(transport, BOTH_REUSEPORT, recorder.trace());
     Ok(())
 }
 
@@ -161,6 +173,7 @@ fn observe_reuseport(
 fn sharing(transport: Transport, recorder: &Recorder) -> Result<[RecordedSocket; 2], Obstacle> {
     let workers = NonZeroUsize::MIN.saturating_add(1);
     let opened = Listen::default()
+        .backlog(BACKLOG)
         .open_all(&[(transport, ANY_PORT)], workers)
         .map_err(io::Error::other)
         .map_err(failed("open two sockets with SO_REUSEPORT"))?;
@@ -168,24 +181,30 @@ fn sharing(transport: Transport, recorder: &Recorder) -> Result<[RecordedSocket;
     for (host, listening) in SERVERS.into_iter().zip(opened.into_iter().flatten()) {
         let server = RecordedSocket::of(recorder, host, transport, listening.socket);
         server.set_nonblocking(false)?;
-        recorder.note(host, "setsockopt(SO_REUSEPORT), bind()", BOUND);
+        match transport {
+            Tcp => recorder.note(host, &format!("bind(), listen({BACKLOG})"), "listening"),
+            Udp => recorder.note(host, "bind()", BOUND),
+        }
         servers.push(server);
     }
     let one = |_| Obstacle::Missing("there is only one socket for two workers".into());
     servers.try_into().map_err(one)
 }
 
-/// Lets one client ask many times from the same socket, and records how many servers receive its questions.
-fn one_socket(count: u32, results: &mut Results) -> Result<(), Obstacle> {
-    let recorder = recorder();
-    let servers = sharing(Udp, &recorder)?;
+/// Lets one client send `count` queries from the same socket, and records how many servers receive them.
+fn one_socket(
+    servers: &[RecordedSocket; 2],
+    count: u32,
+    results: &mut Results,
+) -> Result<(), Obstacle> {
     let (at, reply) = (servers[0].local_address()?.into(), ctime_reply()?);
-    let client = RecordedSocket::open(&recorder, CLIENT, Udp)?;
-    client.call("connect()", |socket| socket.connect(&at), |()| "done".into())?;
+    let client = RecordedSocket::open(&servers[0].recorder, CLIENT, Udp)?;
+    client.unrecorded("connect()", |socket| socket.connect(&at))?;
     let mut asked_by = [0_u64; 2];
     for _ in 0..count {
-        client.send(&[])?;
-        let place = asked(&servers)?;
+        let send = |socket: &Socket| socket.send(&[]);
+        client.call("send(0), one socket", send, |sent| octets(*sent))?;
+        let place = asked(servers)?;
         asked_by[place] += 1;
         servers[place].answer(&reply)?;
         client.receive_within(PATIENCE)?;
@@ -196,11 +215,10 @@ fn one_socket(count: u32, results: &mut Results) -> Result<(), Obstacle> {
         MET_BY_ONE,
         analysis::count(asked_by.iter().filter(|it| **it > 0), "server"),
     );
-    results.keep_trace(Udp, "one client socket, SO_REUSEPORT", recorder.trace());
     Ok(())
 }
 
-/// Lets this number of clients ask. Returns for each server how many clients received its reply.
+/// Lets this number of clients send a query each. Returns, for each server, how many clients received its reply.
 fn serve(servers: &[RecordedSocket; 2], count: u32) -> Result<[u32; 2], Obstacle> {
     let RecordedSocket { recorder, transport, .. } = &servers[0];
     let (at, reply) = (servers[0].local_address()?, ctime_reply()?);
@@ -208,17 +226,15 @@ fn serve(servers: &[RecordedSocket; 2], count: u32) -> Result<[u32; 2], Obstacle
     for _ in 0..count {
         let client = ask(recorder, CLIENT, *transport, at)?;
         let place = asked(servers)?;
-        if let Some(stream) = servers[place].answer(&reply)? {
-            stream.close();
-        }
-        // After one client without a reply the others are not tried: each would wait for the whole timeout.
+        servers[place].answer(&reply)?;
+        // If a client gets no reply, the remaining ones are not tried: each would wait for the full timeout.
         let Ok(received) = client.receive_within(PATIENCE) else { break };
         answered[place] += u32::from(received == reply.octets());
     }
     Ok(answered)
 }
 
-/// Waits until one of the two servers has a question or a connection. Returns the index of this server.
+/// Waits until one of the two servers has a query or a connection. Returns the server's index.
 fn asked(servers: &[RecordedSocket; 2]) -> Result<usize, Obstacle> {
     let mut both = servers.each_ref().map(|it| PollFd::new(it.socket.as_fd(), PollFlags::POLLIN));
     let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
@@ -238,11 +254,13 @@ mod tests {
     fn with_reuseaddr_the_last_socket_gets_all_datagrams_and_with_reuseport_each_gets_some() {
         if sys::SPREADS_CLIENTS {
             let run = check::all_is_as_predicted(&LAB, LabOptions::default());
-            for part in run.parts.iter().filter(|part| part.name == "SO_REUSEPORT") {
+            for part in run.parts.iter().filter(|part| part.name == BOTH_REUSEPORT) {
                 let receives = |event: &&Event| matches!(&event.action, Action::Call { call, .. } if call == "recv(1024)");
                 let receives = part.trace.events.iter().filter(receives).count();
-                assert_eq!(receives, 200, "each client is in the trace");
+                let asked_by_one = if part.transport == Udp { 200 } else { 0 };
+                assert_eq!(receives, 200 + asked_by_one, "each client is in the trace");
             }
+            assert!(check::is_shown(&run, "bind(), listen(5)"), "{:?}", run.parts);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Lab `silent`: the link is cut before the reply arrives.
+//! Lab `silent`: what each end notices if the link is cut before the reply arrives.
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
@@ -46,7 +46,7 @@ fn deadline(setting: &Setting) -> Duration {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = Value::from((0, "packet"));
-    // The client acknowledges each repeated SYN-ACK, even after the cut.
+    // The client acknowledges each retransmitted SYN-ACK, even after the link is cut.
     let of_stream = if sim::repeats_in_vain(&conditions(setting)) {
         Expected::at_least(none.clone())
     } else {
@@ -63,9 +63,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Predicts the ratio of two waits: 2, or less if the one-minute limit of a wait is reached.
+/// Predicts the ratio of two consecutive waits between retransmissions: 2, or less if a wait reaches its limit of one
+/// minute.
 fn growth_expected(setting: &Setting) -> Expected {
-    // The waits double until the deadline, so the last wait is shorter than half of the time until the deadline.
+    // Each wait is twice the previous one, so the last wait before the deadline is shorter than half of the time until
+    // the deadline.
     if deadline(setting) / 2 < Duration::from_mins(1) {
         Expected::is(Value::share(2.0))
     } else {
@@ -102,11 +104,11 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
 }
 
-/// Number of probes that a simulated host sends before the first retransmission timeout.
+/// Number of tail loss probes that a simulated host sends before its first retransmission timeout.
 const NO_PROBE: usize = 0;
 
-/// Records the findings from a trace of either engine, and the result of the client's call. Waits before probes are
-/// left out, because the retransmission timer does not set them.
+/// Records the findings from a trace, in the same way for both engines, and the result of the client's receive. Leaves
+/// out the waits before the first `probes` retransmissions, because the retransmission timer does not set them.
 fn observe(
     results: &mut Results,
     transport: Transport,
@@ -125,7 +127,8 @@ fn observe(
     results.keep_trace(transport, "", trace);
 }
 
-/// Divides each wait by the wait before it, and returns the smallest ratio. For doubled waits the ratio is exactly 2.
+/// Divides each wait by the wait before it, and returns the smallest ratio. If each wait is twice the previous one, the
+/// ratio is exactly 2.
 fn growth(waits: &[Duration]) -> Option<f64> {
     let growths = waits.windows(2).map(|two| two[1].div_duration_f64(two[0]));
     growths.reduce(f64::min)

@@ -1,4 +1,4 @@
-//! Checks that the tests of all labs share.
+//! Checks that the labs' tests share.
 
 use crate::lab::finding::compare;
 use crate::lab::{Engine, Lab, LabOptions, Outcome, Part, Setting, Verdict};
@@ -6,7 +6,7 @@ use crate::trace::{Action, Event, HostId};
 use crate::transport::Transport;
 use std::collections::BTreeMap;
 
-/// Runs a lab, and asserts that each prediction has one observation that agrees with it.
+/// Runs a lab, and asserts that there is exactly one observation for each prediction, and that the two agree.
 pub(super) fn as_predicted(
     lab: &'static Lab,
     engine: Engine,
@@ -37,8 +37,8 @@ pub(super) fn as_predicted(
     outcome
 }
 
-/// Runs a lab on loopback, and asserts that each prediction agrees. Also asserts that labels fit their column and that
-/// no effect precedes its cause.
+/// Runs a lab on loopback, and asserts that each observation agrees with its prediction. Also asserts that the labels
+/// fit into their column and that no effect precedes its cause.
 pub(super) fn all_is_as_predicted(lab: &'static Lab, options: LabOptions) -> Outcome {
     let outcome = as_predicted(lab, Engine::Loopback, 0, options);
     for finding in &outcome.findings {
@@ -54,8 +54,8 @@ pub(super) fn all_is_as_predicted(lab: &'static Lab, options: LabOptions) -> Out
 /// Width in columns of a finding's label in the table.
 const COLUMN: usize = 24;
 
-/// Asserts that no host receives more than the others have sent before: octets over TCP, datagrams over UDP. If the
-/// trace lacks the server's calls, it lacks sends too, so the part is not checked.
+/// Asserts that, at any time, no host has received more than the other hosts have sent: octets over TCP, datagrams over
+/// UDP. Skips a part whose trace does not show the server's calls, because it does not show the server's sends either.
 fn no_effect_is_before_its_cause(part: &Part) {
     let calls: Vec<Success> = part.trace.events.iter().filter_map(success).collect();
     if !calls.iter().any(|it| part.trace.hosts[it.host.0].name.ends_with("server")) {
@@ -80,12 +80,12 @@ fn no_effect_is_before_its_cause(part: &Part) {
     }
 }
 
-/// A call that succeeded, or several equal calls in one line of the trace.
+/// A successful call, or several equal successful calls merged into one trace entry.
 struct Success<'a> {
     host: HostId,
     call: &'a str,
     times: i64,
-    /// Octets of all these calls together.
+    /// Total number of octets in all these calls.
     octets: i64,
 }
 
@@ -95,7 +95,8 @@ impl Success<'_> {
     }
 }
 
-/// Returns a call that succeeded; `None` for a failed call, whose outcome begins with the name of the error.
+/// Returns the event's call if it succeeded; `None` for a failed call, whose outcome begins with the error's name, and
+/// for other events.
 fn success(event: &Event) -> Option<Success<'_>> {
     let Action::Call { call, outcome } = &event.action else { return None };
     if outcome.starts_with('E') {
@@ -109,7 +110,7 @@ fn success(event: &Event) -> Option<Success<'_>> {
     Some(Success { host: event.host, call, times, octets: times * octets })
 }
 
-/// Returns whether one of the traces has this call.
+/// Returns whether any of the traces shows this call.
 pub(super) fn is_shown(outcome: &Outcome, call: &str) -> bool {
     let mut events = outcome.parts.iter().flat_map(|part| &part.trace.events);
     events.any(|event| matches!(&event.action, Action::Call { call: shown, .. } if shown == call))

@@ -1,4 +1,4 @@
-//! Lab `truncate`: a buffer that is too small, and a message that is empty.
+//! Lab `truncate`: a receive buffer that is too small, and an empty message.
 
 use crate::lab::loopback::{
     Pair, REPLY_OCTETS, SILENCE_TIME, ctime_reply, octets, received, within_timeout,
@@ -18,9 +18,9 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("buffer", octets(buffer(setting)))]
     });
 
-/// Default size of the buffer in octets.
+/// Default buffer size in octets.
 const BUFFER: usize = 10;
-/// Maximum size of the buffer in octets. No datagram is longer.
+/// Maximum buffer size in octets. No datagram is longer.
 const MAX_BUFFER: u32 = 65_536;
 
 const AFTER_EMPTY: &str = "recv() after send(0)";
@@ -28,7 +28,7 @@ const SMALL_RECV: &str = "recvmsg(), small buffer";
 const SMALL_RECV_FLAG: &str = "flag, small buffer";
 const NEXT_RECV: &str = "recv() after recvmsg()";
 const OCTETS_LOST: &str = "octets lost";
-const AFTER_ZERO: &str = "recv() after 0 octets";
+const AFTER_ZERO: &str = "at the end, 2nd recv()";
 
 fn buffer(setting: &Setting) -> usize {
     setting.options.buffer.map_or(BUFFER, |octets| octets as usize)
@@ -101,7 +101,8 @@ fn exchange(
 
 const NO_FLAG: &str = "none";
 
-/// Receives into a buffer of this size. Returns the number of octets, and the name of the flag.
+/// Receives a message into a buffer of `room` octets. Returns the number of octets received, and the name of the flag
+/// that recvmsg(2) set, if any.
 fn receive_message(client: &Socket, room: usize) -> io::Result<(usize, &'static str)> {
     let mut buffer = vec![0; room];
     let mut slices = [IoSliceMut::new(&mut buffer)];

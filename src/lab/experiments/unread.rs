@@ -1,4 +1,4 @@
-//! Lab `unread`: the client sends data that the server does not read.
+//! Lab `unread`: what a client receives if the server closes without reading the client's data.
 
 mod netns;
 
@@ -28,7 +28,7 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
 const REPETITIONS: u32 = 50;
 const MAX_REPETITIONS: u32 = 1000;
 
-/// Octets that the client sends.
+/// Data that the client sends.
 const INPUT: &[u8] = b"hello";
 
 const CLOSED_UNREAD: &str = "closed with input unread";
@@ -51,7 +51,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Name of the outcome if a read on a stream returns 0.
+/// Outcome of a read that returns 0, which means end of stream.
 const END_OF_STREAM: &str = "the end";
 
 fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
@@ -71,7 +71,8 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Repeats an exchange. Returns the first trace and a tally of the client's results: `50 × 26 octets, then the end`.
+/// Repeats an exchange. Returns the first exchange's trace, and a tally of the client's results such as `50 × 26
+/// octets, then the end`.
 fn repeat(
     setting: &Setting,
     exchange: impl Fn() -> Result<(Trace, String), Obstacle>,
@@ -91,7 +92,7 @@ fn repeat(
     Ok((first.unwrap_or_default(), seen.join("; ")))
 }
 
-/// Runs an exchange with a server that replies and closes although input is still unread.
+/// Runs an exchange with a server that replies and closes although it has not read all input.
 fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = Pair::new(transport, &recorder)?;
@@ -111,8 +112,8 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     Ok((recorder.short_trace(), seen))
 }
 
-/// Runs an exchange with the service of this suite. The trace has only the client's calls, because the service does not
-/// record its own.
+/// Runs an exchange with this crate's own service. The trace shows only the client's calls, because the service does
+/// not record its own.
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = RecordedSocket::open(&recorder, CLIENT, transport)?;
@@ -123,7 +124,8 @@ fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), 
     Ok((recorder.short_trace(), seen))
 }
 
-/// Receives until nothing more arrives. Returns the number of octets and the last result, in words.
+/// Receives until nothing more arrives. Returns the number of octets and the last result as text: `26 octets, then
+/// ECONNRESET`.
 fn receive_all(client: &RecordedSocket) -> Result<String, CallError> {
     let mut all = 0;
     let end = loop {
@@ -132,7 +134,7 @@ fn receive_all(client: &RecordedSocket) -> Result<String, CallError> {
             Ok(part) => all += part.len(),
             Err(error) => break error_name(&error.cause),
         }
-        // A datagram socket has no end of stream to wait for, so further receives do not wait.
+        // A datagram socket never reports end of stream, so the receives after the first do not wait.
         client.set_nonblocking(client.transport == Udp)?;
     };
     Ok(format!("{}, then {end}", octets(all)))

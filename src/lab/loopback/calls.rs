@@ -1,4 +1,4 @@
-//! Makes system calls and records each with its outcome.
+//! Makes system calls, and records each call with its outcome.
 
 use super::{error_name, octet_count};
 use crate::lab::Obstacle;
@@ -8,8 +8,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// A failed system call. Some labs observe its error. In other labs the run cannot continue, and `?` converts the error
-/// to an [`Obstacle`].
+/// A failed system call. If the failure is what a lab studies, the lab records it as an observation. Otherwise the run
+/// cannot continue, and `?` converts the error to an [`Obstacle`].
 #[derive(Debug)]
 pub(crate) struct CallError {
     /// Name of the call in the trace.
@@ -18,7 +18,7 @@ pub(crate) struct CallError {
 }
 
 impl CallError {
-    /// Returns a function that turns an I/O error into an error of this call.
+    /// Returns a function that adds the call's name to an I/O error.
     pub(crate) fn of(call: &str) -> impl FnOnce(io::Error) -> Self {
         |cause| Self { call: call.to_owned(), cause }
     }
@@ -60,7 +60,8 @@ impl Recorder {
         self.call_where(host, call, make, success, || "the deadline")
     }
 
-    /// Makes a call and records its outcome; `would_block` gives the reason to record with `EAGAIN`.
+    /// Makes a call and records its outcome. If the call fails with `EAGAIN`, also records the reason that
+    /// `would_block` returns.
     pub(super) fn call_where<T>(
         &self,
         host: HostId,
@@ -83,19 +84,19 @@ impl Recorder {
         result
     }
 
-    /// Records an action that is not exactly one finished call: several calls at once, or a call that has only begun.
+    /// Records an action other than one finished call: several calls in one entry, or a call that has only begun.
     pub(crate) fn note(&self, host: HostId, call: &str, outcome: &str) {
         let action = Action::Call { call: call.to_owned(), outcome: outcome.to_owned() };
         self.record(self.now(), host, action);
     }
 }
 
-/// Returns the result of a call in words: the given words for success, or the name of the error.
+/// Returns a call's result as text: `success`, or the error's name.
 pub(crate) fn outcome<T>(result: &Result<T, CallError>, success: &str) -> String {
     outcome_with(result, |_| success.to_owned())
 }
 
-/// Returns the result of a call in words: the words for the value that it returned, or the name of the error.
+/// Returns a call's result as text: what `success` makes of the returned value, or the error's name.
 pub(crate) fn outcome_with<T>(
     result: &Result<T, CallError>,
     success: impl FnOnce(&T) -> String,
@@ -103,24 +104,24 @@ pub(crate) fn outcome_with<T>(
     result.as_ref().map_or_else(|error| error_name(&error.cause), success)
 }
 
-/// Returns the result of a receiving call in words: `26 octets`, `EAGAIN`.
+/// Returns a receiving call's result as text, such as `26 octets` or `EAGAIN`.
 pub(crate) fn received(result: &Result<Vec<u8>, CallError>) -> String {
     outcome_with(result, octet_count)
 }
 
-/// Calls that receive something that another host has sent: a connection or octets.
+/// Calls that return something that the peer caused: a connection, octets, or the readiness of the socket.
 const RECEIVING_CALLS: [&str; 4] = ["accept", "poll", "read", "recv"];
 
-/// Returns the time of a call in a trace. A sending call has the time at which it began: its SYN or datagram may
-/// reach the peer before the call returns. A receiving call, and a call that fails, has the time at which it
-/// returned: only then was there something to receive.
+/// Returns the time at which a trace shows a call. A sending call is shown at its start, because its SYN or datagram
+/// may reach the peer before the call returns. A receiving call, and any call that fails, is shown when it returns,
+/// because its result exists only then.
 fn call_time<T>(call: &str, result: &io::Result<T>, started: Duration, back: Duration) -> Duration {
     let takes = RECEIVING_CALLS.iter().any(|taking| call.starts_with(taking));
     if takes || result.is_err() { back } else { started }
 }
 
 /// Repeats a call that a signal interrupted (`EINTR`), for example because the program was stopped and continued
-/// (signal(7)). This is for calls that the kernel or the peer ends. A call that may wait forever uses
+/// (signal(7)). Use this only for a call that is sure to return. A call that may wait forever uses
 /// [`within_timeout`](super::within_timeout) instead.
 fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {

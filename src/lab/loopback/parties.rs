@@ -1,4 +1,4 @@
-//! Clients and servers on this host, and their actions over both transports.
+//! Clients and servers on this host, and what they do over each transport.
 
 use super::{ANY_PORT, CLIENT, CallError, RecordedSocket, SERVER, failed, octets};
 use crate::lab::Obstacle;
@@ -11,7 +11,8 @@ use socket2::Socket;
 use std::io;
 use std::net::SocketAddr;
 
-/// A client's socket and the server's, connected to each other.
+/// A client's socket and a server's socket, connected to each other. The trace shows only the client's connect(2), not
+/// the other calls that set up the pair.
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub client: RecordedSocket,
@@ -29,26 +30,29 @@ impl Pair {
     }
 
     fn of_streams(client: RecordedSocket, listener: &RecordedSocket) -> Result<Self, CallError> {
-        listener.unrecorded("bind()", |socket| socket.bind(&ANY_PORT.into()))?;
-        listener.listen(1)?;
+        listener.unrecorded("bind(), listen(1)", |socket| {
+            socket.bind(&ANY_PORT.into())?;
+            socket.listen(1)
+        })?;
         let at = listener.local_address()?.into();
         client.call("connect()", |socket| socket.connect(&at), |()| "connected".into())?;
-        Ok(Self { client, server: listener.accept("a connection")? })
+        Ok(Self { client, server: listener.accept_unrecorded()? })
     }
 
     fn of_datagrams(client: RecordedSocket, server: RecordedSocket) -> Result<Self, CallError> {
-        let done = |(): &()| "done, no packet".into();
         let bind = |socket: &Socket| socket.bind(&ANY_PORT.into());
-        server.call("bind()", bind, done)?;
+        server.unrecorded("bind()", bind)?;
         client.unrecorded("bind()", bind)?;
         let (ours, theirs) = (client.local_address()?.into(), server.local_address()?.into());
-        client.call("connect()", |socket| socket.connect(&theirs), done)?;
-        server.call("connect()", |socket| socket.connect(&ours), done)?;
+        let success = |(): &()| "no packet is sent".into();
+        client.call("connect()", |socket| socket.connect(&theirs), success)?;
+        server.unrecorded("connect()", |socket| socket.connect(&ours))?;
         Ok(Self { client, server })
     }
 }
 
-/// Opens a client's socket, and connects it to the server. Over UDP, also sends an empty datagram as the question.
+/// Opens a client's socket, and connects it to the server at `at`. Over UDP, also sends an empty datagram as the query.
+/// The trace shows this send but not the UDP connect(2), which sends no packet.
 pub(crate) fn ask(
     recorder: &Recorder,
     client: HostId,
@@ -56,12 +60,18 @@ pub(crate) fn ask(
     at: SocketAddr,
 ) -> Result<RecordedSocket, CallError> {
     let socket = RecordedSocket::open(recorder, client, transport)?;
-    socket.ask(at)?;
+    match transport {
+        Transport::Tcp => socket.connect(at)?,
+        Transport::Udp => {
+            socket.unrecorded("connect()", |it| it.connect(&at.into()))?;
+            socket.send(&[])?;
+        }
+    }
     Ok(socket)
 }
 
 impl RecordedSocket {
-    /// Connects the socket to the server, and over UDP sends an empty datagram.
+    /// Connects the socket to the server at `at`. Over UDP, also sends an empty datagram as the query.
     pub(crate) fn ask(&self, at: SocketAddr) -> Result<(), CallError> {
         self.connect(at)?;
         if self.transport == Transport::Udp {
@@ -70,8 +80,8 @@ impl RecordedSocket {
         Ok(())
     }
 
-    /// Waits for the next question and answers it, as a plain server does. Returns the connection over TCP, `None` over
-    /// UDP.
+    /// Waits for the next connection or query and replies to it, as a simple server does. Over TCP returns the
+    /// connection, over UDP `None`.
     pub(crate) fn answer(&self, reply: &Reply) -> Result<Option<Self>, CallError> {
         match self.transport {
             Transport::Tcp => {
@@ -88,7 +98,7 @@ impl RecordedSocket {
     }
 }
 
-/// Starts the service of this crate at one address, over one transport.
+/// Starts this crate's own Daytime service at one address, over one transport.
 pub(crate) fn start_service(transport: Transport, at: SocketAddr) -> Result<Running, Obstacle> {
     let config = Config { addresses: vec![at], transports: vec![transport], ..Config::default() };
     let server = Server::bind(config).map_err(io::Error::other);
@@ -134,9 +144,7 @@ mod tests {
                 Transport::Tcp => {
                     "bind(127.0.0.1) listen(5) connect(127.0.0.1) accept() send(26) recv(1024)"
                 }
-                Transport::Udp => {
-                    "bind(127.0.0.1) connect(127.0.0.1) send(0) recvfrom() sendto(26) recv(1024)"
-                }
+                Transport::Udp => "bind(127.0.0.1) send(0) recvfrom() sendto(26) recv(1024)",
             };
             assert_eq!(calls.collect::<Vec<_>>().join(" "), expected);
         }

@@ -1,4 +1,4 @@
-//! A socket of one host, whose calls go into a trace.
+//! A socket that belongs to one host of a lab, and whose system calls are recorded in a trace.
 
 use super::sockets::{recv, within_timeout};
 use super::{CallError, PATIENCE, octet_count, octets, wait_until_ready};
@@ -15,7 +15,8 @@ use std::net::{Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A socket of one host. Its methods make system calls; most of them go into the trace with their outcome.
+/// A socket that belongs to one host of a lab. Its methods make system calls, and record most of them with their
+/// outcomes.
 #[derive(Debug)]
 pub(crate) struct RecordedSocket {
     pub recorder: Recorder,
@@ -25,7 +26,7 @@ pub(crate) struct RecordedSocket {
 }
 
 impl RecordedSocket {
-    /// Opens a socket for IPv4 whose calls wait at most [`PATIENCE`]. Opening is not recorded.
+    /// Opens an IPv4 socket whose send and receive timeouts are [`PATIENCE`]. The trace does not show the opening.
     pub(crate) fn open(
         recorder: &Recorder,
         host: HostId,
@@ -41,7 +42,7 @@ impl RecordedSocket {
         Ok(opened)
     }
 
-    /// Wraps a socket that other code has opened.
+    /// Wraps a socket that is already open.
     pub(crate) fn of(
         recorder: &Recorder,
         host: HostId,
@@ -70,7 +71,7 @@ impl RecordedSocket {
         self.recorder.call_where(self.host, call, || make(&self.socket), success, would_block)
     }
 
-    /// Makes a call without recording it, for preparations that the drawing leaves out.
+    /// Makes a call without recording it, for preparations that the ladder diagram leaves out.
     pub(crate) fn unrecorded<T>(
         &self,
         call: &str,
@@ -79,13 +80,13 @@ impl RecordedSocket {
         make(&self.socket).map_err(CallError::of(call))
     }
 
-    /// Switches between calls that wait and calls that return at once.
+    /// Switches the socket between blocking and non-blocking mode.
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> Result<(), CallError> {
         self.unrecorded("fcntl(O_NONBLOCK)", |socket| socket.set_nonblocking(nonblocking))
     }
 
-    /// Waits until the socket is ready for these events or has failed, at most for this time. Returns whether the
-    /// socket is ready.
+    /// Waits until the socket is ready for one of these events or has failed, at most for `timeout`. Returns false if
+    /// the wait timed out.
     pub(crate) fn wait_until_ready(
         &self,
         events: PollFlags,
@@ -107,7 +108,7 @@ impl RecordedSocket {
         self.call("setsockopt(SO_REUSEADDR)", set, |()| "set".into())
     }
 
-    /// Sets `IP_RECVERR`: an unconnected socket then reports ICMP errors, too (ip(7)).
+    /// Sets `IP_RECVERR`, so that even an unconnected socket reports ICMP errors (ip(7)).
     pub(crate) fn report_errors(&self) -> Result<(), CallError> {
         self.call("setsockopt(IP_RECVERR)", sys::report_errors, |()| "set".into())
     }
@@ -124,7 +125,7 @@ impl RecordedSocket {
         if self.transport == Transport::Tcp { self.listen(5) } else { Ok(()) }
     }
 
-    /// Makes the socket listen, with this backlog of connections that wait for [`accept`](Self::accept).
+    /// Makes the socket listen. `backlog` limits the connections that wait for [`accept`](Self::accept).
     pub(crate) fn listen(&self, backlog: u16) -> Result<(), CallError> {
         let listen = |socket: &Socket| socket.listen(backlog.into());
         self.call(&format!("listen({backlog})"), listen, |()| "listening".into())
@@ -134,6 +135,17 @@ impl RecordedSocket {
     pub(crate) fn accept(&self, connection: &str) -> Result<Self, CallError> {
         let accept = |listener: &Socket| within_timeout(listener, || listener.accept());
         let (socket, _) = self.call("accept()", accept, |_| connection.to_owned())?;
+        self.accepted(socket)
+    }
+
+    /// Accepts the next connection without recording it.
+    pub(crate) fn accept_unrecorded(&self) -> Result<Self, CallError> {
+        let accept = |listener: &Socket| within_timeout(listener, || listener.accept());
+        let (socket, _) = self.unrecorded("accept()", accept)?;
+        self.accepted(socket)
+    }
+
+    fn accepted(&self, socket: Socket) -> Result<Self, CallError> {
         let accepted = Self::of(&self.recorder, self.host, self.transport, socket);
         accepted.set_timeouts()?;
         Ok(accepted)
@@ -157,13 +169,13 @@ impl RecordedSocket {
         self.call(&call, |socket| socket.send_to(content, &to.into()), |sent| octets(*sent))
     }
 
-    /// Receives once, within the timeout of the socket.
+    /// Receives once, within the socket's own timeout.
     pub(crate) fn receive(&self, max_octets: usize) -> Result<Vec<u8>, CallError> {
         let call = format!("recv({max_octets})");
         self.call(&call, |socket| recv(socket, max_octets), octet_count)
     }
 
-    /// Receives once within this timeout, into a buffer that is large enough for a reply.
+    /// Receives once, within this timeout instead of the socket's own, into a buffer of 1024 octets.
     pub(crate) fn receive_within(&self, timeout: Duration) -> Result<Vec<u8>, CallError> {
         let set = |time| self.unrecorded("setsockopt(SO_RCVTIMEO)", |it| it.set_read_timeout(time));
         let usual = self.unrecorded("getsockopt(SO_RCVTIMEO)", Socket::read_timeout)?;
@@ -173,7 +185,7 @@ impl RecordedSocket {
         received
     }
 
-    /// Receives a datagram; returns its length and the address of its sender.
+    /// Receives a datagram; returns its length and the sender's address.
     pub(crate) fn receive_from(
         &self,
         call: &str,
@@ -187,7 +199,7 @@ impl RecordedSocket {
         self.call(call, receive, success)
     }
 
-    /// Waits until this number of octets has arrived on a stream, and leaves them unread.
+    /// Waits until this number of octets has arrived on a stream, without reading them.
     pub(crate) fn wait_for(&self, octets: usize) -> Result<(), Obstacle> {
         let started = Instant::now();
         let mut room = vec![MaybeUninit::uninit(); octets];
@@ -201,7 +213,7 @@ impl RecordedSocket {
         Ok(())
     }
 
-    /// Shuts down the sending direction (TCP sends a FIN); `success` is the outcome in the trace.
+    /// Shuts down the sending direction (TCP sends a FIN); the trace shows `success` as the outcome.
     pub(crate) fn shutdown(&self, success: &str) -> Result<(), CallError> {
         let shutdown = |socket: &Socket| socket.shutdown(Shutdown::Write);
         self.call("shutdown(SHUT_WR)", shutdown, |()| success.to_owned())
@@ -212,14 +224,14 @@ impl RecordedSocket {
         self.close_with("done");
     }
 
-    /// Closes the socket and records this outcome.
+    /// Closes the socket and records `success` as the outcome.
     pub(crate) fn close_with(self, success: &str) {
         let mut socket = Some(self.socket);
         let close = || {
             drop(socket.take());
             Ok(())
         };
-        // Closing by drop reports no error.
+        // Dropping the socket closes it and reports no error, so the result is always `Ok`.
         let _ = self.recorder.call(self.host, "close()", close, |()| success.to_owned());
     }
 }

@@ -1,4 +1,4 @@
-//! Helpers for the loopback interface, its addresses, and any socket of this host.
+//! Helpers for the loopback interface, local addresses, and sockets.
 
 use crate::clock::Clock;
 use crate::lab::Obstacle;
@@ -15,14 +15,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// Number of octets of [`ctime_reply`].
+/// Length in octets of [`ctime_reply`].
 pub(crate) const REPLY_OCTETS: usize = 26;
 
 /// 127.0.0.1, with a port that the kernel chooses.
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Waits until the socket is ready for these events or has failed, at most for this time. Returns whether the socket
-/// is ready.
+/// Waits until the socket is ready for one of these events or has failed, at most for `timeout`. Returns false if the
+/// wait timed out.
 pub(crate) fn wait_until_ready(
     socket: &Socket,
     events: PollFlags,
@@ -33,17 +33,18 @@ pub(crate) fn wait_until_ready(
         let left = until.saturating_duration_since(Instant::now());
         let mut sockets = [PollFd::new(socket.as_fd(), events)];
         match poll(&mut sockets, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)) {
-            Err(Errno::EINTR) => {} // a signal that ends the program is handled by another thread
+            Err(Errno::EINTR) => {} // another thread handles the signals that end the program
             ready => return Ok(ready? > 0),
         }
     }
 }
 
-/// Returns an obstacle if the loopback interface is down, as in a new network namespace. The lab does not test this
-/// with a datagram: an interface that was up before drops it without an error.
+/// Fails if the loopback interface is down, as in a new network namespace. Sending a datagram would be no test: an
+/// interface that has been up before drops the datagram without an error.
 pub(crate) fn require_loopback() -> Result<(), Obstacle> {
     let up = InterfaceFlags::IFF_LOOPBACK | InterfaceFlags::IFF_UP;
-    // If the system refuses the list of interfaces, the first call of the lab that fails reports the problem.
+    // If the system does not list its interfaces, the lab goes on; if the interface is down, a later call fails and
+    // reports it.
     let is_up = getifaddrs().map_or(true, |mut all| all.any(|it| it.flags.contains(up)));
     if is_up {
         return Ok(());
@@ -56,8 +57,8 @@ pub(crate) fn is_local(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
 
-/// Returns the current time in the syntax `ctime`, as the services reply. It has [`REPLY_OCTETS`] octets in every
-/// year of four digits.
+/// Returns a reply with the current time in the syntax `ctime`. The reply is [`REPLY_OCTETS`] octets long as long as
+/// the year has four digits.
 pub(crate) fn ctime_reply() -> Result<Reply, Obstacle> {
     let responder = Responder::new(Clock::System, Syntax::Ctime, Zone::UTC, false);
     responder
@@ -65,12 +66,12 @@ pub(crate) fn ctime_reply() -> Result<Reply, Obstacle> {
         .ok_or_else(|| Obstacle::Missing("the clock shows no date that can be written".into()))
 }
 
-/// Repeats a receiving call that a signal interrupts, within the timeout of the socket (`SO_RCVTIMEO`), counted from
-/// the first try. Without this, each interruption (signal(7)) would restart the timeout, and frequent ones would make
-/// the call wait forever.
+/// Repeats a receiving call that a signal interrupts, until the socket's timeout (`SO_RCVTIMEO`) has passed since the
+/// first try. A plain repetition would restart the timeout at each interruption (signal(7)), so frequent signals would
+/// make the call wait forever.
 ///
 /// # Errors
-/// The errors of the call; `EAGAIN` after the timeout.
+/// The call's own errors, and `EAGAIN` after the timeout.
 pub(crate) fn within_timeout<T>(
     socket: &impl AsFd,
     mut take: impl FnMut() -> io::Result<T>,
@@ -83,7 +84,7 @@ pub(crate) fn within_timeout<T>(
             taken => break taken,
         }
         let Some(time) = limit.map_or_else(|| socket.read_timeout(), |it| Ok(Some(it)))? else {
-            // A socket without a timeout may wait forever, so the call is repeated without a limit.
+            // A socket that has no timeout may wait forever, so the call is repeated without a limit.
             continue;
         };
         limit = Some(time);
@@ -99,7 +100,7 @@ pub(crate) fn within_timeout<T>(
     taken
 }
 
-/// Calls `recv(2)` once with a buffer of `most` octets, and returns the octets received.
+/// Receives once, into a buffer of `most` octets, and returns the octets received.
 pub(crate) fn recv(socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; most];
     let length = within_timeout(socket, || (&*socket).read(&mut buffer))?;
@@ -107,12 +108,12 @@ pub(crate) fn recv(socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// Returns a number of octets in words: `26 octets`.
+/// Formats a number of octets: `26 octets`.
 pub(crate) fn octets(number: usize) -> String {
     format!("{number} octet{}", if number == 1 { "" } else { "s" })
 }
 
-/// Returns the number of octets that a call received, in words.
+/// Formats the number of octets that a call received: `26 octets`.
 #[expect(clippy::ptr_arg, reason = "as Recorder::call hands it over")]
 pub(crate) fn octet_count(part: &Vec<u8>) -> String {
     octets(part.len())
@@ -146,7 +147,7 @@ mod tests {
         let socket = UdpSocket::bind(ANY_PORT).expect("a socket");
         socket.set_read_timeout(Some(PATIENCE)).expect("set");
         let (started, mut tries) = (Instant::now(), 0);
-        // This time is longer than the tick of the kernel, to which timeouts are rounded.
+        // This is longer than the kernel's timer tick. The kernel rounds timeouts to whole ticks.
         let passed = Duration::from_millis(50);
         let left = within_timeout(&socket, || {
             tries += 1;

@@ -1,4 +1,4 @@
-//! Carries packets between the two hosts: the simulated link decides for each packet whether and when it arrives.
+//! Forwards packets between the two hosts. For each packet, the simulated link decides whether and when it arrives.
 
 use super::namespace::panicked;
 use super::{crowded, frame};
@@ -17,23 +17,23 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
-/// Size of the buffer for one frame. The largest packet has 1500 octets.
+/// Size in octets of the buffer for one frame, more than enough: a packet can be at most 1500 octets long.
 const MAX_FRAME_OCTETS: usize = 4096;
 
 const ALARM: Token = Token(2);
 const WAKER: Token = Token(3);
 
-/// A thread that forwards packets until this value is dropped. The thread runs in the namespace that holds the
-/// forwarder's ends of the two cables. That namespace exists as long as the thread runs.
+/// A thread that forwards packets until this value is dropped. The thread runs in the namespace that contains the
+/// forwarder's ends of the two cables, the veth pairs to the hosts, and keeps this namespace in existence.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     waker: Waker,
-    /// Channel for forged packets; the thread ends when this sender is dropped.
+    /// Passes forged packets to the thread, which ends when this sender is dropped.
     forged: Option<Sender<Forged>>,
     probes: Receiver<HostId>,
 }
 
-/// A packet to put on the link that no host has sent.
+/// A forged packet to put on the link: no host has sent it.
 #[derive(Debug)]
 struct Forged {
     from: HostId,
@@ -45,18 +45,18 @@ struct Forged {
 struct Loop {
     poll: Poll,
     alarm: Alarm,
-    /// The forwarder's ends of the two cables. Each index is the number of the host at the other end of the cable.
+    /// The forwarder's ends of the two cables. The index is the number of the host at the other end.
     ends: [FrameSocket; 2],
     forged: Receiver<Forged>,
     probes: Sender<HostId>,
     link: Link,
-    /// Packet copies on the link, ordered by arrival. Copies with the same arrival keep the order of sending.
+    /// Packet copies on the link, ordered by arrival time and then by the order in which they were sent.
     under_way: BTreeMap<(Duration, u64), Copy>,
     copies: u64,
     recorder: Recorder,
 }
 
-/// One copy of a frame under way, with the number of its packet in the trace.
+/// A copy of a frame that is on the link, with the number that the recorder gave to its packet.
 #[derive(Debug)]
 struct Copy {
     number: usize,
@@ -65,7 +65,7 @@ struct Copy {
 }
 
 impl Forwarder {
-    /// Starts the thread. The two interface names are those of the cables to the client and to the server.
+    /// Starts the thread. `interfaces` names the forwarder's ends of the cables to the client and to the server.
     pub(super) fn start(interfaces: [&str; 2], link: Link, recorder: Recorder) -> io::Result<Self> {
         let [client, server] = interfaces.map(FrameSocket::open);
         let (poll, ends) = (Poll::new()?, [client?, server?]);
@@ -98,7 +98,7 @@ impl Forwarder {
         self.waker.wake()
     }
 
-    /// Waits for the next probe, and returns the host that sent it.
+    /// Waits for the next probe, and returns the host that sent it; `None` after the timeout.
     pub(super) fn next_probe(&self, timeout: Duration) -> io::Result<Option<HostId>> {
         match self.probes.recv_timeout(timeout) {
             Ok(host) => Ok(Some(host)),
@@ -111,7 +111,7 @@ impl Forwarder {
 impl Drop for Forwarder {
     fn drop(&mut self) {
         self.forged = None;
-        // If waking fails, the thread ends with the process.
+        // If waking the thread fails, it ends with the process.
         let _ = self.waker.wake();
     }
 }
@@ -143,7 +143,7 @@ impl Loop {
         &self.ends[usize::from(host == SERVER)]
     }
 
-    /// Sends the waiting forged packets. Returns false if the channel is closed.
+    /// Puts all queued forged packets on the link. Returns false if the channel is closed.
     fn send_forged(&mut self) -> bool {
         loop {
             match self.forged.try_recv() {
@@ -157,7 +157,7 @@ impl Loop {
         }
     }
 
-    /// Receives all frames that have arrived.
+    /// Receives and handles all frames that have arrived.
     fn take_all(&mut self, room: &mut [u8]) -> io::Result<()> {
         for (from, to) in [(CLIENT, SERVER), (SERVER, CLIENT)] {
             loop {
@@ -171,25 +171,25 @@ impl Loop {
         Ok(())
     }
 
-    /// Handles one frame. The link decides the fate of the experiment's packets. Other frames, such as ARP, pass at
-    /// once.
+    /// Handles one frame. The link decides the fate of TCP, UDP and ICMP packets over IPv4. Other frames, such as ARP,
+    /// are forwarded at once.
     fn take(&mut self, from: HostId, to: HostId, frame: &mut [u8]) {
         let Some(packet) = frame::packet(frame) else {
-            // A failed send is ignored, because the hosts repeat such frames.
+            // A failed send is ignored, because the hosts retry such frames.
             let _ = self.end(to).send(frame);
             return;
         };
         if frame::is_probe(packet) {
-            let _ = self.probes.send(from); // the send fails only if no caller waits for probes any more
+            let _ = self.probes.send(from); // the send fails only if no caller still waits for probes
             return;
         }
-        // The kernel left the checksum to the hardware, but a veth has no hardware that computes it.
+        // The kernel leaves the checksum to the network hardware, but a veth device has none, so compute it here.
         complete(packet);
         let packet = packet.to_vec();
         self.send(from, to, frame, packet);
     }
 
-    /// Records a packet, and schedules the copies that the link delivers.
+    /// Records a packet, and schedules each copy that the link delivers.
     fn send(&mut self, from: HostId, to: HostId, frame: &[u8], octets: Vec<u8>) {
         let at = self.recorder.now();
         let (arrivals, fate) = match self.link.fate(from, at, &octets) {
@@ -205,7 +205,7 @@ impl Loop {
         }
     }
 
-    /// Delivers the copies that are due. Returns the time until the next one is due.
+    /// Delivers the copies that are due. Returns the time until the next copy is due; `None` if there is none.
     fn deliver(&mut self) -> Option<Duration> {
         loop {
             let (due, now) = (self.under_way.first_key_value()?.0.0, self.recorder.now());

@@ -1,26 +1,27 @@
-//! Ethernet frames with IPv4 in them.
+//! Ethernet frames that carry IPv4 packets.
 
 use crate::trace::HostId;
 use smoltcp::wire::{IpProtocol, Ipv4Packet, UdpPacket};
 
-/// Octets of the Ethernet header before the packet: two addresses and the protocol.
+/// Length in octets of the Ethernet header: two addresses and the protocol number.
 const HEADER: usize = 14;
 /// Protocol number of IPv4 in the Ethernet header.
 const IPV4: [u8; 2] = [0x08, 0x00];
-/// Destination port of probes, the discard port (RFC 863). A probe only shows that a cable works.
+/// Destination port of probes: the discard port (RFC 863). A probe is a datagram that only shows that a cable works.
 pub(super) const DISCARD: u16 = 9;
 
-/// Returns the hardware address of a host's end of the cable.
+/// Returns the hardware address (MAC address) of a host's end of its cable.
 pub(super) fn hardware(host: HostId) -> [u8; 6] {
     [2, 0, 0, 0, 0, u8::try_from(host.0 + 1).unwrap_or(u8::MAX)]
 }
 
-/// Returns a frame with this packet.
+/// Wraps a packet in an Ethernet frame.
 pub(super) fn wrap(from: HostId, to: HostId, packet: &[u8]) -> Vec<u8> {
     [&hardware(to)[..], &hardware(from), &IPV4, packet].concat()
 }
 
-/// Returns the IPv4 packet in a frame without padding; `None` unless it is TCP, UDP or ICMP.
+/// Returns the IPv4 packet that a frame carries, without the frame's padding. Returns `None` unless the packet is TCP,
+/// UDP or ICMP.
 pub(super) fn packet(frame: &mut [u8]) -> Option<&mut [u8]> {
     let (header, packet) = frame.split_at_mut_checked(HEADER)?;
     let ip = Ipv4Packet::new_checked(&packet).ok()?;

@@ -1,13 +1,13 @@
-//! The engine `netns`, the real kernel on a separate network: two hosts, each a network namespace, and between them a
-//! forwarder of this crate that delays, loses and records packets.
+//! The engine `netns`: the real kernel on a separate network. Each of two hosts is a network namespace. Between them, a
+//! forwarder in this crate delays, drops and records packets.
 //!
 //! ```text
 //! client 10.0.0.1 ── veth ── forwarder ── veth ── 10.0.0.2 server
 //! ```
 //!
-//! All of them run in threads of this process, each in its namespace ([`namespace`]), so everything ends with the
-//! process. Only a process with one thread can enter a user namespace; a program that runs labs without root calls
-//! [`permit_namespaces`] before it starts threads.
+//! The hosts and the forwarder run in threads of this process, each thread in its own namespace ([`namespace`]), so
+//! nothing remains when the process ends. Only a single-threaded process can enter a user namespace, so a program that
+//! runs labs without root must call [`permit_namespaces`] before it starts threads.
 
 mod forwarder;
 mod frame;
@@ -27,25 +27,26 @@ use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Addresses of the client and of the server; the index is the number of the host in a trace.
+/// Addresses of the client's and the server's host; the index is the host's number in a trace.
 pub(super) const ADDRESSES: [Ipv4Addr; 2] =
     [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
 
 /// Second address of the server's host, used by the lab `multihome`.
 pub(super) const SECOND_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 
-/// Address of the forger in a trace. No host has this address.
+/// Address that a trace shows for the forger. No host has this address.
 const UNUSED_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 
-/// Lets this process run labs on [`Engine::Netns`](super::Engine::Netns) without root. Call it before the process
-/// starts threads; [`Lab::run`](super::Lab::run) does not call it.
+/// Lets this process run labs on [`Engine::Netns`](super::Engine::Netns) without root. Call this function before the
+/// process starts threads; [`Lab::run`](super::Lab::run) does not call it.
 ///
-/// A process with CAP_SYS_ADMIN and the capabilities for networks stays as it is. Any other process enters a user
-/// namespace for good. Its user and group keep their numbers; it has every capability inside the namespace and none
-/// outside; a program with the set-user-ID bit starts without the rights of its owner (user_namespaces(7)).
+/// If the process has CAP_SYS_ADMIN and the capabilities for networks, nothing changes. Any other process permanently
+/// enters a user namespace. Its user and group ids stay the same. It has every capability inside the namespace and none
+/// outside. A set-user-ID program that it starts does not get the rights of the program's owner (user_namespaces(7)).
 ///
 /// # Errors
-/// [`LabError::is_unavailable`]: the system does not allow it. The error says why, and what to do.
+/// [`LabError::is_unavailable`]: the system does not allow this process to enter a user namespace. The error says why,
+/// and what to do.
 ///
 /// ```no_run
 /// use daytime::lab::{self, Engine, Setting};
@@ -63,21 +64,21 @@ pub fn permit_namespaces() -> Result<(), LabError> {
     permitted.map_err(|reason| LabError(Obstacle::Missing(reason)))
 }
 
-/// Makes labs on [`Engine::Netns`](super::Engine::Netns) fail with this reason.
+/// Makes every later run on [`Engine::Netns`](super::Engine::Netns) fail with this reason.
 pub(crate) fn refuse_namespaces(reason: String) {
     *refusal() = Some(reason);
 }
 
-/// Returns the reason for the last refusal to enter a user namespace, if there was one.
+/// Returns the stored reason why this process may not make network namespaces; `None` if no reason is stored.
 fn refusal() -> MutexGuard<'static, Option<String>> {
     static REFUSAL: Mutex<Option<String>> = Mutex::new(None);
     REFUSAL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Fails if this process may not make network namespaces.
+/// Fails with a reason if this process may not make network namespaces.
 fn require_permission() -> Result<(), Obstacle> {
-    // This check comes first: a process that entered a user namespace only in part has the capabilities, but no valid
-    // user.
+    // This check must come first: if entering a user namespace failed half-way, the process has the capabilities but no
+    // valid user id.
     if let Some(reason) = &*refusal() {
         return Err(Obstacle::Missing(reason.clone()));
     }
@@ -89,8 +90,8 @@ fn require_permission() -> Result<(), Obstacle> {
     Err(Obstacle::Missing(not_asked.to_owned()))
 }
 
-/// Returns a function that turns an I/O error into an obstacle. A system that forbids or limits the operation gives
-/// [`Obstacle::Missing`], any other error [`Obstacle::Failed`].
+/// Returns a function that converts an I/O error to a lab error: [`Obstacle::Missing`] if the system forbids the
+/// operation or has reached a limit, otherwise [`Obstacle::Failed`].
 pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
     move |cause| match cause.kind() {
         ErrorKind::StorageFull => Obstacle::Missing(sys::limit_reached()),
@@ -101,10 +102,11 @@ pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
     }
 }
 
-/// Returns the error for a thread that could not start, with a hint if the limit of threads is reached.
+/// Converts the error for a thread that could not start. If the limit on threads is reached, the new error says how to
+/// raise it.
 fn crowded(error: io::Error) -> io::Error {
     match error.kind() {
-        // pthread_create(3) returns EAGAIN if the limit of threads is reached.
+        // pthread_create(3) returns EAGAIN if the limit on threads is reached.
         ErrorKind::WouldBlock => {
             io::Error::other("the limit of processes and threads is reached: raise it (ulimit -u)")
         }
@@ -115,6 +117,7 @@ fn crowded(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use nix::errno::Errno;
 
     #[test]
@@ -122,10 +125,8 @@ mod tests {
         let of = |number| failed("try")(io::Error::from_raw_os_error(number));
         for forbidden in [Errno::EPERM, Errno::EACCES] {
             let text = of(forbidden as i32).to_string();
-            assert!(
-                text.starts_with("cannot try: ") && text.ends_with(": run it outside"),
-                "{text}"
-            );
+            let cause = io::Error::from(forbidden).to_string();
+            mentions(&text, &["try", &cause, "outside"]);
         }
         assert!(matches!(of(Errno::ENOSPC as i32), Obstacle::Missing(_)));
         assert!(matches!(of(Errno::EINVAL as i32), Obstacle::Failed(..)));

@@ -7,27 +7,29 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// Maximum time of a job. Each wait inside a job has a shorter limit; this one ends a job that hangs because of a
-/// defect.
+/// Maximum time that a caller waits for a job. Each wait inside a job has a shorter timeout, so only a job that hangs
+/// because of a bug reaches this one.
 const MAX_JOB_TIME: Duration = Duration::from_mins(5);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A socket belongs to the namespace of the thread that opens it. So jobs run in the namespace's own thread, or in
-/// threads that it starts. The kernel removes a namespace when no thread and no socket uses it any more.
+/// A network namespace. A socket belongs to the namespace of the thread that opens it, so jobs (functions that use the
+/// network) run in the namespace's own thread or in threads that it starts. The kernel removes a namespace when no
+/// thread and no socket uses it.
 #[derive(Debug)]
 pub(super) struct Namespace {
     jobs: Sender<Job>,
-    /// Number of the thread, by which other processes refer to its namespace.
+    /// Kernel id of the thread. The kernel finds the namespace by this id when a cable is laid to it.
     pub thread: i32,
 }
 
-/// A job that runs in its own thread, and whose result is still to come.
+/// A job that runs in its own thread, and whose result is not yet available.
 #[derive(Debug)]
 pub(in crate::lab) struct Pending<T>(Receiver<io::Result<T>>);
 
 impl Namespace {
-    /// Makes a namespace with its thread. The thread ends after this value is dropped and the running job is done.
+    /// Makes a namespace with its own thread. When this value is dropped, the thread ends after the job that it is
+    /// running.
     pub(super) fn new(name: &str) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (entered, result) = mpsc::channel();
@@ -43,18 +45,18 @@ impl Namespace {
         Ok(Self { jobs, thread })
     }
 
-    /// Runs a job in the namespace, waits for its end, and returns its result.
+    /// Runs a job in the namespace's thread, waits until the job ends, and returns its result.
     pub(super) fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let (done, result) = mpsc::channel();
-        let job = move || drop(done.send(job())); // the send fails only if no caller waits for the result any more
+        let job = move || drop(done.send(job())); // the send fails only if no caller still waits for the result
         self.jobs.send(Box::new(job)).map_err(|_| panicked())?;
         Pending(result).wait(MAX_JOB_TIME)
     }
 
-    /// Starts a job in a new thread of the namespace.
+    /// Starts a job in a new thread inside the namespace.
     pub(super) fn start<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -67,7 +69,7 @@ impl Namespace {
 }
 
 impl<T> Pending<T> {
-    /// Waits for the job's result; `TimedOut` if the job takes longer than this.
+    /// Waits for the job's result. Returns the error `TimedOut` if the job takes longer than `patience`.
     pub(in crate::lab) fn wait(self, patience: Duration) -> io::Result<T> {
         self.0.recv_timeout(patience).map_err(|error| match error {
             RecvTimeoutError::Disconnected => panicked(),
@@ -76,7 +78,7 @@ impl<T> Pending<T> {
     }
 }
 
-/// Returns the error for a thread that ended without a result: it panicked, which is a defect of this program.
+/// Returns the error for a thread that ended without a result: the thread panicked, which is a bug in this program.
 pub(super) fn panicked() -> io::Error {
     io::Error::other("a thread of the laboratory panicked")
 }
@@ -84,6 +86,7 @@ pub(super) fn panicked() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
 
     #[test]
     fn a_job_that_panics_is_an_error_for_each_caller_that_waits() {
@@ -93,7 +96,7 @@ mod tests {
         };
         let pending = namespace.start(|| -> io::Result<()> { panic!("as the test wants") });
         let error = pending.expect("a thread").wait(Duration::from_secs(10)).expect_err("a panic");
-        assert_eq!(error.to_string(), "a thread of the laboratory panicked");
+        mentions(&error, &["thread", "panicked"]);
         for _ in 0..2 {
             let run = namespace.run(|| -> io::Result<()> { panic!("as the test wants") });
             assert_eq!(run.expect_err("a panic").to_string(), error.to_string());

@@ -1,4 +1,4 @@
-//! Two hosts on one link, and the actions of experiments there.
+//! Two hosts on one link, and what an experiment can do with them.
 
 use super::forwarder::Forwarder;
 use super::frame::{DISCARD, hardware};
@@ -20,16 +20,16 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time between two tests whether a cable is ready. The kernel needs some milliseconds at most.
+/// Interval between two checks whether a cable works. The kernel needs at most a few milliseconds to bring it up.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Name of the interface that is the host's end of its cable.
+/// Name of the network interface that is a host's end of its cable.
 const CABLE: &str = "cable";
 
-/// Names of the hosts by number, which are also the names of the forwarder's ends of the cables.
+/// Names of the hosts, by host number. The forwarder's ends of the cables have the same names.
 const HOST_NAMES: [&str; 2] = ["client", "server"];
 
-/// The network of one part of an experiment. Dropping this value removes the network.
+/// The network for one part of an experiment. Dropping this value removes the network.
 #[derive(Debug)]
 pub(in crate::lab) struct Network {
     hosts: [Namespace; 2],
@@ -38,7 +38,7 @@ pub(in crate::lab) struct Network {
     delay: Duration,
 }
 
-/// A real server on a host. Dropping this value stops the server.
+/// A real server that runs on a host. Dropping this value stops the server.
 #[derive(Debug)]
 pub(in crate::lab) struct Serving {
     shutdown: Shutdown,
@@ -57,15 +57,15 @@ impl Network {
         let forwarder = middle
             .run(move || Forwarder::start(HOST_NAMES, link, shared))
             .map_err(failed("forward between the namespaces"))?;
-        // The forwarder's ends of the cables come up last, and work at once. Then `wait_for_cables` sends probes until
-        // the hosts' ends work too.
+        // The forwarder's ends of the cables are brought up last and work at once. After this, `wait_for_cables` sends
+        // probes until the hosts' ends work too.
         set_up(&middle, |setup| HOST_NAMES.into_iter().try_for_each(|end| setup.set_up(end)))?;
         let network = Self { hosts, recorder, forwarder, delay };
         network.wait_for_cables()?;
         Ok(network)
     }
 
-    /// Waits until both cables work, because a packet that a host sends before that may be lost.
+    /// Waits until both cables work, because a packet that a host sends earlier may be lost.
     fn wait_for_cables(&self) -> Result<(), Obstacle> {
         let deadline = Instant::now() + PATIENCE;
         for host in [CLIENT, SERVER] {
@@ -78,7 +78,7 @@ impl Network {
                     let what = "a packet through the namespaces";
                     return Err(Obstacle::TooLate(what.into(), PATIENCE));
                 }
-                // A send may also fail while the cable is not ready.
+                // The result is ignored: while the cable is not ready, the send may fail.
                 let _ = self.host(host).run(probe);
             }
         }
@@ -89,12 +89,12 @@ impl Network {
         &self.hosts[usize::from(host == SERVER)]
     }
 
-    /// Returns the time from sending a packet to receiving its answer: twice the delay of the link.
+    /// Returns the round-trip time without the hosts' own delays: twice the delay of the link.
     pub(in crate::lab) fn round_trip(&self) -> Duration {
         2 * self.delay
     }
 
-    /// Runs a job on a host; the job gets the recorder for its calls.
+    /// Runs a job on a host and returns its result. The job gets the recorder, to record its calls.
     pub(in crate::lab) fn on<T: Send + 'static>(
         &self,
         host: HostId,
@@ -105,7 +105,7 @@ impl Network {
         self.host(host).run(move || act(&recorder)).map_err(failed(what))
     }
 
-    /// Starts a job in a new thread of the host. The job gets the recorder for its calls.
+    /// Starts a job in a new thread on a host. The job gets the recorder, to record its calls.
     pub(in crate::lab) fn meanwhile<T: Send + 'static>(
         &self,
         host: HostId,
@@ -116,7 +116,7 @@ impl Network {
         self.host(host).start(move || act(&recorder)).map_err(failed(what))
     }
 
-    /// Gives the server's host a second address, and makes it known to the client's host.
+    /// Gives the server's host a second address, and adds it to the neighbour table (ARP cache) of the client's host.
     pub(in crate::lab) fn add_address(&self, address: Ipv4Addr) -> Result<(), Obstacle> {
         set_up(self.host(SERVER), move |setup| setup.add_address(CABLE, address))?;
         let hardware = hardware(SERVER);
@@ -125,20 +125,20 @@ impl Network {
         Ok(())
     }
 
-    /// Starts the real server, TCP and UDP, at port 13 of a host.
+    /// Starts the real server on a host, for TCP and UDP on port 13.
     pub(in crate::lab) fn serve(&self, host: HostId) -> Result<Serving, Obstacle> {
         self.serve_at(host, address(host).into())
     }
 
-    /// Starts the real server at this address of a host.
+    /// Starts the real server on a host, at this address.
     pub(in crate::lab) fn serve_at(
         &self,
         host: HostId,
         at: SocketAddr,
     ) -> Result<Serving, Obstacle> {
         let mut listen = Listen::default();
-        // The timeout is longer by several round trips. TCP_USER_TIMEOUT must not end the retransmissions before three
-        // of them show how the waits grow.
+        // Adds several round trips to the timeout. Otherwise TCP_USER_TIMEOUT might end the retransmissions before the
+        // lab `silent` has seen three of them, which it needs to show how the waits grow.
         listen.write_deadline += 15 * self.round_trip();
         let config = Config { addresses: vec![at], listen, ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);
@@ -149,7 +149,7 @@ impl Network {
         Ok(serving)
     }
 
-    /// Asks the server with the client of this crate.
+    /// Queries the server with this crate's own client.
     pub(in crate::lab) fn ask(
         &self,
         transport: Transport,
@@ -161,7 +161,8 @@ impl Network {
         self.host(CLIENT).run(asked).map_err(failed("ask"))
     }
 
-    /// Puts a packet on the link to the server. Its source is the client's address, but the client has not sent it.
+    /// Puts a forged packet on the link to the server. The caller gives it the client's address as its source, but the
+    /// client has not sent it.
     pub(in crate::lab) fn forge(&self, packet: Vec<u8>) -> Result<(), Obstacle> {
         self.recorder.add_forger(vec![UNUSED_ADDRESS.into()]);
         self.forwarder.forge(FORGER, SERVER, packet).map_err(failed("forge a packet"))
@@ -179,7 +180,7 @@ impl Drop for Serving {
     }
 }
 
-/// Returns the address of a host with Daytime's port, 13.
+/// Returns a host's address with Daytime's port, 13.
 pub(in crate::lab) fn address(host: HostId) -> SocketAddrV4 {
     SocketAddrV4::new(ADDRESSES[usize::from(host == SERVER)], PORT)
 }
@@ -189,8 +190,8 @@ fn host(name: &str, host: HostId) -> trace::Host {
     trace::Host { name: name.into(), addresses: vec![address.into()] }
 }
 
-/// Lays a cable (a veth pair) from each host to the forwarder's namespace. The hosts know each other's hardware
-/// address, so that no packet has to ask for it before the experiment's first packet.
+/// Lays a cable (a veth pair) from each host to the forwarder's namespace. Each host gets the other's hardware address
+/// in its neighbour table, so that no ARP request comes before the experiment's first packet.
 fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle> {
     for (id, host) in [CLIENT, SERVER].into_iter().zip(hosts) {
         let (end, thread) = (HOST_NAMES[id.0], host.thread);
@@ -206,8 +207,7 @@ fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle
     Ok(())
 }
 
-/// Configures a namespace. This may fail although the namespace was made, because some systems give no rights inside
-/// it.
+/// Configures a namespace. This may fail although the namespace exists, because some systems grant no rights inside it.
 fn set_up(
     namespace: &Namespace,
     act: impl FnOnce(&NetworkSetup) -> io::Result<()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Common parts of the labs that run between network namespaces.
+//! What the labs that run on `netns` have in common.
 
 use super::network::address;
 use crate::duration::short;
@@ -14,8 +14,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Makes the procedure of a lab that runs on `netns`. The delay is limited to one second. With a longer delay, the
-/// kernel would send each packet again before the first copy has arrived.
+/// Makes a lab's procedure for `netns`. The delay is limited to one second: with a longer delay, the kernel would
+/// retransmit each packet before the first copy arrives.
 pub(in crate::lab) const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
     run: fn(&Setting, &mut Results) -> Result<(), Obstacle>,
@@ -25,45 +25,45 @@ pub(in crate::lab) const fn procedure(
 
 const OPTIONS: &[OptionRange] = &[LabOption::Delay.within(0..=1000)];
 
-/// Default time that a packet takes from host to host. It is much longer than the kernel's own delays, so that a
-/// drawing shows which host waits for which.
+/// Default one-way delay. It is much longer than the kernel's own delays, so that a ladder diagram shows which host is
+/// waiting for the other.
 const DELAY: Duration = Duration::from_millis(20);
 
-/// Time without packets after which an exchange is over. Linux delays an acknowledgement by 40 ms (RFC 9293, section
-/// 3.8.6.3, allows more).
+/// Time without packets after which the lab considers an exchange over. It is longer than the 40 ms for which Linux
+/// delays an acknowledgement (RFC 9293, section 3.8.6.3, allows more).
 pub(in crate::lab) const QUIET_TIME: Duration = Duration::from_millis(100);
 
-/// Returns the conditions of the link in most experiments.
+/// Returns the link conditions that most experiments use.
 pub(in crate::lab) fn conditions(setting: &Setting) -> Conditions {
     Conditions::of(&setting.options, DELAY)
 }
 
-/// Returns the values that most experiments put into their texts: the delay, and the client's timeout.
+/// Returns the values that most experiments fill into their texts: the delay and the client's timeout.
 pub(in crate::lab) fn values(setting: &Setting) -> Values {
     let [delay, patience] = [conditions(setting).delay, reply_timeout(setting)].map(short);
     vec![("delay", delay), ("patience", patience)]
 }
 
-/// Returns whether a round trip takes so long that a SYN is sent again before its answer arrives.
+/// Returns whether a round trip takes so long that a SYN is retransmitted before its answer arrives.
 pub(in crate::lab) fn is_late(setting: &Setting) -> bool {
     2 * setting.options.delay.unwrap_or_default() >= FIRST_TIMEOUT
 }
 
-/// Predicts exactly this number, or at least this number if packets are sent again before their answer arrives.
+/// Predicts exactly this count, or at least this count if packets are retransmitted before their answers arrive.
 pub(in crate::lab) fn exactly(setting: &Setting, count: u64, of: &'static str) -> Expected {
     let count = (count, of);
     if is_late(setting) { Expected::at_least(count) } else { Expected::is(count) }
 }
 
-/// Time after which a SYN is sent again, 1 s (RFC 6298, section 2), minus a margin.
+/// Time after which a SYN is retransmitted, 1 s (RFC 6298, section 2), minus a margin.
 const FIRST_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// Returns the time that a client waits for a reply: more than one round trip.
+/// Returns how long a client waits for a reply: more than one round trip.
 pub(in crate::lab) fn reply_timeout(setting: &Setting) -> Duration {
     Duration::from_millis(300) + 4 * conditions(setting).delay
 }
 
-/// Returns a client's socket, connected to the server's port 13. A receive waits for the given time.
+/// Returns a client's socket, connected to the server's port 13, whose receives time out after `timeout`.
 pub(in crate::lab) fn connect(
     recorder: &Recorder,
     transport: Transport,
@@ -71,12 +71,12 @@ pub(in crate::lab) fn connect(
 ) -> io::Result<RecordedSocket> {
     let client = client_socket(recorder, transport, timeout)?;
     let server = SocketAddr::from(address(SERVER)).into();
-    // The timeout is long enough for a SYN that is lost and sent again.
+    // The timeout allows for a SYN that is lost and retransmitted.
     client.socket.connect_timeout(&server, PATIENCE + 10 * timeout)?;
     Ok(client)
 }
 
-/// Returns a client's socket, bound to the address of the client's host.
+/// Returns a socket bound to the client's address, whose receives time out after `timeout`.
 pub(in crate::lab) fn client_socket(
     recorder: &Recorder,
     transport: Transport,

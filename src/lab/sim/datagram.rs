@@ -1,4 +1,4 @@
-//! RFC 867's datagram service and its client, on sockets of a simulated host.
+//! RFC 867's datagram service and a client for it, on a simulated host's sockets.
 
 use super::network::{Application, HostAccess, address, socket_address};
 use super::reply_at;
@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Maximum number of datagrams in a buffer of a socket, and maximum number of octets in all of them.
+/// Capacity of each socket buffer: the maximum number of datagrams, and the maximum total number of their octets.
 const MAX_QUEUED_DATAGRAMS: usize = 16;
 const MAX_QUEUED_OCTETS: usize = 1024;
 
@@ -31,31 +31,31 @@ fn socket(port: u16) -> Socket<'static> {
     socket
 }
 
-/// Rules by which a service decides whether to answer a datagram.
+/// How a service decides whether to answer a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
-    /// Answers every datagram, as the first services did.
+    /// Answers every datagram, as early implementations did.
     Unguarded,
-    /// Answers the datagrams that the guard of `daytime serve` permits.
+    /// Answers only the datagrams that the guard of `daytime serve` permits.
     Guarded,
 }
 
-/// The datagram service, an application on a simulated host.
+/// The datagram service, which runs as an application on a simulated host.
 #[derive(Debug)]
 pub(crate) struct Service {
     local: SocketAddr,
     /// `None` if the service answers every datagram.
     guard: Option<Guard>,
-    /// Time from a question to its reply.
+    /// Time that the service takes from receiving a question until sending the reply.
     reply_delay: Duration,
     handle: Option<SocketHandle>,
-    /// Number of questions received.
+    /// Number of questions (datagrams that ask for the time) received so far.
     questions: usize,
     waiting: VecDeque<Waiting>,
     pub answers: Vec<Answer>,
 }
 
-/// A question that waits for its reply.
+/// A question to which the service has not replied yet.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     due: Duration,
@@ -67,7 +67,7 @@ struct Waiting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub sent: Duration,
-    /// Number of the question, in the order received (1-based).
+    /// Number of the question that this reply answers, in the order received (1-based).
     pub question: usize,
 }
 
@@ -97,7 +97,7 @@ impl Service {
             if self.is_answered(peer, &content, host.now) {
                 self.waiting.push_back(Waiting { due, peer, question: self.questions });
             } else {
-                host.call("the guard", || "ignores it".into());
+                host.call("the guard ignores it", String::new);
             }
         }
     }
@@ -130,20 +130,20 @@ impl Application for Service {
     }
 }
 
-/// A client that makes several queries, one after the other, on one socket. Like `daytime query` it asks again if no
-/// reply arrives.
+/// A client that makes several queries, one after the other, on one socket. Like `daytime query`, it sends another
+/// question if no reply to the first arrives, so one query may send several questions.
 #[derive(Debug, Default)]
 pub(crate) struct Asker {
     retries: u32,
-    /// Time from the first question of a query until the client gives up.
+    /// Time from a query's first question until the client gives up.
     timeout: Duration,
-    /// Number of queries that have not begun.
+    /// Number of queries that have not begun yet.
     queries: u32,
     handle: Option<SocketHandle>,
     current: Option<Query>,
-    /// Number of datagrams received from the server, including those that no query waits for any more.
+    /// Number of datagrams received from the server, including those that arrive when no query is waiting.
     pub received: u64,
-    /// End of each query: the time and the octets of its reply, or `None` without a reply.
+    /// Result of each query that has ended: the arrival time and the octets of its reply, or `None` if it got no reply.
     pub answers: Vec<Option<(Duration, Vec<u8>)>>,
     /// Time at which each query began.
     pub query_starts: Vec<Duration>,
@@ -154,11 +154,11 @@ pub(crate) struct Asker {
 #[derive(Debug)]
 struct Query {
     exchange: Schedule,
-    /// Time of the next step: asking again or giving up.
+    /// Time of the next step: sending another question, or giving up.
     due: Duration,
 }
 
-/// Port of the client.
+/// The client's port.
 const CLIENT_PORT: u16 = 50_000;
 
 impl Asker {
@@ -166,8 +166,8 @@ impl Asker {
         Self { retries, timeout, queries, ..Self::default() }
     }
 
-    /// Receives the datagrams that have arrived, and ignores those that are not from the server, as a connected
-    /// socket does.
+    /// Receives the datagrams that have arrived. Ignores those that are not from the server, as a connected socket
+    /// does.
     fn receive(&mut self, handle: SocketHandle, host: &mut HostAccess) {
         while let Ok((octets, meta)) = host.sockets.get_mut::<Socket>(handle).recv() {
             if socket_address(meta.endpoint) != SocketAddr::V4(address(SERVER)) {
@@ -192,7 +192,7 @@ impl Asker {
         self.current = Some(Query { exchange, due: host.now });
     }
 
-    /// Asks again if the wait for the last question is over. Returns false if the query has ended.
+    /// If the query's next step is due, sends a question or gives up. Returns false if the query has ended.
     fn step(&mut self, handle: SocketHandle, host: &mut HostAccess) -> bool {
         let Some(query) = self.current.as_mut().filter(|query| query.due <= host.now) else {
             return true;

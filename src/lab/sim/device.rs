@@ -1,17 +1,17 @@
-//! The network interface of a simulated host: two queues of packets.
+//! A simulated host's network interface: two packet queues.
 
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 use std::collections::VecDeque;
 
-/// Maximum octets of a packet, as on Ethernet.
+/// Maximum packet size in octets, as on Ethernet.
 const MTU: usize = 1500;
 
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    /// Packets that have arrived from the link.
+    /// Packets that have arrived from the link, for the stack to receive.
     pub incoming: VecDeque<Vec<u8>>,
-    /// Packets to put on the link.
+    /// Packets that the stack has sent, to be put on the link.
     pub outgoing: VecDeque<Vec<u8>>,
 }
 

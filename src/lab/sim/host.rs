@@ -1,4 +1,4 @@
-//! A simulated host: its TCP/IP stack, its sockets, and its end of the link.
+//! A simulated host: its TCP/IP stack, its sockets, and its network interface.
 
 use super::device::Queues;
 use crate::lab::link::SERVER;
@@ -16,40 +16,40 @@ pub(super) struct Host {
     pub interface: Interface,
     pub sockets: SocketSet<'static>,
     pub queues: Queues,
-    /// Last recorded state of each TCP socket.
+    /// State of each TCP socket when [`Host::changes`] last looked.
     last_seen: Vec<LastSeen>,
 }
 
-/// State of a TCP socket at one moment.
+/// A TCP socket's state at one moment.
 #[derive(Clone, Copy, Debug)]
 struct LastSeen {
     state: State,
-    /// Client's port of the connection, on both hosts. A closed socket of `smoltcp` no longer knows it.
+    /// The client's port of the socket's connection, on either host. It is kept here because a closed `smoltcp` socket
+    /// no longer knows its ports.
     port: Option<u16>,
 }
 
 impl Host {
-    /// Makes a host. Its initial sequence numbers are the same in every run: the seed decides only what the link
-    /// does.
+    /// Makes a host. Its initial sequence numbers are the same in every run: the lab's seed affects only the link.
     pub(super) fn new(address: Ipv4Addr, number: HostId) -> Self {
         let mut queues = Queues::default();
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = u64::from(number == SERVER);
         let mut interface = Interface::new(config, &mut queues, Instant::ZERO);
         interface.update_ip_addrs(|addresses| {
-            // The new list has space for at least one address, so this cannot fail.
+            // The empty list has space for at least one address, so this cannot fail.
             let _ = addresses.push(IpCidr::new(address.into(), 24));
         });
         let sockets = SocketSet::new(Vec::new());
         Self { interface, sockets, queues, last_seen: Vec::new() }
     }
 
-    /// Lets the stack receive the packets that have arrived and send those that are due.
+    /// Lets the stack process the packets that have arrived, and send those that are due.
     pub(super) fn poll(&mut self, now: Duration) {
         self.interface.poll(instant(now), &mut self.queues, &mut self.sockets);
     }
 
-    /// Returns the states that TCP sockets have entered since the last call, each with the client's port.
+    /// Returns the states that TCP sockets have entered since the last call, each with the connection's client port.
     pub(super) fn changes(&mut self) -> Vec<(State, Option<u16>)> {
         let sockets = self.sockets.iter().filter_map(|(_, socket)| match socket {
             Socket::Tcp(socket) => Some((socket.state(), port(socket))),
@@ -69,14 +69,14 @@ impl Host {
         changes
     }
 
-    /// Returns the time of the stack's next timer.
+    /// Returns the time at which the stack's next timer expires.
     pub(super) fn next(&mut self, now: Duration) -> Option<Duration> {
         let next = self.interface.poll_at(instant(now), &self.sockets)?;
         Some(Duration::from_micros(u64::try_from(next.total_micros()).unwrap_or(0)))
     }
 }
 
-/// Returns the client's port of a connection.
+/// Returns the port that a socket's connection uses at the client: the one that is not Daytime's.
 pub(super) fn port(socket: &tcp::Socket) -> Option<u16> {
     let ends = [socket.local_endpoint(), socket.remote_endpoint()];
     ends.into_iter().flatten().map(|end| end.port).find(|port| *port != PORT)

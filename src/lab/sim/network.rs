@@ -17,54 +17,57 @@ use std::time::Duration;
 pub(crate) struct Network {
     hosts: [Host; 2],
     link: Link,
-    /// Packets on the link, each with its receiver: ordered by arrival, then by the order of sending.
+    /// Packets on the link, each with its receiver. They are ordered by arrival time and then by the order in which
+    /// they were sent.
     under_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
     sent: u64,
-    /// Number of packets that the link has lost, for any reason.
+    /// Number of packets that the link has dropped, for any reason.
     pub(crate) lost: u64,
     now: Duration,
     recorders: Recorders,
 }
 
-/// Recorders of events, each with an optional port. A recorder with a port records only the connection that has this
-/// port at the client. Without a trace the list is empty.
+/// Event recorders, each with an optional port. A recorder with a port records only the connection whose client has
+/// this port. The list is empty if no trace is wanted.
 type Recorders = Vec<(Option<u16>, Recorder)>;
 
-/// A program on a host.
+/// A program that runs on a simulated host.
 pub(crate) trait Application {
-    /// Does everything that the application can do now.
+    /// Lets the application do everything that it can do without waiting.
     fn run(&mut self, host: &mut HostAccess);
 
-    /// Returns the time at which the application acts even if no packet arrives: its next timer.
+    /// Returns the time at which the application must run even if no packet arrives; `None` if it only waits for
+    /// packets.
     fn next(&self) -> Option<Duration> {
         None
     }
 }
 
-/// Access of an application to its host.
+/// An application's access to its host.
 pub(crate) struct HostAccess<'a> {
     pub now: Duration,
     pub sockets: &'a mut SocketSet<'static>,
     pub context: &'a mut Context,
-    /// Client's port of the connection whose calls follow. The port selects the recorder if there are several
-    /// connections.
+    /// The client's port of the connection to which the next calls belong. It selects the recorder if each connection
+    /// has its own.
     pub port: Option<u16>,
     host: HostId,
     recorders: &'a Recorders,
 }
 
-/// Minimum step of virtual time. Without this step, virtual time would stop if a stack always had an event that is due.
+/// Minimum step of virtual time. Without this minimum, virtual time would stop if a stack always had an event that is
+/// already due.
 const MIN_STEP: Duration = Duration::from_micros(1);
 
-/// Returns [`Conditions::of`] with a delay in whole microseconds, at least one, because `smoltcp` counts in
-/// microseconds. Labs compute their predictions from the same conditions.
+/// Returns [`Conditions::of`], but with the delay cut to whole microseconds, at least one, because `smoltcp` counts
+/// time in microseconds. Labs must compute their predictions from these conditions.
 pub(crate) fn conditions(options: &LabOptions, delay: Duration) -> Conditions {
     let conditions = Conditions::of(options, delay);
     let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
     Conditions { delay: Duration::from_micros(micros).max(MIN_STEP), ..conditions }
 }
 
-/// Returns the address of a host with Daytime's port.
+/// Returns a host's address with Daytime's port.
 pub(crate) fn address(host: HostId) -> SocketAddrV4 {
     let number = if host == SERVER { 2 } else { 1 };
     SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, number), PORT)
@@ -90,13 +93,13 @@ impl Network {
         self
     }
 
-    /// Records the events of two connections in a trace each; the client's ports identify them.
+    /// Records the events of two connections in one trace each. The clients' ports identify the connections.
     pub(crate) fn traced_by_port(mut self, ports: [u16; 2]) -> Self {
         self.recorders.extend(ports.map(|port| (Some(port), recorder())));
         self
     }
 
-    /// Lets virtual time pass until this time, or until no further event is due.
+    /// Runs the applications in virtual time, until `until` or until no further event is scheduled.
     pub(crate) fn run(&mut self, programs: &mut [(HostId, &mut dyn Application)], until: Duration) {
         loop {
             self.deliver();
@@ -106,7 +109,7 @@ impl Network {
         }
     }
 
-    /// Runs one application on each host until this time. Returns the trace.
+    /// Runs one application on each host, at most until the virtual time `until`. Returns the trace.
     pub(crate) fn exchange(
         mut self,
         client: &mut dyn Application,
@@ -117,7 +120,8 @@ impl Network {
         self.into_trace()
     }
 
-    /// Sends a forged packet to the server. Its source is the client's address, but the client has not sent it.
+    /// Sends a forged packet to the server. The caller gives it the client's address as its source, but the client has
+    /// not sent it.
     pub(crate) fn forge(&mut self, packet: Vec<u8>) {
         for (_, recorder) in &self.recorders {
             // The forger has no address, so it receives no answer.
@@ -131,12 +135,12 @@ impl Network {
         self.into_traces().next().unwrap_or_default()
     }
 
-    /// Returns the trace of each connection, in the order of the ports.
+    /// Returns each connection's trace, in the order in which the ports were given.
     pub(crate) fn into_traces(self) -> impl Iterator<Item = Trace> {
         self.recorders.into_iter().map(|(_, recorder)| recorder.trace())
     }
 
-    /// Delivers the packets that have arrived by now, one by one, so that each new state is recorded.
+    /// Delivers the packets that are due, one by one, so that each new socket state is recorded.
     fn deliver(&mut self) {
         while let Some(first) = self.under_way.first_entry()
             && first.key().0 <= self.now
@@ -147,7 +151,7 @@ impl Network {
         }
     }
 
-    /// Runs both stacks, then each application once, then both stacks again.
+    /// Runs both hosts' stacks, then each application once, then both stacks again.
     fn act(&mut self, programs: &mut [(HostId, &mut dyn Application)]) {
         self.poll_both();
         for (host, program) in programs {
@@ -179,7 +183,7 @@ impl Network {
         }
     }
 
-    /// Records each new state of a socket. Omits LISTEN, because every server begins in this state.
+    /// Records each new socket state, except LISTEN, in which every server's socket begins.
     fn record_states(&mut self, host: HostId) {
         if self.recorders.is_empty() {
             return;
@@ -208,7 +212,7 @@ impl Network {
         }
     }
 
-    /// Returns the time of the next event: an arrival, or a timer of a stack or of an application.
+    /// Returns the time of the next event: a packet's arrival, or a stack's or an application's timer.
     fn next(&mut self, programs: &[(HostId, &mut dyn Application)]) -> Option<Duration> {
         let arrival = self.under_way.first_key_value().map(|((time, _), _)| *time);
         let now = self.now;
@@ -227,7 +231,7 @@ fn recorder() -> Recorder {
     Recorder::between([("client", CLIENT), ("server", SERVER)].map(host).into())
 }
 
-/// Records an event of the connection that has this port at the client.
+/// Records an event in every recorder that has no port or this client port.
 fn record(
     recorders: &Recorders,
     port: Option<u16>,
@@ -241,14 +245,14 @@ fn record(
 }
 
 impl HostAccess<'_> {
-    /// Records a call of the application.
+    /// Records a call that the application makes.
     pub(crate) fn call(&self, call: &str, outcome: impl Fn() -> String) {
         let action = || Action::Call { call: call.to_owned(), outcome: outcome() };
         record(self.recorders, self.port, self.now, self.host, action);
     }
 }
 
-/// Converts an address of `smoltcp` to one of the standard library.
+/// Converts a `smoltcp` endpoint to the standard library's socket address.
 pub(super) fn socket_address(endpoint: smoltcp::wire::IpEndpoint) -> SocketAddr {
     SocketAddr::new(endpoint.addr.into(), endpoint.port)
 }

@@ -1,4 +1,4 @@
-//! RFC 867's stream service and its client, on sockets of a simulated host.
+//! RFC 867's stream service and a client for it, on a simulated host's sockets.
 
 use super::host::port;
 use super::network::{Application, HostAccess, address};
@@ -9,28 +9,29 @@ use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
 use std::time::Duration;
 
-/// Octets of each send and receive buffer: more than a reply needs.
+/// Size in octets of each send and receive buffer: more than a reply needs.
 const BUFFER_OCTETS: usize = 1024;
-/// Number of sockets that listen at the same time, instead of a backlog.
+/// Number of sockets that listen at the same time. `smoltcp` has no backlog; each listening socket accepts one
+/// connection.
 const LISTENING_SOCKETS: usize = 2;
 
 fn socket() -> Socket<'static> {
     let buffer = || SocketBuffer::new(vec![0; BUFFER_OCTETS]);
     let mut socket = Socket::new(buffer(), buffer());
-    // Acknowledges at once, without the delay for acknowledgements: other stacks also acknowledge a FIN at once.
+    // Turns off delayed acknowledgements, because other stacks also acknowledge a FIN at once.
     socket.set_ack_delay(None);
     socket
 }
 
-/// The stream service: replies on each connection, closes it, and drops all input.
+/// The stream service: sends a reply on each connection, closes it, and discards all input.
 #[derive(Debug, Default)]
 pub(crate) struct Service {
-    /// Time from a connection to its reply.
+    /// Time from the moment a connection is established until the service replies.
     reply_delay: Duration,
     sockets: Vec<Served>,
-    /// Number of connections established.
+    /// Number of connections established so far.
     pub accepted: u64,
-    /// Replies sent, each with the client's port.
+    /// Replies sent, each with the port of the client.
     pub answers: Vec<(Option<u16>, Vec<u8>)>,
 }
 
@@ -38,7 +39,7 @@ pub(crate) struct Service {
 struct Served {
     handle: SocketHandle,
     last: State,
-    /// Time at which the service replies on this connection.
+    /// Time at which the service will reply on this connection; `None` before the connection and after the reply.
     due: Option<Duration>,
     answered: bool,
 }
@@ -77,7 +78,7 @@ impl Service {
     }
 }
 
-/// Sends the reply; returns the octets sent.
+/// Sends the reply and closes the connection. Returns the reply, or `None` if it could not be sent.
 fn answer(handle: SocketHandle, host: &mut HostAccess) -> Option<Vec<u8>> {
     let line = reply_at(host.now)?;
     let socket = host.sockets.get_mut::<Socket>(handle);
@@ -111,16 +112,16 @@ impl Application for Service {
     }
 }
 
-/// The stream client: connects, reads to the end of the stream, and closes.
+/// The stream client: connects, reads until end of stream, and closes.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
-    /// Time at which the client connects; `deadline` is the time at which it gives up.
+    /// Time at which the client connects. At the time `deadline` it gives up.
     pub begins: Duration,
     pub deadline: Duration,
-    /// Port of the client.
+    /// The client's port.
     pub port: u16,
     handle: Option<SocketHandle>,
-    /// Octets read.
+    /// Octets read so far.
     pub octets: Vec<u8>,
     pub reads: u64,
     /// Time at which the first octet was read.
@@ -128,12 +129,12 @@ pub(crate) struct Client {
     pub end: Option<End>,
 }
 
-/// End of the exchange for the client.
+/// How the exchange ended for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The client has received the server's FIN, or a reset.
+    /// The client received the server's FIN or a reset.
     Closed,
-    /// The deadline has passed.
+    /// The deadline passed first.
     TimedOut,
 }
 
@@ -144,7 +145,7 @@ impl Client {
 
     fn connect(&self, host: &mut HostAccess) -> SocketHandle {
         let mut socket = socket();
-        // Connecting fails only with a port or an address of 0.
+        // Connecting fails only if the port or the address is 0.
         let _ = socket.connect(host.context, address(SERVER), self.port);
         host.call("connect()", || "under way".into());
         host.sockets.add(socket)
@@ -169,7 +170,7 @@ impl Client {
                     host.call("close()", || "0".into());
                 }
                 Err(RecvError::InvalidState) => {
-                    // The handshake is not over yet, or a reset has ended the connection.
+                    // Either the handshake is not over yet, or a reset has ended the connection.
                     if socket.state() == State::Closed {
                         self.end = Some(End::Closed);
                         host.call("recv(1024)", || "ECONNRESET".into());

@@ -1,4 +1,4 @@
-//! Writes the results of a load as JSON.
+//! Formats the results of `daytime bench`, the load test, as JSON.
 
 use super::{FAILURES, PERCENTILES, Percentile};
 use crate::bench::{Bench, Failures, Load, Percentiles};
@@ -6,7 +6,7 @@ use crate::report::json::microseconds;
 use crate::transport::Transport;
 use serde_json::{Value, json};
 
-/// Returns the results of a load. A transport that was not loaded is null.
+/// Returns the results of a load test. A transport that was not tested is null.
 pub(crate) fn json(bench: &Bench) -> Value {
     let options = &bench.options;
     let of = |transport| bench.loads.iter().find(|it| it.transport == transport).map(load);

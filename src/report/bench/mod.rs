@@ -1,4 +1,4 @@
-//! Draws the results of a load as a page, with one column per transport.
+//! Formats the results of a load test as a page of text, with one column per transport.
 
 mod json;
 
@@ -10,7 +10,7 @@ use crate::bench::{Bench, Failures, Load, Percentiles};
 use crate::transport::Transport;
 use std::time::Duration;
 
-/// A percentile: its label, its JSON key, and the function that returns its value.
+/// A latency statistic, such as a percentile: its label, its JSON key, and a function that returns its value.
 type Percentile = (&'static str, &'static str, fn(Percentiles) -> Duration);
 
 const PERCENTILES: [Percentile; 7] = [
@@ -23,8 +23,8 @@ const PERCENTILES: [Percentile; 7] = [
     ("mean", "mean", |of| of.mean),
 ];
 
-/// A cause of failures: its label, and the function that returns its count. The JSON key is the label with `_` for each
-/// blank.
+/// A cause of failures: its label, and a function that returns how often it occurred. The JSON key is the label with
+/// each blank replaced by `_`.
 type FailureKind = (&'static str, fn(&Failures) -> u64);
 
 const FAILURES: [FailureKind; 5] = [
@@ -151,11 +151,11 @@ fn failures(page: &mut Page, bench: &Bench) {
     }
 }
 
-/// A note: the condition under which it applies, and its text.
+/// A note below the results: the condition under which it is shown, and its text.
 type Note = (fn(&Load) -> bool, &'static str);
 
-/// If the client used more than this share of a processor, the page says that it used a whole one. The rest may be
-/// noise.
+/// If the client used more than this fraction of a processor, the page says that the client used a whole processor. The
+/// missing part may be measurement noise.
 const WHOLE_PROCESSOR: f64 = 0.9;
 
 fn client(page: &mut Page, bench: &Bench) {
@@ -211,7 +211,7 @@ fn share(part: u64, of: u64) -> String {
     format!("{:.2} %", part as f64 / of.max(1) as f64 * 100.0)
 }
 
-/// Groups digits by three with blanks, such as 12 345. A comma would be a decimal point in some countries.
+/// Separates groups of three digits with blanks, as in 12 345. A comma would mean a decimal point in some countries.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 2);
@@ -228,8 +228,9 @@ fn grouped(number: u64) -> String {
 mod tests {
     use super::*;
     use crate::bench::BenchOptions;
+    use crate::mentions::mentions;
 
-    /// Draws one second of load over UDP. The client used this processor time.
+    /// Formats the results of one second of load over UDP, during which the client used this much processor time.
     fn screen(processor: Duration) -> String {
         let load = Load {
             transport: Transport::Udp,
@@ -254,10 +255,10 @@ mod tests {
 
     #[test]
     fn a_client_that_used_a_whole_processor_says_that_it_may_be_the_limit() {
-        let hint = "The client used a whole processor, so the client may have limited the";
         let (busy, idle) = (screen(Duration::from_millis(950)), screen(Duration::from_millis(850)));
-        assert!(busy.contains(hint) && busy.contains("95 % of one"), "{busy}");
-        assert!(!idle.contains(hint) && idle.contains("85 % of one"), "{idle}");
+        mentions(&busy, &["95 % of one", "a whole processor"]);
+        mentions(&idle, &["85 % of one"]);
+        assert!(!idle.contains("a whole processor"), "{idle}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The brief table: observations over TCP and over UDP side by side. A row shows its prediction only if the run differs
-//! from it.
+//! The table of a lab run's brief report: observations over TCP and UDP side by side. A row shows the prediction only
+//! if the observation differs from it.
 
 use super::phrases::{expected, value};
 use super::{ending_of, observed};
@@ -10,15 +10,15 @@ use crate::transport::Transport;
 use anstyle::Style;
 use std::cmp::Reverse;
 
-/// Widths of the four columns: name and value over TCP, name and value over UDP.
+/// Widths of the four columns: name and value for TCP, then name and value for UDP.
 type Widths = [usize; 4];
 
-/// Blanks between two columns of the page.
+/// Number of blanks between two columns.
 const GAP: usize = 2;
 /// Minimum width of a column.
 const MIN_COLUMN_WIDTH: usize = 8;
 
-/// An observation as text, with the style of its verdict.
+/// An observation as text, with the style that shows its verdict.
 struct Row {
     name: String,
     style: Style,
@@ -60,7 +60,7 @@ fn row(finding: &Finding, unit: Unit) -> Row {
     Row { name: finding.name().to_owned(), style, value }
 }
 
-/// Returns the lines of one half of the table, each with a name, a value, and the style of the value.
+/// Returns the lines of one half of the table (TCP or UDP), each with a name, a value, and the value's style.
 fn lines(rows: &[Row], name: usize, value: usize) -> Vec<(Style, [String; 2])> {
     let one = |row: &Row| {
         let (names, values) = (wrap(&row.name, name), wrap(&row.value, value));
@@ -71,8 +71,8 @@ fn lines(rows: &[Row], name: usize, value: usize) -> Vec<(Style, [String; 2])> {
     rows.iter().flat_map(one).collect()
 }
 
-/// Returns widths that fit the page. A table that is too wide loses one character at a time, each time in the column
-/// where this adds the fewest lines.
+/// Returns column widths that fit the page. If the table is too wide, narrows one column at a time by one character,
+/// each time the column where this adds the fewest lines.
 fn widths(sides: &[Vec<Row>; 2]) -> Widths {
     let longest = |rows: &[Row], cell: fn(&Row) -> &String| {
         rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0).max(MIN_COLUMN_WIDTH)
@@ -96,7 +96,7 @@ fn widths(sides: &[Vec<Row>; 2]) -> Widths {
     widths
 }
 
-/// Returns the number of lines of the longer half, and the sum of the lines of both halves.
+/// Returns the number of lines in the longer half, and the total number of lines in both halves.
 fn height(sides: &[Vec<Row>; 2], widths: Widths) -> (usize, usize) {
     let tcp = lines(&sides[0], widths[0], widths[1]).len();
     let udp = lines(&sides[1], widths[2], widths[3]).len();

@@ -1,4 +1,4 @@
-//! Findings as CSV (RFC 4180), one on each line. A run without findings has one line, which says why.
+//! Formats findings as CSV (RFC 4180), one per line. A run without findings gets one line that says why.
 
 use super::phrases::{self, expected, value, verdict};
 use super::{FinishedRun, ending};
@@ -6,10 +6,10 @@ use crate::duration::Unit;
 use crate::lab::{Finding, Report, Value};
 use crate::report::escaped;
 
-/// One line of the table: each field with the name of its column.
+/// One line of the table: each field with its column's name.
 type Row = [(&'static str, String); 12];
 
-/// Returns the table, with the names of the columns in its first line.
+/// Returns the table, with the column names in its first line.
 pub(crate) fn csv(done: &[FinishedRun]) -> String {
     let rows: Vec<Row> = done.iter().flat_map(|it| rows(&it.report)).collect();
     let head = rows.first().map(|row| row.each_ref().map(|(name, _)| (*name).to_owned()));
@@ -17,7 +17,7 @@ pub(crate) fn csv(done: &[FinishedRun]) -> String {
     head.into_iter().chain(fields).map(|line| line.join(",") + "\n").collect()
 }
 
-/// Returns a field, in quotes if it has a comma, a quote or a line end.
+/// Returns a field, in quotes if it contains a comma, a quote or a line end.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\r', '\n']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -33,7 +33,7 @@ fn rows(report: &Report) -> Vec<Row> {
     }
 }
 
-/// Returns the row of a finding; with `None`, the row of a run without findings.
+/// Returns a finding's row, or, if `finding` is `None`, the row for a run without findings.
 fn row(report: &Report, finding: Option<&Finding>) -> Row {
     let unit = report.lab.time_unit;
     let of = |field: fn(&Finding, Unit) -> String| finding.map(|it| field(it, unit));
@@ -55,7 +55,7 @@ fn row(report: &Report, finding: Option<&Finding>) -> Row {
     ]
 }
 
-/// Returns an observed value as a number and its unit. A text has neither.
+/// Returns an observed value as a number and a unit. Both are empty for a text.
 fn plain_number(value: &Value, unit: Unit) -> (String, String) {
     match value {
         Value::Count { count, of } => (count.to_string(), of.clone()),

@@ -1,16 +1,19 @@
-//! The drawings of a run. All of them use the same unit of time, so that their times can be compared.
+//! Draws a lab run's traces as ladder diagrams. All diagrams use the same unit of time, so that their times can be
+//! compared.
 
 use super::observed;
 use crate::duration::Unit;
-use crate::lab::{Finding, Part, Report, Value};
+use crate::lab::{Finding, Lab, Part, Report, Value};
 use crate::report::ladder::{self, Form, Line, ReferenceTrace};
 use crate::report::page::WIDTH;
+use crate::trace::Action;
 use crate::transport::Transport;
 use std::time::Duration;
 
-/// Draws every part of a run. TCP and UDP are side by side if the screen is wide enough, else one below the other.
+/// Draws every part of a run. The diagrams for TCP and UDP are side by side if the terminal is wide enough, otherwise
+/// one below the other.
 pub(super) fn drawings(report: &Report, form: Form) -> String {
-    let parts = report.parts();
+    let parts = &drawn_parts(report)[..];
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
     let (half, alone) = match form {
         Form::Ladder(width) => (ladder::half_width(width, hosts), Form::Ladder(width.min(WIDTH))),
@@ -19,7 +22,8 @@ pub(super) fn drawings(report: &Report, form: Form) -> String {
     let count = |transport| parts.iter().filter(|part| part.transport == transport).count();
     let pairs = count(Transport::Tcp).min(count(Transport::Udp));
     let form_of = |number| half.filter(|_| number < pairs).map_or(alone, Form::Ladder);
-    let [tcp, udp] = Transport::BOTH.map(|transport| column(report, transport, form_of));
+    let unit = unit_of(report, parts);
+    let [tcp, udp] = Transport::BOTH.map(|transport| column(parts, transport, unit, form_of));
     let Some(half) = half else {
         let all = tcp.iter().chain(&udp).map(|lines| ladder::text(lines));
         return all.collect::<Vec<_>>().join("\n");
@@ -33,16 +37,37 @@ pub(super) fn drawings(report: &Report, form: Form) -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-/// Draws the parts of one transport. Each drawing leaves out rows that the first one has too.
+/// Whether the drawings of a lab leave out TCP states and the shutdown, because its question needs neither. `exchange`
+/// draws both, and the packet with the FIN shows the shutdown. JSON has all events of every lab.
+pub(super) fn leave_out_states(lab: &Lab) -> bool {
+    ["loss", "stale"].contains(&lab.name)
+}
+
+/// Returns the parts of a run with the events that are drawn.
+fn drawn_parts(report: &Report) -> Vec<Part> {
+    let mut parts = report.parts().to_vec();
+    if leave_out_states(report.lab) {
+        for part in &mut parts {
+            part.trace.events.retain(|event| match &event.action {
+                Action::State(..) => false,
+                Action::Call { call, .. } => !call.starts_with("shutdown"),
+                Action::Packet(_) => true,
+            });
+        }
+    }
+    parts
+}
+
+/// Draws the parts of a run that use one transport. Each later diagram leaves out rows that also appear in the first
+/// one.
 fn column(
-    report: &Report,
+    parts: &[Part],
     transport: Transport,
+    unit: Unit,
     form_of: impl Fn(usize) -> Form,
 ) -> Vec<Vec<Line>> {
-    let parts: Vec<&Part> =
-        report.parts().iter().filter(|part| part.transport == transport).collect();
-    let (unit, name) =
-        (axis_unit(report), format!("the first {} ladder", observed::name(transport)));
+    let parts: Vec<&Part> = parts.iter().filter(|part| part.transport == transport).collect();
+    let name = format!("the first {} ladder", observed::name(transport));
     let draw = |(number, part): (usize, &&Part)| {
         let first = parts.first().filter(|_| number > 0);
         let first = first.map(|first| ReferenceTrace { trace: &first.trace, name: &name });
@@ -54,7 +79,11 @@ fn column(
 /// Returns the unit of every axis. It is the unit of the table if the table has times, else the unit that suits the
 /// longest drawing. If the table is in seconds, a drawing that ends within its first second is in milliseconds.
 pub(crate) fn axis_unit(report: &Report) -> Unit {
-    let longest = report.parts().iter().map(|part| ladder::duration(&part.trace)).max();
+    unit_of(report, &drawn_parts(report))
+}
+
+fn unit_of(report: &Report, drawn: &[Part]) -> Unit {
+    let longest = drawn.iter().map(|part| ladder::duration(&part.trace)).max();
     let longest = longest.unwrap_or_default();
     match report.lab.time_unit {
         _ if !report.findings().iter().any(has_time) => Unit::of(longest),

@@ -1,6 +1,8 @@
 //! Names of files that hold a run, or a part of it.
 
-use crate::lab::{Part, Report};
+#[cfg(feature = "teach")]
+use crate::lab::Report;
+use crate::lab::{Engine, Part};
 use crate::trace::HostId;
 
 /// Returns the name of a run: `exchange-sim`.
@@ -10,16 +12,16 @@ pub(crate) fn of_run(report: &Report) -> String {
 }
 
 /// Returns the name of a part of a run: `loss-sim-udp-one-try`.
-pub(crate) fn of_part(report: &Report, part: &Part) -> String {
+pub(crate) fn of_part(lab: &str, engine: Engine, part: &Part) -> String {
     let transport = part.transport.to_string();
-    joined(&[report.lab.name, report.procedure.engine.name(), &transport, &part.name])
+    joined(&[lab, engine.name(), &transport, &part.name])
 }
 
 /// Returns the name of the packets of a host: `exchange-sim-tcp-client`. If the part has a name, the part's name comes
 /// before the host's name.
-pub(crate) fn of_host(report: &Report, part: &Part, HostId(host): HostId) -> String {
+pub(crate) fn of_host(lab: &str, engine: Engine, part: &Part, HostId(host): HostId) -> String {
     let host = part.trace.hosts.get(host).map_or("", |host| host.name.as_str());
-    joined(&[&of_part(report, part), host])
+    joined(&[&of_part(lab, engine, part), host])
 }
 
 fn joined(texts: &[&str]) -> String {

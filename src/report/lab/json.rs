@@ -1,12 +1,17 @@
-//! Labs and their runs as JSON. On `sim` the same seed gives the same octets: no key depends on the duration of the run
-//! or on the host.
+//! Formats labs and their runs as JSON. On `sim` the same seed gives the same octets: no value depends on the host or
+//! on how long the run took.
 
+use super::ask;
+use super::deciding::{self, Decision};
 use super::phrases::{self, expected, value};
 use super::{FinishedRun, ending, not_run};
 use crate::duration::Unit;
+use crate::lab::question::AnswerForm;
+use crate::lab::question::answer::Answer;
+use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{
-    Engine, Expected, Finding, Ground, Lab, Lesson, OptionRange, Part, Procedure, Report,
-    TraceAction, TraceEvent, Value,
+    Engine, Expected, Finding, Ground, Lab, Lesson, OptionRange, Part, Procedure, Question, Report,
+    TraceAction, TraceEvent, Value, fill,
 };
 use crate::report::{hex, joined, packet};
 use crate::sys;
@@ -30,12 +35,25 @@ impl Serialize for Lab {
             "options": Json::Object(self.procedures.iter().map(options).collect()),
             "theory": self.text.theory,
             "next": self.text.next,
+            "questions": self.text.questions.iter().map(question).collect::<Vec<_>>(),
         })
         .serialize(serializer)
     }
 }
 
-/// Returns the name of an engine, and the options with their ranges there: percent, milliseconds, or a count.
+/// Returns a question without its explanations, so that the list gives no answer away.
+fn question(Question { id, text, form, .. }: &Question) -> Json {
+    let form = match form {
+        AnswerForm::Choice(choices) => {
+            json!({ "choices": choices.iter().map(|it| &it.text).collect::<Vec<_>>() })
+        }
+        AnswerForm::Number(number) => json!({ "unit": number.unit }),
+    };
+    joined([Some(json!({ "id": id, "question": text })), Some(form)])
+}
+
+/// Returns the engine's name, and the options that the lab accepts on this engine with their ranges: percent,
+/// milliseconds, octets, or a count.
 fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
     let limits = |range: &OptionRange| {
         let (from, to) = (*range.values.start(), *range.values.end());
@@ -46,8 +64,11 @@ fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
 
 /// Returns runs with their findings and traces.
 pub(crate) fn runs(done: &[FinishedRun]) -> Json {
-    let one = |FinishedRun { report, captures, html, pictures, .. }: &FinishedRun| {
+    let one = |FinishedRun { report, captures, answers, html, pictures, .. }: &FinishedRun| {
         let mut run = json!(report);
+        if let Some(answers) = answers {
+            run["answers"] = answers.iter().map(|it| answered(it, report)).collect();
+        }
         if let Some(html) = html {
             run["html"] = html.display().to_string().into();
         }
@@ -60,6 +81,48 @@ pub(crate) fn runs(done: &[FinishedRun]) -> Json {
         run
     };
     json!({ "runs": done.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// Returns a question with the student's answers, the verdicts, and what the run shows.
+fn answered(answered: &AnsweredQuestion, report: &Report) -> Json {
+    let AnsweredQuestion { question, prediction, observation } = answered;
+    let values = (report.procedure.values)(&report.setting);
+    let shown = question.shown(report.findings());
+    let answer = |answer: &Option<Answer>| {
+        let mark = shown.map(|shown| question.mark(*answer, shown).name());
+        let why = answer.zip(shown).map(|(it, shown)| question.why(it, shown, report.findings()));
+        json!({
+            "answer": answer.map(|it| ask::in_words(question, Some(it), &values)),
+            "verdict": mark,
+            "reason": why.map(|it| fill(it, &values)),
+        })
+    };
+    let decision = deciding::decision(report, question);
+    joined([
+        Some(json!({
+            "id": question.id,
+            "question": fill(&question.text, &values),
+            "prediction": answer(prediction),
+            "observation": answer(observation),
+            "shown": shown.map(|it| ask::shown_in_words(question, it, &values)),
+            "reason": shown.map(|it| fill(question.why_right(it), &values)),
+            "findings": shown.map(|it| deciding::rows(report, question, it)),
+        })),
+        decision.map(|it| json!({ "decided_by": decided_by(&it, report) })),
+    ])
+}
+
+fn decided_by(decision: &Decision<'_>, report: &Report) -> Json {
+    json!({
+        "transport": decision.part.transport.to_string(),
+        "part": decision.part.name,
+        "kind": decision.kind.name(),
+        "number": decision.number,
+        "at_ns": nanoseconds(decision.at),
+        "host": decision.host,
+        "label": decision.label,
+        "in_words": decision.in_words(deciding::unit(report)),
+    })
 }
 
 /// Writes one run of `daytime lab run --json`, as `docs/LAB_JSON.md` describes.
@@ -125,7 +188,7 @@ fn finding(finding: &Finding, unit: Unit) -> Json {
     })
 }
 
-/// Returns a prediction as an object. Without a predicted value it has only the words.
+/// Returns a prediction as an object. If theory predicts no value, the object has only the key `in_words`.
 fn prediction_of(prediction: &Expected, unit: Unit) -> Json {
     let mut object = Map::new();
     let ends = match prediction.only() {
@@ -173,6 +236,6 @@ fn event(TraceEvent { at, host, action, .. }: TraceEvent) -> Json {
 }
 
 fn nanoseconds(duration: Duration) -> Json {
-    // u64::MAX nanoseconds are 584 years, so no run lasts longer.
+    // u64::MAX nanoseconds are 584 years, longer than any run.
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).into()
 }

@@ -1,11 +1,11 @@
-//! The table of all labs.
+//! Formats the table of labs for `daytime lab list`.
 
 use crate::lab::{Engine, Lab, LabOption};
 use crate::report::page::{Columns, PLAIN, Page, STRONG};
 
 const COLUMNS: Columns<3> = Columns(0, [10, 15, 51]);
 
-/// Returns the table of these labs: name, engines, question and options.
+/// Returns a table of these labs with their names, engines, questions and options.
 pub(crate) fn list(labs: &[&Lab]) -> String {
     let mut page = Page::default();
     let heads = ["lab", "engines", "question; options of the lab"];
@@ -13,14 +13,15 @@ pub(crate) fn list(labs: &[&Lab]) -> String {
     for lab in labs {
         let engines: Vec<&str> = lab.engines().map(Engine::name).collect();
         let about = [lab.text.question.clone(), options(lab)].join("\n");
-        // A lab without options has no line for them.
+        // A lab that has no options gets no line for them.
         let cells = [lab.name, &engines.join(", "), about.trim_end()];
         page.row(&COLUMNS, cells.map(|cell| (PLAIN, cell)));
     }
     page.finish()
 }
 
-/// Returns the options of a lab. If only some of its engines accept an option, their names follow in brackets.
+/// Returns a lab's options. If only some of the lab's engines accept an option, their names follow the option in
+/// brackets.
 fn options(lab: &Lab) -> String {
     let values = LabOption::ALL.iter().copied().filter_map(|option| {
         let on: Vec<&str> = lab.engines_with(option).map(Engine::name).collect();

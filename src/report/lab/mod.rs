@@ -1,7 +1,11 @@
-//! A run of a lab as text: the question, the drawings, the table of predictions and observations, and the lesson.
+//! Formats a lab run as text: the question, the ladder diagrams, the table of predictions and observations, and the
+//! lesson.
 
+#[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
+pub(crate) mod ask;
 mod brief;
 mod csv;
+pub(crate) mod deciding;
 pub(crate) mod drawings;
 pub(crate) mod file_name;
 pub(crate) mod json;
@@ -19,20 +23,21 @@ pub(crate) use summary::summary;
 use super::ladder::Form;
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
+use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{Engine, Finding, Lab, Obstacle, Procedure, Program, Report, Setting, Verdict};
 use crate::sys;
 use anstyle::Style;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How much of a run is printed.
+/// How much to print about a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// Question, table and lesson, on one screen of 80 columns and 24 lines.
+    /// The question, the table and the lesson, on one screen of 80 columns and 24 lines.
     Brief,
-    /// Also the engine and the drawings.
+    /// As `Brief`, and also the engine, the ladder diagrams, and all predictions in the table.
     Usual,
-    /// Also theory with its sources, the method, and other systems.
+    /// As `Usual`, and also the theory with its sources, the method, and how other systems differ.
     Explained,
 }
 
@@ -41,16 +46,18 @@ pub(crate) enum Detail {
 pub(crate) struct FinishedRun {
     pub report: Report,
     pub took: Duration,
-    /// The capture files; `None` if the user asked for none.
+    /// The capture files written; `None` if the user did not request any.
     pub captures: Option<Vec<PathBuf>>,
+    /// The questions of `--ask` with the student's answers; `None` without `--ask`.
+    pub answers: Option<Vec<AnsweredQuestion>>,
     /// The report as a page; `None` if the user asked for none.
     pub html: Option<PathBuf>,
     /// The pictures; `None` if the user asked for none.
     pub pictures: Option<Vec<PathBuf>>,
 }
 
-/// Returns the beginning of a run's screen: the question, the engine, and the theory if it is asked for. `number` counts
-/// the runs before this one.
+/// Returns the text to print before a run: the question, the engine and, with [`Detail::Explained`], the theory.
+/// `number` is the number of earlier runs.
 pub(crate) fn before_run(
     lab: &Lab,
     procedure: &Procedure,
@@ -72,12 +79,9 @@ pub(crate) fn before_run(
     if detail == Detail::Brief {
         return page.finish();
     }
-    conditions(&mut page, procedure, setting);
+    conditions(&mut page, lab, procedure, setting);
     if detail == Detail::Explained {
-        page.heading("THEORY");
-        for theory in &lab.text.theory {
-            page.paragraph(2, &format!("{} ({}).", theory.says, theory.source));
-        }
+        theory(&mut page, lab);
         page.heading("WHAT IS DONE");
         page.paragraph(2, &lab.method(procedure, setting));
         programs(&mut page, &lab.text.programs);
@@ -85,7 +89,15 @@ pub(crate) fn before_run(
     page.finish()
 }
 
-/// Returns what a reader needs to repeat the run, in a few words: `loss on sim, seed 867, --loss 50`.
+/// Writes the theory with its sources.
+fn theory(page: &mut Page, lab: &Lab) {
+    page.heading("THEORY");
+    for theory in &lab.text.theory {
+        page.paragraph(2, &format!("{} ({}).", theory.says, theory.source));
+    }
+}
+
+/// Returns the facts that a reader needs to repeat the run, on one line: `loss on sim, seed 867, --loss 50`.
 fn name_with_conditions(lab: &Lab, procedure: &Procedure, setting: &Setting) -> String {
     let name = format!("{} on {}", lab.name, procedure.engine);
     let seed = procedure.seed(setting).map(|seed| format!("seed {seed}"));
@@ -94,11 +106,11 @@ fn name_with_conditions(lab: &Lab, procedure: &Procedure, setting: &Setting) -> 
     [Some(name), seed, options].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Writes the engine, the seed and the options of a run, one line each.
-fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
+/// Writes a run's engine, seed and options, one line each.
+fn conditions(page: &mut Page, lab: &Lab, procedure: &Procedure, setting: &Setting) {
     page.line(format_args!("  engine   {}", engine(procedure.engine)));
     if procedure.engine == Engine::Loopback {
-        page.line(format_args!("  drawn    system calls, {NO_PACKETS}"));
+        page.line(format_args!("  drawn    {}", drawn_on_loopback(lab)));
     }
     if let Some(seed) = procedure.seed(setting) {
         page.line(format_args!("  seed     {seed}"));
@@ -109,10 +121,16 @@ fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
     }
 }
 
-/// Why a lab on loopback shows no packets.
-pub(crate) const NO_PACKETS: &str = "since capturing packets would need root (CAP_NET_RAW)";
+/// Returns what the drawings of a lab on loopback show, and the engine of the lab that draws packets.
+fn drawn_on_loopback(lab: &Lab) -> &'static str {
+    if lab.procedure_on(Engine::Netns).is_some() {
+        "system calls; --engine netns draws the packets (Linux)"
+    } else {
+        "system calls; on loopback this program records no packets"
+    }
+}
 
-/// Returns the result of the run, with its drawings in this form.
+/// Returns the text to print after a run: its results, with the traces drawn in this form.
 pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     let mut page = Page::default();
     if let Err(obstacle) = &report.outcome {
@@ -126,14 +144,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
         lesson(&mut page, report, "- ");
         return page.finish();
     }
-    if !report.parts().is_empty() {
-        page.heading("WHAT HAPPENED");
-        page.line(drawings::drawings(report, form).trim_end_matches('\n'));
-        for remark in report.remarks() {
-            page.line("");
-            page.paragraph(2, &remark);
-        }
-    }
+    what_happened(&mut page, report, form);
     observed::observed(&mut page, report.findings(), report.lab.time_unit);
     page.heading("LESSON");
     lesson(&mut page, report, "  ");
@@ -144,7 +155,24 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     page.finish()
 }
 
-/// Writes the sentences that the findings support. A mark of two columns begins each sentence.
+/// Writes the drawings of all parts, and the differences between the engine and a real host. All of these differences
+/// are about TCP states.
+fn what_happened(page: &mut Page, report: &Report, form: Form) {
+    if report.parts().is_empty() {
+        return;
+    }
+    page.heading("WHAT HAPPENED");
+    page.line(drawings::drawings(report, form).trim_end_matches('\n'));
+    if drawings::leave_out_states(report.lab) {
+        return;
+    }
+    for remark in report.remarks() {
+        page.line("");
+        page.paragraph(2, &remark);
+    }
+}
+
+/// Writes the sentences that the findings support. Each sentence begins with `mark`, which is two columns wide.
 fn lesson(page: &mut Page, report: &Report, mark: &str) {
     let none = "None: the observations support no sentence of this lab's lesson.";
     let mut lessons: Vec<&str> = report.lesson().collect();
@@ -152,14 +180,20 @@ fn lesson(page: &mut Page, report: &Report, mark: &str) {
         lessons.push(none);
     }
     for sentence in lessons {
-        for (number, line) in wrap(sentence, WIDTH - mark.len()).iter().enumerate() {
-            let mark = if number == 0 { mark } else { "  " };
-            page.line(format_args!("{mark}{line}"));
-        }
+        marked(page, mark, sentence);
     }
 }
 
-/// Writes the programs that a lab is about.
+/// Writes a text in wrapped lines. A mark begins the first line, and the others are indented by its width.
+fn marked(page: &mut Page, mark: &str, text: &str) {
+    let width = mark.chars().count();
+    for (number, line) in wrap(text, WIDTH - width).iter().enumerate() {
+        let mark = if number == 0 { mark } else { "" };
+        page.line(format_args!("{mark:width$}{line}"));
+    }
+}
+
+/// Writes the source text of the programs that a lab examines.
 fn programs(page: &mut Page, programs: &[Program]) {
     for Program { name, text } in programs {
         page.heading(&format!("PROGRAM {name}"));
@@ -169,7 +203,7 @@ fn programs(page: &mut Page, programs: &[Program]) {
     }
 }
 
-/// Returns the list of the capture files, or the reason why there are none. Without `--pcapng` the text is empty.
+/// Lists the capture files, or says why there are none. Returns an empty text if `--pcapng` is not set.
 pub(crate) fn captures(done: &FinishedRun) -> String {
     let Some(captures) = &done.captures else { return String::new() };
     let mut page = Page::default();
@@ -178,7 +212,9 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
         let why = match (&done.report.outcome, done.report.procedure.engine) {
             (Err(_), _) => "no file: the lab did not run".to_owned(),
             (Ok(_), Engine::Loopback) => {
-                format!("no file: a lab on loopback records no packets, {NO_PACKETS}")
+                let lab = done.report.lab;
+                let netns = lab.procedure_on(Engine::Netns).map_or("", |_| "; try --engine netns");
+                format!("no file: a lab on loopback records no packets{netns}")
             }
             (Ok(_), Engine::Sim | Engine::Netns) => "no file: the lab sent no packets".to_owned(),
         };
@@ -208,7 +244,7 @@ pub(crate) fn reports(done: &FinishedRun) -> String {
     page.finish()
 }
 
-/// Describes the engine, with the version of the kernel if it is a real one.
+/// Describes the engine, with the kernel's version if the engine uses the real kernel.
 pub(crate) fn engine(engine: Engine) -> String {
     let here = || sys::release().map(|release| format!(", {release}")).unwrap_or_default();
     match engine {
@@ -222,7 +258,7 @@ pub(crate) fn not_run(obstacle: &Obstacle) -> String {
     escaped(&chain(obstacle))
 }
 
-/// Returns the verdict on a run, or why it did not run, with its style.
+/// Returns the verdict on a run, or the reason why it did not complete, with the style to print it in.
 pub(crate) fn ending(report: &Report) -> (Style, String) {
     match &report.outcome {
         Ok(outcome) => ending_of(&outcome.findings.iter()),
@@ -233,7 +269,7 @@ pub(crate) fn ending(report: &Report) -> (Style, String) {
     }
 }
 
-/// Returns one verdict for several findings, with its style.
+/// Returns one overall verdict for several findings, with the style to print it in.
 fn ending_of<'a>(findings: &(impl Iterator<Item = &'a Finding> + Clone)) -> (Style, String) {
     let count = |verdict| findings.clone().filter(|it| it.verdict == verdict).count();
     let of = plural(findings.clone().count() as u64, "finding");

@@ -1,9 +1,9 @@
-//! The section TRY NEXT of a lab: further commands with a question each, and the answers on request.
+//! A lab's section TRY NEXT: further commands, each with a question and, on request, the answer.
 
 use crate::lab::Report;
 use crate::report::page::{Page, STRONG};
 
-/// How much of the section TRY NEXT is printed.
+/// How much to print of the section TRY NEXT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NextSteps {
     /// The section is left out.
@@ -14,7 +14,7 @@ pub(crate) enum NextSteps {
     WithAnswers,
 }
 
-/// Returns the section TRY NEXT of a lab; empty if the section is hidden or the lab did not run.
+/// Returns the lab's section TRY NEXT; empty if the section is hidden or the lab did not run.
 pub(crate) fn next(report: &Report, shown: NextSteps) -> String {
     if shown == NextSteps::Hidden || report.outcome.is_err() {
         return String::new();

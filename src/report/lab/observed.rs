@@ -10,7 +10,9 @@ use anstyle::Style;
 const WHAT: usize = 24;
 const COLUMNS: Columns<4> = Columns(2, [WHAT, 17, 17, 14]);
 
-/// Writes the table, TCP above UDP.
+const VALUES: Columns<2> = Columns(2, [WHAT + 8, 44]);
+
+/// Writes the table, with the rows for TCP above those for UDP.
 pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     page.heading("OBSERVED");
     for transport in Transport::BOTH {
@@ -35,6 +37,17 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     }
 }
 
+/// Writes the observed values alone, for a student who has not yet seen the predictions of the program.
+#[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
+pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
+    page.heading("OBSERVED");
+    for finding in findings {
+        let label = format!("{}: {}", name(finding.transport()), finding.name());
+        let seen = finding.observed().map_or("–".to_owned(), |it| value(it, unit));
+        page.row(&VALUES, [(PLAIN, &label), (PLAIN, &seen)]);
+    }
+}
+
 pub(crate) fn name(transport: Transport) -> &'static str {
     match transport {
         Transport::Tcp => "TCP",
@@ -42,7 +55,7 @@ pub(crate) fn name(transport: Transport) -> &'static str {
     }
 }
 
-/// Writes a row whose other cells begin at the last line of the name.
+/// Writes a row. If the name takes several lines, the other cells begin on the last of them.
 fn row<const N: usize>(page: &mut Page, columns: &Columns<N>, cells: [(Style, &str); N]) {
     let name = wrap(cells[0].1, WHAT);
     let mut cells = cells;

@@ -1,4 +1,4 @@
-//! Phrases for predictions, observations and verdicts.
+//! Formats predictions, observations and verdicts as short phrases.
 
 use crate::duration::{Unit, short};
 use crate::lab::{
@@ -17,7 +17,7 @@ pub(crate) fn value(value: &Value, unit: Unit) -> String {
     }
 }
 
-/// Prints a time in the unit that suits it.
+/// Formats a value as text; a time is in the unit that suits it.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&match self {
@@ -27,10 +27,21 @@ impl fmt::Display for Value {
     }
 }
 
-/// Returns a prediction as text: `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`. Without a prediction it is
-/// `observe`.
+/// Returns a prediction as text: `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`, or `observe` if theory predicts
+/// nothing.
 pub(crate) fn expected(expected: &Expected, unit: Unit) -> String {
-    let value = |of| value(of, unit);
+    range(expected, |of| value(of, unit))
+}
+
+/// Formats an expectation as text: `at least 2 reads`, or `observe` if theory predicts nothing. Each time is in the
+/// unit that suits it.
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&range(self, Value::to_string))
+    }
+}
+
+fn range(expected: &Expected, value: impl Fn(&Value) -> String) -> String {
     let Some(low) = expected.lowest() else { return "observe".to_owned() };
     match (low, expected.highest()) {
         (low, Some(high)) if value(low) == value(high) => value(low),
@@ -44,7 +55,8 @@ pub(crate) fn expected(expected: &Expected, unit: Unit) -> String {
     }
 }
 
-/// Returns a verdict with its reason: `as predicted`, `observed`, `differs: 2 too many`, `varies here: …`.
+/// Returns a verdict, with its reason if it has one: `as predicted`, `observed`, `differs: 2 too many`, `varies here:
+/// …`.
 pub(crate) fn verdict(finding: &Finding, unit: Unit) -> String {
     let why = match (finding.verdict, &finding.observed) {
         (Verdict::AsPredicted | Verdict::Observed, _) => None,
@@ -56,8 +68,8 @@ pub(crate) fn verdict(finding: &Finding, unit: Unit) -> String {
     why.map_or_else(|| verdict.to_string(), |why| format!("{verdict}: {why}"))
 }
 
-/// Returns how far an observation is outside the predicted range: `2 too many`. Returns `None` for texts, because no
-/// number says how far two texts differ.
+/// Returns how far an observation is outside the predicted range: `2 too many`. Returns `None` for shares and texts,
+/// and if the two values have different nouns or kinds.
 fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     let beyond = |more: &Value, less: &Value| match (more, less) {
         (Value::Count { count, .. }, Value::Count { count: less, .. }) => {
@@ -76,7 +88,7 @@ fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<Stri
     Some(format!("{gap} too {too_much}"))
 }
 
-/// Returns the value that a lesson requires of a finding, as text: `more than 0`, `"ECONNREFUSED"`.
+/// Returns the condition that a lesson sets on a finding's value, as text: `more than 0`, `"ECONNREFUSED"`.
 pub(crate) fn requirement(requirement: Requirement) -> String {
     let other = |other| match other {
         Comparand::Finding(transport, what) => format!("in {transport} {what}"),
@@ -87,11 +99,12 @@ pub(crate) fn requirement(requirement: Requirement) -> String {
         Requirement::BeAsPredicted => "as predicted".to_owned(),
         Requirement::Equal(to @ Comparand::Finding(..)) => format!("as many as {}", other(to)),
         Requirement::Equal(to) => other(to),
+        Requirement::FallBelow(most) => format!("less than {}", other(most)),
         Requirement::Exceed(least) => format!("more than {}", other(least)),
     }
 }
 
-/// Returns the options that the user set, as on the command line.
+/// Returns the options that are set, as written on the command line.
 pub(crate) fn options(options: &LabOptions) -> Vec<String> {
     let setting = |option: LabOption| {
         let all: Vec<String> = options.of(option).iter().map(f64::to_string).collect();
@@ -101,7 +114,7 @@ pub(crate) fn options(options: &LabOptions) -> Vec<String> {
     given.map(|option| format!("--{} {}", option.name(), setting(option))).collect()
 }
 
-/// Returns a share in percent, with at most one decimal.
+/// Formats a share in percent, with at most one decimal place.
 fn percent(share: f64) -> String {
     let percent = format!("{:.1}", share * 100.0);
     format!("{} %", percent.trim_end_matches(".0"))
@@ -111,6 +124,7 @@ fn percent(share: f64) -> String {
 mod tests {
     use super::*;
     use crate::lab::Prediction;
+    use crate::mentions::mentions;
     use crate::transport::Transport;
     use std::time::Duration;
 
@@ -138,7 +152,7 @@ mod tests {
         let seconds = |from: u32, to: u32| Expected::between(from * MS, to * MS);
         assert_eq!(expected(&seconds(0, 1000)), "up to 1000 ms");
         assert_eq!(expected(&Expected::between(reads(10), reads(10))), "10 reads");
-        assert_eq!(expected(&Expected::at_least(reads(0))), "any number of reads");
+        mentions(&expected(&Expected::at_least(reads(0))), &["any", "reads"]);
         assert_eq!(expected(&Expected::OBSERVE), "observe");
         assert_eq!(value(&Value::share(0.49)), "49 %");
         assert_eq!(value(&Value::share(0.4904)), "49 %");
@@ -154,14 +168,17 @@ mod tests {
             let finding = Finding { prediction, observed, verdict: Verdict::Differs };
             words(&finding, Unit::Milliseconds)
         };
-        assert_eq!(verdict(Expected::is(reads(2)), Some(reads(5))), "differs: 3 too many");
-        assert_eq!(verdict(Expected::at_least(reads(2)), Some(reads(1))), "differs: 1 too few");
+        let many = verdict(Expected::is(reads(2)), Some(reads(5)));
+        mentions(&many, &["differs", "3", "many"]);
+        let few = verdict(Expected::at_least(reads(2)), Some(reads(1)));
+        mentions(&few, &["differs", "1", "few"]);
         let times = Expected::between(20 * MS, 40 * MS);
-        assert_eq!(verdict(times.clone(), Some((19 * MS).into())), "differs: 1 ms too short");
-        assert_eq!(verdict(times, Some((43 * MS).into())), "differs: 3 ms too long");
+        let short = verdict(times.clone(), Some((19 * MS).into()));
+        mentions(&short, &["differs", "1 ms", "short"]);
+        mentions(&verdict(times, Some((43 * MS).into())), &["differs", "3 ms", "long"]);
         assert_eq!(verdict(Expected::is("a"), Some("b".into())), "differs");
-        assert_eq!(verdict(Expected::is(reads(2)), None), "differs: not reached");
-        // No number says how far values of different kinds differ, so the verdict has none.
+        mentions(&verdict(Expected::is(reads(2)), None), &["differs", "not reached"]);
+        // Counts with different nouns cannot be subtracted, so the verdict has no number.
         assert_eq!(verdict(Expected::is(reads(2)), Some((5, "packet").into())), "differs");
     }
 

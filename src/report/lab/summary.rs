@@ -1,4 +1,4 @@
-//! The summary of several runs, one line for each.
+//! Formats the summary of several lab runs, one line per run.
 
 use super::{FinishedRun, ending, not_run};
 use crate::lab::{Engine, Obstacle, Report};
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Widths of the columns: lab, engine, duration and verdict.
 const COLUMNS: Columns<4> = Columns(2, [12, 8, 8, 44]);
 
-/// Returns the table of runs, and a sentence with their totals.
+/// Returns a table of the runs, and a sentence with the totals.
 pub(crate) fn summary(done: &[FinishedRun]) -> String {
     let mut page = Page::default();
     page.heading("SUMMARY");
@@ -32,8 +32,8 @@ pub(crate) fn summary(done: &[FinishedRun]) -> String {
     page.finish()
 }
 
-/// Returns each reason why labs cannot run here, once, with the labs. If no lab of an engine can run, the engine is named
-/// instead.
+/// Returns each distinct reason why labs cannot run here, with the labs that it affects. If it affects all labs on an
+/// engine, names the engine instead of the labs.
 fn missing(done: &[FinishedRun]) -> Vec<(String, String)> {
     let mut reasons: Vec<(Engine, String, Vec<&str>)> = Vec::new();
     for FinishedRun { report, .. } in done {

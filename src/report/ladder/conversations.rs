@@ -1,5 +1,5 @@
-//! Ladders of the conversations that `wire` sees. Each packet is added when it arrives, and only the rows that will be
-//! drawn are kept.
+//! Ladder diagrams for the conversations that `wire` captures. Packets are added one by one as they are captured, and
+//! only the rows that will be drawn are kept.
 
 use super::layout::last;
 use super::rows::{Arrow, ArrowEnd, Item, Row, in_order};
@@ -10,31 +10,31 @@ use crate::report::plural;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Maximum number of ladders, because more of them would be too long to read.
+/// Maximum number of ladders to draw. More would be too long to read.
 const MAX_LADDERS: u64 = 20;
 
-/// The ladders of the first conversations, each with the number of its conversation.
+/// Ladders of the first conversations, by conversation number.
 #[derive(Debug, Default)]
 pub(crate) struct Ladders {
     drawn: BTreeMap<u64, Conversation>,
-    /// Number of further conversations, which have no ladder.
+    /// Number of further conversations, for which no ladder is drawn.
     left_out: u64,
 }
 
 #[derive(Debug, Default)]
 struct Conversation {
     title: String,
-    /// Time from the first packet of the capture to the first packet of this conversation.
+    /// Nanoseconds from the capture's first packet to the conversation's first packet.
     since_ns: i64,
     is_timed: bool,
     first: Vec<Row>,
     last: VecDeque<Row>,
-    /// Number of events that the conversation has between `first` and `last`.
+    /// Number of events between `first` and `last`, whose rows are not kept.
     missing: u64,
 }
 
 impl Ladders {
-    /// Adds a packet to the ladder of its conversation.
+    /// Adds a packet to its conversation's ladder.
     pub(crate) fn add(&mut self, seen: &Sighting) {
         let number = seen.role.number;
         if number > MAX_LADDERS {
@@ -63,8 +63,8 @@ impl Ladders {
 }
 
 impl Conversation {
-    /// Returns the time of a packet, or 0 if the packet has none. The first time in a file also becomes the time of all
-    /// packets before it.
+    /// Returns a packet's time, or 0 if the packet has no timestamp. The first timestamp in the conversation is also
+    /// assigned to all packets before it.
     fn time(&mut self, at: Option<Duration>) -> Duration {
         let Some(at) = at else { return Duration::ZERO };
         if !self.is_timed {
@@ -99,7 +99,7 @@ impl Conversation {
         text(&drawing.lines(None, unit, form))
     }
 
-    /// Returns the rows, with times counted from the earliest row.
+    /// Returns the rows, with times relative to the earliest row.
     fn rows(&self) -> Vec<Row> {
         let begin = self.first.iter().chain(&self.last).map(|row| row.at).min().unwrap_or_default();
         let since =
@@ -108,8 +108,8 @@ impl Conversation {
         if self.missing == 0 {
             return since(first.into_iter().chain(last).collect());
         }
-        // The rows left out are between `first` and `last`. So each part is sorted alone, and no row moves to the other
-        // part.
+        // The rows left out are between `first` and `last`. So the two parts are sorted separately, and no row moves
+        // from one to the other.
         [since(first), since(last.collect())].concat()
     }
 }
@@ -128,6 +128,7 @@ impl Row {
 mod tests {
     use super::super::sighting::tests::{self as sample, end};
     use super::*;
+    use crate::mentions::mentions;
     use crate::trace::Fate;
     use crate::transport::Transport;
     use crate::wire::conversation::{PacketRole, Side};
@@ -228,7 +229,7 @@ mod tests {
             (FIRST_ROWS, MAX_ROWS - FIRST_ROWS)
         );
         let drawn = plain(&ladders, 80).join("\n");
-        assert!(drawn.contains("… 960 events left out …"), "{drawn}");
+        mentions(&drawn, &["960 events"]);
         assert!(drawn.contains("── 28 octets ──") && !drawn.contains("── 29 octets ──"), "{drawn}");
         assert!(
             drawn.contains("── 989 octets ──") && !drawn.contains("── 988 octets ──"),
@@ -245,8 +246,7 @@ mod tests {
         }
         let drawn = plain(&ladders, 80);
         assert_eq!(drawn.iter().filter(|line| line.contains("▶│")).count() as u64, MAX_LADDERS);
-        let shown = drawn.last().map(String::as_str);
-        assert_eq!(shown, Some("… 3 more exchanges: without --ladder all are shown"));
+        mentions(drawn.last().expect("a line"), &["3 more exchanges", "--ladder"]);
     }
 
     #[test]

@@ -1,54 +1,60 @@
-//! Folds rows that repeat: each group of rows is drawn once, with its count and its span of time.
+//! Folds repeated rows: a group of rows that repeats is drawn once, and a line below it, the fold, shows the number of
+//! repetitions and the time that they span.
 //!
-//! Two rows are equal if they differ only in their times. A retransmission is never folded, because its time is the
-//! point of drawing it. Groups whose intervals grow are not folded either: they may be retries that back off.
+//! Two rows count as equal if they differ only in their times. A retransmission is never folded, because the drawing is
+//! meant to show when it happens. Groups that follow each other at growing intervals are not folded either, because
+//! they may be retries with back-off.
 
 use super::rows::{Arrow, ArrowEnd, ArrowKind, Fold, FoldKind, Item, Row};
+use crate::trace::{Host, HostId};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Maximum number of rows in one group.
+/// Maximum number of rows in a group.
 const MAX_GROUP_ROWS: usize = 12;
-/// Minimum number of equal groups that are folded.
+/// Minimum number of equal groups to fold.
 const MIN_GROUPS: usize = 3;
-/// Maximum number of different groups that alternate.
+/// Maximum number of different groups that may alternate within one fold.
 const MAX_GROUP_FORMS: usize = 3;
-/// Maximum number of groups that are examined to find the frequent ones.
+/// Maximum number of groups to examine in search of frequent ones.
 const MAX_SAMPLED_GROUPS: usize = 64;
-/// Minimum number of rows that a fold leaves out.
+/// Minimum number of rows that folding must save.
 const MIN_HIDDEN_ROWS: usize = 4;
-/// Minimum interval between two groups that counts as a wait, and not as the time that calls take.
+/// Minimum interval between two groups that counts as a deliberate wait. A shorter interval may just be the time that
+/// the calls take.
 const MIN_WAIT: Duration = Duration::from_millis(20);
-/// Maximum number of rows that are compared from each of two ladders. The time for the comparison is proportional to
-/// the product of both numbers.
+/// Two ladders are compared only if each has at most this number of rows, because the comparison takes time
+/// proportional to the product of both numbers.
 const MAX_COMPARED_ROWS: usize = 400;
 
-/// Another ladder, with the name that a fold gives it.
+/// Another ladder that a fold can refer to by name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reference<'a> {
     pub rows: &'a [Row],
     pub name: &'a str,
 }
 
-/// Folds the runs of rows that the other ladder has too, then the groups that repeat.
-pub(super) fn fold(rows: &[Row], other: Option<Reference<'_>>) -> Vec<Row> {
+/// Folds runs of rows that also appear in the other ladder, and then groups that repeat. `hosts` are the hosts that the
+/// rows refer to.
+pub(super) fn fold(rows: &[Row], hosts: &[Host], other: Option<Reference<'_>>) -> Vec<Row> {
     let mut shapes = Shapes::default();
     let ids = shapes.ids(rows);
     let (name, other) = other.map_or(("", Vec::new()), |it| (it.name, shapes.ids(it.rows)));
     let mut folded = Vec::new();
     let mut begin = 0;
     for run in common_runs(&ids, &other) {
-        folded.extend(fold_repeats(&rows[begin..run.start], &ids[begin..run.start]));
+        folded.extend(fold_repeats(&rows[begin..run.start], &ids[begin..run.start], hosts));
         let same = FoldKind::SameAs(name.to_owned());
         folded.push(folded_row(same, &rows[run.clone()], run.len(), 0));
         begin = run.end;
     }
-    folded.extend(fold_repeats(&rows[begin..], &ids[begin..]));
+    folded.extend(fold_repeats(&rows[begin..], &ids[begin..], hosts));
     folded
 }
 
-/// Returns a row that counts the events of `hidden`, except those of the first `shown` rows.
+/// Returns the row for a fold that spans the rows `hidden`. The row counts their events, except those in the first
+/// `shown` rows, which are drawn.
 fn folded_row(kind: FoldKind, hidden: &[Row], rows: usize, shown: usize) -> Row {
     let time = |row: Option<&Row>| row.map_or(Duration::ZERO, |row| row.at);
     let (from, until) = (time(hidden.first()), time(hidden.last()));
@@ -56,7 +62,7 @@ fn folded_row(kind: FoldKind, hidden: &[Row], rows: usize, shown: usize) -> Row 
     Row { at: from, item: Item::Folded(Fold { kind, rows, from, until }), events }
 }
 
-fn fold_repeats(rows: &[Row], ids: &[usize]) -> Vec<Row> {
+fn fold_repeats(rows: &[Row], ids: &[usize], hosts: &[Host]) -> Vec<Row> {
     let mut folded = Vec::new();
     let mut at = 0;
     while at < rows.len() {
@@ -69,15 +75,74 @@ fn fold_repeats(rows: &[Row], ids: &[usize]) -> Vec<Row> {
             at += 1;
             continue;
         };
-        for form in &groups {
-            form.draw(&rows[at..at + end], groups.len() > 1, &mut folded);
-        }
+        draw_groups(&groups, &rows[at..at + end], hosts, &mut folded);
         at += end;
     }
     folded
 }
 
-/// Whether the groups follow each other after longer and longer waits.
+/// Adds the first occurrence of each group, followed by its fold. If there are two groups that differ only in one host,
+/// the second one is not drawn: the fold names its host and counts its occurrences.
+fn draw_groups(groups: &[GroupForm], rows: &[Row], hosts: &[Host], folded: &mut Vec<Row>) {
+    if let [first, second] = groups
+        && let Some(host) = other_host(first.first_of(rows), second.first_of(rows))
+        && let Some(Host { name: other, .. }) = hosts.get(host.0)
+    {
+        let first_rows = first.first_of(rows);
+        folded.extend_from_slice(first_rows);
+        let (times, other_times) = (first.ranges.len(), second.ranges.len());
+        let kind = FoldKind::Mirrored { times, other: other.clone(), other_times };
+        folded.push(folded_row(kind, rows, first_rows.len(), first_rows.len()));
+        return;
+    }
+    for form in groups {
+        form.draw(rows, groups.len() > 1, folded);
+    }
+}
+
+/// If two groups differ only in that one host takes another's place, returns that host from the second group.
+fn other_host(first: &[Row], second: &[Row]) -> Option<HostId> {
+    let caller = |row: &Row| match &row.item {
+        Item::Call(host, _) | Item::State(host, _) => Some(*host),
+        Item::Arrow(_) | Item::Folded(_) => None,
+    };
+    let pairs = || first.iter().zip(second);
+    let swap = pairs().find_map(|(one, other)| {
+        let hosts = (caller(one)?, caller(other)?);
+        (hosts.0 != hosts.1).then_some(hosts)
+    })?;
+    let is_mirrored = pairs().all(|(one, other)| swapped(&one.item, swap) == shape(&other.item));
+    (first.len() == second.len() && is_mirrored).then_some(swap.1)
+}
+
+/// Returns a row's content without its times, and with the two hosts swapped.
+fn swapped(item: &Item, (one, other): (HostId, HostId)) -> Item {
+    let swap = |host: &mut HostId| {
+        *host = match *host {
+            host if host == one => other,
+            host if host == other => one,
+            host => host,
+        };
+    };
+    let mut item = shape(item);
+    match &mut item {
+        Item::Call(host, _) | Item::State(host, _) => swap(host),
+        Item::Arrow(Arrow { from, to, .. }) => [from, to].into_iter().for_each(swap),
+        Item::Folded(_) => {}
+    }
+    item
+}
+
+/// Returns a row's content without its times.
+fn shape(item: &Item) -> Item {
+    let mut shape = item.clone();
+    if let Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) = &mut shape {
+        *at = Duration::ZERO;
+    }
+    shape
+}
+
+/// Whether each wait between two groups is clearly longer than the wait before it.
 fn has_growing_intervals(form: &GroupForm, rows: &[Row]) -> bool {
     let starts: Vec<Duration> = form.ranges.iter().map(|range| rows[range.start].at).collect();
     let waits: Vec<Duration> =
@@ -86,14 +151,19 @@ fn has_growing_intervals(form: &GroupForm, rows: &[Row]) -> bool {
     !waits.is_empty() && waits.windows(2).all(grows)
 }
 
-/// A group of rows that repeats. The drawing shows it once, and a fold counts how often it occurs.
+/// A group of rows that repeats. The drawing shows the group once, and a fold says how often it occurs.
 #[derive(Debug)]
 struct GroupForm {
-    /// The rows of each occurrence.
+    /// The row numbers of each occurrence.
     ranges: Vec<Range<usize>>,
 }
 
 impl GroupForm {
+    /// Returns the rows of the first occurrence.
+    fn first_of<'a>(&self, rows: &'a [Row]) -> &'a [Row] {
+        self.ranges.first().map_or(&[], |range| &rows[range.clone()])
+    }
+
     /// Adds the rows of the first occurrence, and a fold for all occurrences.
     fn draw(&self, rows: &[Row], alternates: bool, folded: &mut Vec<Row>) {
         let Some(first) = self.ranges.first() else { return };
@@ -107,7 +177,7 @@ impl GroupForm {
     }
 }
 
-/// Returns the groups that repeat from the first row on. The result is empty if their fold would hide too few rows.
+/// Returns the groups that repeat, beginning at the first row. Returns none if folding them would save too few rows.
 fn groups_at(ids: &[usize]) -> Vec<GroupForm> {
     let one_form = periodic(ids);
     let several = alternating(ids);
@@ -119,7 +189,8 @@ fn groups_at(ids: &[usize]) -> Vec<GroupForm> {
     if rows(&chosen) >= drawn + MIN_HIDDEN_ROWS { chosen } else { Vec::new() }
 }
 
-/// Returns groups that follow each other directly. Chooses the length of a group that covers most rows.
+/// Looks for one group that repeats without interruption. Chooses the group length whose repetitions cover the most
+/// rows.
 fn periodic(ids: &[usize]) -> Vec<GroupForm> {
     let repeats = |length: usize| {
         let group = &ids[..length];
@@ -135,7 +206,7 @@ fn periodic(ids: &[usize]) -> Vec<GroupForm> {
     form.into_iter().collect()
 }
 
-/// Returns groups that begin with the same row and follow each other in any order.
+/// Looks for several groups that begin with the same row and follow each other in any order.
 fn alternating(ids: &[usize]) -> Vec<GroupForm> {
     let mut forms: Vec<(&[usize], GroupForm)> = frequent_groups(ids)
         .into_iter()
@@ -155,7 +226,7 @@ fn alternating(ids: &[usize]) -> Vec<GroupForm> {
     forms.into_iter().map(|(_, form)| form).collect()
 }
 
-/// Returns the frequent groups that begin with the same row as `ids`, the longest group first.
+/// Returns the frequent groups that begin with the first row in `ids`, longest first.
 fn frequent_groups(ids: &[usize]) -> Vec<&[usize]> {
     let Some(first) = ids.first() else { return Vec::new() };
     let sampled = ids.iter().take(MAX_SAMPLED_GROUPS * MAX_GROUP_ROWS);
@@ -172,7 +243,7 @@ fn frequent_groups(ids: &[usize]) -> Vec<&[usize]> {
     groups
 }
 
-/// Returns the runs of rows that both ladders have in the same order.
+/// Returns the runs of rows that appear in both ladders in the same order.
 fn common_runs(ids: &[usize], other: &[usize]) -> Vec<Range<usize>> {
     if ids.len().max(other.len()) > MAX_COMPARED_ROWS {
         return Vec::new();
@@ -184,13 +255,13 @@ fn common_runs(ids: &[usize], other: &[usize]) -> Vec<Range<usize>> {
     before.into_iter().chain([here.clone()]).chain(after).collect()
 }
 
-/// Returns the longest run of rows in both ladders, as its position in each. Returns `None` if a fold would hide too
-/// few rows.
+/// Returns the positions, in both ladders, of the longest run of rows that they have in common. Returns `None` if
+/// folding it would save too few rows.
 fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, Range<usize>)> {
     let mut lengths = vec![0; other.len() + 1];
     let mut best = (0, 0, 0);
     for (here, id) in ids.iter().enumerate() {
-        // Goes from right to left, because the entries on the left still have the lengths of the previous row.
+        // Goes from right to left, because each entry needs its left neighbour's value from the previous row.
         for there in (0..other.len()).rev() {
             lengths[there + 1] = if *id == other[there] { lengths[there] + 1 } else { 0 };
             if lengths[there + 1] > best.0 {
@@ -202,11 +273,12 @@ fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, R
     (length > MIN_HIDDEN_ROWS).then(|| (here - length..here, there - length..there))
 }
 
-/// Gives each row a number. Rows that differ only in their times have the same number.
+/// Assigns a number to each row. Rows that differ only in their times get the same number, except that each
+/// retransmission gets its own.
 #[derive(Debug, Default)]
 struct Shapes {
     known: BTreeMap<Item, usize>,
-    /// Number of rows that equal no other row.
+    /// Number of retransmissions so far, none of which equals another row.
     unique: usize,
 }
 
@@ -216,25 +288,22 @@ impl Shapes {
     }
 
     fn id(&mut self, item: &Item) -> usize {
-        let mut shape = item.clone();
-        if let Item::Arrow(Arrow { kind: ArrowKind::Retransmitted, .. }) = &shape {
+        if let Item::Arrow(Arrow { kind: ArrowKind::Retransmitted, .. }) = item {
             self.unique += 1;
             return usize::MAX - self.unique;
         }
-        if let Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) = &mut shape {
-            *at = Duration::ZERO;
-        }
         let next = self.known.len();
-        *self.known.entry(shape).or_insert(next)
+        *self.known.entry(shape(item)).or_insert(next)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use crate::trace::HostId;
 
-    /// Returns one row for each letter, a millisecond apart.
+    /// Returns one row per letter, with times one millisecond apart.
     fn rows(letters: &str) -> Vec<Row> {
         let row = |(at, letter): (u64, char)| Row {
             at: Duration::from_millis(at),
@@ -244,23 +313,39 @@ mod tests {
         (0..).zip(letters.chars()).map(row).collect()
     }
 
-    /// Returns the letters of the rows that are drawn, and the text of each fold.
+    /// Returns the letters of the drawn rows and, for each fold, its number of rows, its kind and the time that it
+    /// spans.
     fn folded(letters: &str, other: &str) -> String {
-        let span = |it: &Fold| format!("{} to {}", it.from.as_millis(), it.until.as_millis());
+        let short = |Fold { kind, rows, from, until }: Fold| {
+            format!(" [{rows} {kind:?} {}-{}] ", from.as_millis(), until.as_millis())
+        };
         let words = |row: Row| match row.item {
-            Item::Folded(fold) => format!(" [{}] ", fold.words(&span(&fold))),
+            Item::Folded(fold) => short(fold),
             Item::Call(_, letter) => letter,
             Item::State(..) | Item::Arrow(_) => String::new(),
         };
         let other = rows(other);
         let other = Reference { rows: &other, name: "the first" };
-        fold(&rows(letters), Some(other)).into_iter().map(words).collect()
+        fold(&rows(letters), &[], Some(other)).into_iter().map(words).collect()
     }
 
     #[test]
     fn a_group_of_rows_is_drawn_once_with_its_count_and_its_span() {
-        assert_eq!(folded("xabcabcabcy", ""), "xabc [these 3 rows × 3, 1 to 9] y");
-        assert_eq!(folded("aaaaaaay", ""), "a [this row × 7, 0 to 6] y");
+        assert_eq!(folded("xabcabcabcy", ""), "xabc [3 Repeated(3) 1-9] y");
+        assert_eq!(folded("aaaaaaay", ""), "a [1 Repeated(7) 0-6] y");
+    }
+
+    #[test]
+    fn the_line_of_a_fold_has_its_rows_its_count_and_its_span() {
+        let words = |kind, rows| {
+            Fold { kind, rows, from: Duration::ZERO, until: Duration::ZERO }.words("1 to 9 ms")
+        };
+        mentions(&words(FoldKind::Repeated(7), 1), &["this row", "× 7", "1 to 9 ms"]);
+        mentions(&words(FoldKind::Repeated(4), 3), &["3 rows", "× 4", "1 to 9 ms"]);
+        let mixed = words(FoldKind::Alternating(4), 3);
+        mentions(&mixed, &["3 rows", "× 4", "mixed order", "1 to 9 ms"]);
+        let same = words(FoldKind::SameAs("the first".to_owned()), 6);
+        mentions(&same, &["6 rows", "the first", "1 to 9 ms"]);
     }
 
     #[test]
@@ -271,9 +356,9 @@ mod tests {
             events: 1,
         };
         let backoff = [0, 200, 600, 1400, 3000, 6200, 12_600].map(send);
-        assert_eq!(fold(&backoff, None).len(), 7);
+        assert_eq!(fold(&backoff, &[], None).len(), 7);
         let steady = [0, 200, 400, 600, 800, 1000, 1200].map(send);
-        assert_eq!(fold(&steady, None).len(), 2);
+        assert_eq!(fold(&steady, &[], None).len(), 2);
     }
 
     #[test]
@@ -285,23 +370,45 @@ mod tests {
     #[test]
     fn a_row_that_differs_ends_the_fold_and_is_drawn() {
         let drawn = folded("ababababacababab", "");
-        assert_eq!(drawn, "ab [these 2 rows × 4, 0 to 7] acababab");
+        assert_eq!(drawn, "ab [2 Repeated(4) 0-7] acababab");
     }
 
     #[test]
     fn groups_in_mixed_order_are_drawn_once_each() {
         let drawn = folded("xacabcacacabcabcacy", "");
-        assert_eq!(
-            drawn,
-            "xac [these 2 rows × 4 in mixed order, 1 to 17] \
-             abc [these 3 rows × 3 in mixed order, 3 to 15] y"
-        );
+        assert_eq!(drawn, "xac [2 Alternating(4) 1-17] abc [3 Alternating(3) 3-15] y");
+    }
+
+    #[test]
+    fn of_two_groups_that_differ_in_a_host_one_is_drawn() {
+        let host = |name: &str| Host { name: name.into(), addresses: Vec::new() };
+        let hosts = ["client", "first server", "second server"].map(host);
+        let row = |host: usize, call: &str| Row {
+            at: Duration::from_millis(5),
+            item: Item::Call(HostId(host), call.to_owned()),
+            events: 1,
+        };
+        let groups = |calls: [&str; 2], servers: &[usize]| -> Vec<Row> {
+            let group = |server: &usize| [row(0, "ask"), row(*server, calls[server - 1])];
+            servers.iter().flat_map(group).collect()
+        };
+        let servers = [2, 1, 1, 2, 2, 1, 2];
+        let drawn = fold(&groups(["answer", "answer"], &servers), &hosts, None);
+        assert_eq!(drawn[..2], groups(["answer", "answer"], &[2]));
+        let [.., Row { item: Item::Folded(fold), events: 12, .. }] = &drawn[..] else {
+            panic!("{drawn:?}")
+        };
+        let words = fold.words("0 to 5");
+        assert_eq!(words, "these 2 rows × 4, with the first server × 3, 0 to 5");
+        assert_eq!(drawn.len(), 3, "{drawn:?}");
+        let others = super::fold(&groups(["answer", "refuse"], &servers), &hosts, None);
+        assert_eq!(others.len(), 6, "each server does something else: {others:?}");
     }
 
     #[test]
     fn rows_that_another_ladder_has_too_are_one_line() {
         let drawn = folded("sabcdeft", "abcdefu");
-        assert_eq!(drawn, "s [6 rows as in the first, 1 to 6] t");
+        assert_eq!(drawn, "s [6 SameAs(\"the first\") 1-6] t");
         assert_eq!(folded("sabcdt", "abcdu"), "sabcdt");
     }
 
@@ -309,7 +416,7 @@ mod tests {
     fn every_event_is_drawn_or_counted_in_a_fold() {
         let letters = "xacabcacacabcabcacyyyyyyyyzabcdef";
         let other = Reference { rows: &rows("abcdef"), name: "the first" };
-        let drawn = fold(&rows(letters), Some(other));
+        let drawn = fold(&rows(letters), &[], Some(other));
         let all: u64 = drawn.iter().map(|row| row.events).sum();
         assert_eq!(all, letters.len() as u64);
     }
@@ -324,6 +431,6 @@ mod tests {
             Row { at: Duration::from_secs(at), item, events: 1 }
         };
         let rows: Vec<Row> = (0..20).map(arrow).collect();
-        assert_eq!(fold(&rows, Some(Reference { rows: &rows, name: "the first" })), rows);
+        assert_eq!(fold(&rows, &[], Some(Reference { rows: &rows, name: "the first" })), rows);
     }
 }

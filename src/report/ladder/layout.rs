@@ -1,4 +1,4 @@
-//! The columns of a ladder: the axis of time, the lines of the hosts, and the times of arrival.
+//! The columns of a ladder: the time axis, the hosts' vertical lines, and the arrival times.
 
 use super::rows::{Arrow, ArrowEnd, ArrowKind, Item, Row};
 use super::{ERROR, LEFTWARDS, LOST, Line, MIN_WIDTH, PLAIN, RETRANSMITTED, RIGHTWARDS, STRONG};
@@ -11,26 +11,26 @@ use std::time::Duration;
 
 /// Minimum width in columns of a time, including the blank after it.
 const MIN_TIME_COLUMNS: usize = 8;
-/// Minimum length of an arrow in columns, without its label.
+/// Minimum length in columns of an arrow's shaft, not counting its label.
 const MIN_SHAFT: usize = 6;
-/// Limit of a short drawing. Its times in milliseconds have three decimals, so that microseconds are visible.
+/// A drawing shorter than this shows milliseconds with three decimals, so that microseconds are visible.
 const SHORT_DRAWING: Duration = Duration::from_millis(10);
 
 /// The columns of one ladder.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// Column of each host's line, from the left.
+    /// Column of each host's vertical line, from left to right.
     lines: Vec<usize>,
     width: usize,
     unit: Unit,
     decimals: usize,
-    /// Width in columns of the longest time, including the blank after it.
+    /// Width in columns of the time axis: the longest time and the blank after it.
     time: usize,
-    /// Whether the drawing has a column for the times of arrival.
+    /// Whether the drawing has a column for arrival times.
     arrivals: bool,
 }
 
-/// Returns the last time that a drawing shows, of an event or of an arrival.
+/// Returns the latest time that a drawing shows, whether of an event or of an arrival.
 pub(super) fn last(rows: &[Row]) -> Duration {
     let arrived = rows.iter().filter_map(|row| match &row.item {
         Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) => Some(*at),
@@ -40,7 +40,7 @@ pub(super) fn last(rows: &[Row]) -> Duration {
 }
 
 impl Layout {
-    /// Computes the columns of a drawing with these rows and with times in this unit.
+    /// Computes the columns for a drawing of these rows, with times in this unit.
     pub(super) fn new(hosts: &[Host], rows: &[Row], unit: Unit, width: usize) -> Self {
         let ends = rows.iter().filter_map(|row| match &row.item {
             Item::Arrow(arrow) => Some(&arrow.end),
@@ -55,8 +55,8 @@ impl Layout {
         let time = MIN_TIME_COLUMNS.max(unit.decimal(last, decimals).len() + 1);
         let arrivals = ends.clone().any(|end| *end != ArrowEnd::Unknown);
         let axes = if arrivals { 2 } else { 1 };
-        // A time of many digits, such as one of years, makes the drawing wider instead of bringing the hosts closer
-        // together.
+        // If a time has many digits, such as a time of several years, the drawing becomes wider, so that the hosts do
+        // not move closer together.
         let width = width.max(MIN_WIDTH + axes * (time - MIN_TIME_COLUMNS));
         let right = width - (axes - 1) * time - 1;
         let between = hosts.len().saturating_sub(1).max(1);
@@ -64,14 +64,15 @@ impl Layout {
         Self { lines: lines.collect(), width, unit, decimals, time, arrivals }
     }
 
-    /// Returns the columns for the live list of packets, with times in milliseconds. The line of the client is in
-    /// column `client`, the line of the server in the last column.
+    /// Returns the columns for the live packet list, with times in milliseconds. The client's line is in column
+    /// `client`, the server's line in the last column.
     pub(super) fn of_conversation(time: usize, client: usize, width: usize) -> Self {
         let (lines, unit) = (vec![client, width - 1], Unit::Milliseconds);
         Self { lines, width, unit, decimals: 3, time, arrivals: false }
     }
 
-    /// Returns the lines above the rows: the title, the names and addresses of the hosts, and the names of the axes.
+    /// Returns the lines above the rows: the title, the hosts' names and addresses, and the headings of the time
+    /// columns.
     pub(super) fn head(&self, hosts: &[Host], title: &str) -> Vec<Line> {
         let mut head: Vec<Line> = wrap(title, self.width).iter().map(|part| strong(part)).collect();
         let names = self.names(hosts.iter().map(|host| host.name.clone()), STRONG);
@@ -92,7 +93,7 @@ impl Layout {
         head
     }
 
-    /// Puts each name at its host's line. A name that would cover the one before it moves to the next line.
+    /// Puts each name at its host's line. A name that would overlap the previous one moves to the next line of text.
     fn names(&self, names: impl Iterator<Item = String>, style: Style) -> Vec<Line> {
         let mut lines = vec![Line::default()];
         let mut end = 0;
@@ -109,8 +110,8 @@ impl Layout {
         lines
     }
 
-    /// Returns the column where a host's name begins. The first name begins at its host's line, the last name ends
-    /// there, and all others are centred.
+    /// Returns the column where a host's name begins. The first name begins at its host's line, the last name ends at
+    /// its host's line, and the others are centred on theirs.
     fn begin(&self, host: usize, name: &str) -> usize {
         let (column, length) = (self.lines[host], name.chars().count());
         match host {
@@ -132,7 +133,7 @@ impl Layout {
                     self.left_out(&fold.words(&self.span(fold.from, fold.until)), lines);
                 }
             }
-            // A duplicate has only a time of arrival, and the text of a fold has the times of the fold.
+            // A duplicate has only an arrival time, and a fold's text contains the fold's times.
             let has_own_time = match &row.item {
                 Item::Arrow(arrow) => arrow.kind == ArrowKind::Duplicate,
                 Item::Folded(_) => true,
@@ -144,17 +145,17 @@ impl Layout {
         }
     }
 
-    /// Formats a time as on the axis, with its unit: `20.0 ms`.
+    /// Formats a time as on the time axis, with its unit: `20.0 ms`.
     pub(super) fn time(&self, time: Duration) -> String {
         format!("{} {}", self.unit.decimal(time, self.decimals), self.unit.name())
     }
 
-    /// Formats the beginning and the end of a span as on the axis: `20.0 to 40.0 ms`.
+    /// Formats the beginning and the end of a time span as on the time axis: `20.0 to 40.0 ms`.
     pub(super) fn span(&self, from: Duration, until: Duration) -> String {
         format!("{} to {}", self.unit.decimal(from, self.decimals), self.time(until))
     }
 
-    /// Adds lines with a text about left-out rows, between the lines of the first and the last host.
+    /// Adds a text about rows that are left out, centred between the first and the last host's line.
     pub(super) fn left_out(&self, text: &str, lines: &mut Vec<Line>) {
         let (left, right) = self.ends();
         for part in wrap(text, (right - left).saturating_sub(3).max(1)) {
@@ -167,7 +168,7 @@ impl Layout {
         }
     }
 
-    /// Adds a line of text below an arrow, and cuts the end of a text that is too long.
+    /// Adds a line of text below an arrow. Cuts the end of the text if it is too long.
     pub(super) fn note(&self, text: &str, lines: &mut Vec<Line>) {
         let (left, right) = self.ends();
         let mut line = self.blank();
@@ -175,7 +176,7 @@ impl Layout {
         lines.push(line);
     }
 
-    /// Returns the columns of the lines of the first and the last host.
+    /// Returns the columns of the first and the last host's line.
     fn ends(&self) -> (usize, usize) {
         let (left, right) = (self.lines.first(), self.lines.last());
         (left.copied().unwrap_or(self.time), right.copied().unwrap_or(self.width - 1))
@@ -187,7 +188,7 @@ impl Layout {
         line
     }
 
-    /// Adds an action of a host as text at the host's line, on the side of the other hosts.
+    /// Writes a host's action next to the host's line, on the side towards the other hosts.
     fn put_at_host(&self, HostId(host): HostId, text: &str, style: Style, lines: &mut Vec<Line>) {
         let Some(column) = self.lines.get(host).copied() else { return };
         let is_last = host > 0 && host + 1 == self.lines.len();
@@ -237,7 +238,7 @@ impl Layout {
         }
     }
 
-    /// Draws the end of an arrow: the time of arrival, or the reason why the packet does not arrive.
+    /// Draws an arrow's end: the arrival time, or the reason why the packet does not arrive.
     fn end(&self, end: &ArrowEnd, span: Span, style: Style, line: &mut Line) {
         let length = span.length(end);
         match end {
@@ -282,7 +283,7 @@ fn strong(title: &str) -> Line {
     line
 }
 
-/// The columns between the lines of two hosts, counted from the line of the sender.
+/// The columns between two hosts' lines, counted from the sender's line.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     from: usize,
@@ -294,8 +295,8 @@ impl Span {
         self.from.abs_diff(self.to) - 1
     }
 
-    /// Returns the length of an arrow in columns. The arrow of a lost packet is shorter, so that the reason for the
-    /// loss fits after it.
+    /// Returns an arrow's length in columns. A lost packet's arrow is shorter, so that the reason for the loss fits
+    /// after it.
     fn length(self, end: &ArrowEnd) -> usize {
         match end {
             ArrowEnd::Lost(why) => {
@@ -314,7 +315,7 @@ impl Span {
         line.set(self.column(at), character, style);
     }
 
-    /// Puts a text at this distance in columns from the line of the sender.
+    /// Puts a text at a distance of `at` columns from the sender's line.
     fn put(self, at: usize, text: &str, style: Style, line: &mut Line) {
         if self.from > self.to {
             line.put_before(self.column(at) + 1, text, style);
@@ -323,7 +324,7 @@ impl Span {
         }
     }
 
-    /// Draws a crossing if the arrow crosses the line of a host between sender and receiver.
+    /// Draws a crossing in column `between` if the arrow crosses the host's line there.
     fn cross(self, between: usize, length: usize, style: Style, line: &mut Line) {
         if (0..length).any(|at| self.column(at) == between) {
             line.set(between, '┼', style);

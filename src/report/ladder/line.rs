@@ -1,21 +1,21 @@
-//! A line of a drawing, cell by cell. Later text covers earlier text.
+//! A line of a drawing, made of character cells. Text that is put later overwrites earlier text.
 
 use anstyle::Style;
 use std::fmt::Write;
 
-/// A line of cells, each a character with its style; each character takes one column.
+/// A line of cells: each is a character with its style and takes one column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Line(Vec<(char, Style)>);
 
 impl Line {
-    /// Puts a text so that it begins in this column.
+    /// Puts a text that begins in this column.
     pub(super) fn put(&mut self, column: usize, text: &str, style: Style) {
         for (at, character) in text.chars().enumerate() {
             self.set(column + at, character, style);
         }
     }
 
-    /// Puts a text so that it ends before this column.
+    /// Puts a text that ends just before this column.
     pub(super) fn put_before(&mut self, column: usize, text: &str, style: Style) {
         self.put(column.saturating_sub(text.chars().count()), text, style);
     }
@@ -27,7 +27,7 @@ impl Line {
         self.0[column] = (character, style);
     }
 
-    /// Returns a line with this line's text, and with the text of `other` from this column on.
+    /// Returns this line up to `column`, followed by the line `other`.
     #[cfg(feature = "lab")]
     pub(super) fn joined(&self, column: usize, other: &Self) -> Self {
         let mut both = self.clone();
@@ -37,7 +37,7 @@ impl Line {
         both
     }
 
-    /// Returns the line as text with its colours, without blanks at the end.
+    /// Returns the line as text with colour codes, without trailing blanks.
     pub(super) fn render(&self) -> String {
         let blank = |cell: &&(char, Style)| cell.0 == ' ';
         let trailing = self.0.iter().rev().take_while(blank).count();

@@ -1,11 +1,11 @@
-//! A ladder as a numbered list of sentences, for a screen reader.
+//! Formats a ladder as a numbered list of sentences, for a screen reader.
 
 use super::layout::Layout;
 use super::rows::{Arrow, ArrowEnd, ArrowKind, Fold, FoldKind, Item, Row};
 use super::{Line, PLAIN, STRONG, ShownRows};
 use crate::trace::{Host, HostId};
 
-/// Returns the title, the hosts with their addresses, and one sentence for each row.
+/// Returns the title, the hosts with their addresses, and one sentence per row.
 pub(super) fn lines(
     hosts: &[Host],
     title: &str,
@@ -24,7 +24,7 @@ pub(super) fn lines(
     list.lines
 }
 
-/// Returns the name of a host with its first address.
+/// Returns a host's name with its first address.
 fn described(host: &Host) -> String {
     let address = host.addresses.first().map(|address| format!(" {address}"));
     format!("{}{}", host.name, address.unwrap_or_default())
@@ -76,7 +76,7 @@ impl List<'_> {
         let (from, to) = (self.name(arrow.from), self.name(arrow.to));
         let label = &arrow.label;
         let sent = match arrow.kind {
-            // The time of a duplicate is the time of its arrival.
+            // A duplicate's row already has its arrival time, so the sentence need not repeat it.
             ArrowKind::Duplicate => {
                 return format!("{to}: receives a duplicate of {label} from {from}");
             }
@@ -107,7 +107,10 @@ impl List<'_> {
             FoldKind::Alternating(times) => {
                 format!("{steps}: {times} times in mixed order, from {span}")
             }
-            FoldKind::SameAs(name) => format!("{} steps as in {name}, from {span}", fold.rows),
+            FoldKind::Mirrored { times, other, other_times } => {
+                format!("{steps}: {times} times, with the {other} {other_times} times, from {span}")
+            }
+            FoldKind::SameAs(name) => format!("From {span}: {} steps as in {name}", fold.rows),
         }
     }
 
@@ -120,6 +123,7 @@ impl List<'_> {
 mod tests {
     use super::super::{Form, draw, text};
     use crate::duration::Unit;
+    use crate::mentions::each_mentions;
     use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
     use crate::transport::Transport;
     use std::time::Duration;
@@ -160,18 +164,18 @@ mod tests {
         add(&mut trace, 20, 1, Action::State(Transport::Tcp, "ESTABLISHED".into()));
         add(&mut trace, 20, 1, packet(0, Fate::Lost(Loss::Chance)));
         add(&mut trace, 21, 1, packet(0, Fate::Lost(Loss::Overflow)));
-        assert_eq!(
+        each_mentions(
             listed(&trace),
-            [
-                "UDP",
-                "Hosts: client 192.0.2.1, server 192.0.2.2",
-                "1. 0.0 ms, client: connect() = done",
-                "2. 0.0 ms, client: sends 5 octets to server, arrives at 20.0 ms",
-                "3. 20.0 ms, server: state ESTABLISHED",
-                "4. 20.0 ms, server: sends 5 octets to client, lost",
-                "5. 21.0 ms, server: sends 5 octets to client, dropped: no room at client",
-                "6. 41.0 ms, server: receives a duplicate of 5 octets from client",
-            ]
+            &[
+                &["UDP"],
+                &["client 192.0.2.1", "server 192.0.2.2"],
+                &["1. 0.0 ms, client:", "connect() = done"],
+                &["2. 0.0 ms, client:", "5 octets", "server", "arrives", "20.0 ms"],
+                &["3. 20.0 ms, server:", "ESTABLISHED"],
+                &["4. 20.0 ms, server:", "5 octets", "client", "lost"],
+                &["5. 21.0 ms, server:", "5 octets", "client", "dropped", "no room"],
+                &["6. 41.0 ms, server:", "duplicate", "5 octets", "client"],
+            ],
         );
     }
 
@@ -182,13 +186,13 @@ mod tests {
             add(&mut trace, 10 * at, 0, call("send()"));
             add(&mut trace, 10 * at + 1, 1, call("recv()"));
         }
-        assert_eq!(
-            listed(&trace)[2..],
-            [
-                "1. 0.0 ms, client: send() = done",
-                "2. 1.0 ms, server: recv() = done",
-                "Steps 1 to 2: 10 times, from 0.0 to 91.0 ms",
-            ]
+        each_mentions(
+            &listed(&trace)[2..],
+            &[
+                &["1. 0.0 ms, client:", "send() = done"],
+                &["2. 1.0 ms, server:", "recv() = done"],
+                &["1 to 2", "10 times", "0.0 to 91.0 ms"],
+            ],
         );
     }
 }

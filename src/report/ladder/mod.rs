@@ -1,5 +1,5 @@
-//! Draws a trace as a ladder. Hosts are vertical lines, time runs downwards, and packets are arrows with their content.
-//! The actions of a host are beside its line.
+//! Draws a trace as a ladder diagram. Hosts are vertical lines, time runs downwards, and packets are arrows labelled
+//! with their content. A host's own actions, such as system calls, are next to its line.
 
 mod conversations;
 mod fold;
@@ -28,19 +28,19 @@ use rows::{Fold, FoldKind, Item, Row};
 #[cfg(feature = "lab")]
 use std::time::Duration;
 
-/// Minimum width of a ladder in columns. A narrower screen wraps the lines.
+/// Minimum width in columns of a ladder. A narrower terminal wraps the ladder's lines.
 const MIN_WIDTH: usize = 40;
 
-/// Maximum number of rows. A longer ladder leaves out its middle rows.
+/// Maximum number of rows in a ladder that is drawn completely. A longer ladder leaves out its middle rows.
 const MAX_ROWS: usize = 48;
 const FIRST_ROWS: usize = 28;
 const LAST_ROWS: usize = 12;
 
-/// Style of packets that did not arrive.
+/// Style for packets that did not arrive.
 const LOST: Style = AnsiColor::Red.on_default().bold();
-/// Style of resets and ICMP errors.
+/// Style for resets and ICMP errors.
 const ERROR: Style = AnsiColor::Red.on_default();
-/// Style of retransmissions, duplicates and packets that arrive late.
+/// Style for retransmissions, duplicates and overtaken packets.
 const RETRANSMITTED: Style = AnsiColor::Yellow.on_default();
 const RIGHTWARDS: Style = AnsiColor::Cyan.on_default();
 const LEFTWARDS: Style = AnsiColor::Green.on_default();
@@ -50,13 +50,13 @@ const PLAIN: Style = Style::new();
 /// The form of a drawing: a ladder or a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A ladder of at most this number of columns. It is wider if the hosts need more space.
+    /// A ladder with this number of columns. The ladder is wider if the hosts or the times need more space.
     Ladder(usize),
     /// A numbered list of sentences, for a screen reader.
     List,
 }
 
-/// A trace that other drawings refer to by this name.
+/// A trace whose drawing other drawings can refer to by name.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) struct ReferenceTrace<'a> {
@@ -64,7 +64,7 @@ pub(crate) struct ReferenceTrace<'a> {
     pub name: &'a str,
 }
 
-/// Draws a trace with an axis in this unit. Folds rows that repeat, and rows that the `other` trace has too.
+/// Draws a trace with a time axis in this unit. Folds repeated rows, and rows that also appear in the `other` trace.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) fn draw(
     trace: &Trace,
@@ -80,19 +80,19 @@ pub(crate) fn draw(
     Drawing { hosts, title, rows: &rows, missing: 0 }.lines(other, unit, form)
 }
 
-/// Returns the time from the beginning of a trace to the last time in its ladder.
+/// Returns the latest time that the trace's ladder shows.
 #[cfg(feature = "lab")]
 pub(crate) fn duration(trace: &Trace) -> Duration {
     layout::last(&rows::rows(trace))
 }
 
-/// The rows of one drawing.
+/// The content of one drawing: its hosts, title and rows.
 #[derive(Clone, Copy, Debug)]
 struct Drawing<'a> {
     hosts: &'a [Host],
     title: &'a str,
     rows: &'a [Row],
-    /// Number of events that are missing between the first [`FIRST_ROWS`] rows and the rest.
+    /// Number of events that were dropped between the first [`FIRST_ROWS`] rows and the remaining ones.
     missing: u64,
 }
 
@@ -103,11 +103,12 @@ impl Drawing<'_> {
             Form::List => MIN_WIDTH,
         };
         let layout = Layout::new(self.hosts, self.rows, unit, width);
-        // A group of rows must not continue across the missing events.
-        let folded = if self.missing == 0 { fold(self.rows, other) } else { self.rows.to_vec() };
+        // If events are missing, nothing is folded, because a group of rows must not span the gap.
+        let folded =
+            if self.missing == 0 { fold(self.rows, self.hosts, other) } else { self.rows.to_vec() };
         match form {
             Form::Ladder(_) => ladder(self, &layout, ShownRows::of(&folded, self.missing)),
-            // The numbers of the steps need all rows.
+            // A list refers to its steps by number, so it shows all rows.
             Form::List if self.missing == 0 => {
                 let all = ShownRows { first: &folded, left_out: 0, last: &[] };
                 list::lines(self.hosts, self.title, &layout, all)
@@ -119,7 +120,7 @@ impl Drawing<'_> {
     }
 }
 
-/// The rows that a drawing shows: the first and the last ones.
+/// The rows that a drawing shows. Of a long drawing, these are only the first and the last rows.
 #[derive(Clone, Copy, Debug)]
 struct ShownRows<'a> {
     first: &'a [Row],
@@ -139,15 +140,15 @@ impl<'a> ShownRows<'a> {
         Self { first, left_out, last }
     }
 
-    /// Returns a text with the number of events left out; `None` if all events are drawn.
+    /// Returns a text with the number of events left out; `None` if no event is left out.
     fn left_out(self) -> Option<String> {
         let events = plural(self.left_out, "event");
         (self.left_out > 0).then(|| format!("… {events} left out …"))
     }
 }
 
-/// Returns the index of the first row to draw after the omitted rows. Usually the last [`LAST_ROWS`] are drawn. If they
-/// contain a fold, the group that it repeats is drawn too.
+/// Returns the index of the first row to draw after the rows left out. Usually the last [`LAST_ROWS`] rows are drawn.
+/// If they contain a fold, the whole group that the fold refers to is drawn too.
 fn last_rows(rows: &[Row]) -> usize {
     let begin = rows.len().saturating_sub(LAST_ROWS);
     let groups = rows.iter().enumerate().skip(begin).filter_map(|(at, row)| match &row.item {
@@ -168,7 +169,7 @@ fn ladder(drawing: Drawing<'_>, layout: &Layout, shown: ShownRows<'_>) -> Vec<Li
     lines
 }
 
-/// Joins lines to a text.
+/// Joins lines into one text.
 pub(crate) fn text(lines: &[Line]) -> String {
     lines.iter().map(|line| line.render() + "\n").collect()
 }
@@ -197,7 +198,7 @@ mod tests {
         trace.push(Event { at: at * MS, host, action });
     }
 
-    /// Adds a packet of this number of octets. It is not an IP packet.
+    /// Adds a packet with this number of octets, which are not a valid IP packet.
     fn packet(trace: &mut Trace, at: u32, host: HostId, octets: usize, fate: Fate) {
         let to = if host == CLIENT { SERVER } else { CLIENT };
         let action = Action::Packet(Packet { to, octets: vec![0; octets], fate });
@@ -208,13 +209,13 @@ mod tests {
         Fate::Arrived(times.iter().map(|at| *at * MS).collect())
     }
 
-    /// Draws a trace with an axis in the unit that suits it.
+    /// Draws a trace with a time axis in the unit that suits the trace.
     fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
         let unit = Unit::of(layout::last(&rows::rows(trace)));
         super::draw(trace, None, title, unit, Form::Ladder(width))
     }
 
-    /// Returns the text of the lines from this line on.
+    /// Returns the lines as plain text, beginning with line number `from`.
     fn rows(lines: &[Line], from: usize) -> Vec<String> {
         plain(&lines[from..]).lines().map(str::to_owned).collect()
     }

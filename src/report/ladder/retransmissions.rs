@@ -1,17 +1,17 @@
-//! Retransmissions: the segments that TCP sends again.
+//! Recognises retransmissions: segments that a host has sent before.
 
 use crate::trace::HostId;
 use crate::wire::decode::{Decoded, Endpoint};
 use crate::wire::segment::{Segment, SentSegments};
 use std::collections::BTreeMap;
 
-/// The segments that each host has sent so far, for each connection.
+/// The segments that each host has sent so far on each connection.
 #[derive(Debug, Default)]
 pub(crate) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
 
 impl Retransmissions {
-    /// Records a segment of a host. Returns true if the host has sent all of its contents before. A segment that
-    /// occupies no sequence numbers, such as a pure ACK, is never a retransmission.
+    /// Records a segment that a host sends. Returns true if the host has already sent everything in the segment. A
+    /// segment that occupies no sequence numbers, such as a pure ACK, is never a retransmission.
     pub(crate) fn record(&mut self, host: HostId, packet: &Decoded) -> bool {
         Segment::of(packet).is_some_and(|segment| {
             self.0.entry((host, packet.source, packet.destination)).or_default().record(&segment)

@@ -1,4 +1,4 @@
-//! The rows of a ladder: repeated calls are one row, and a duplicate of a packet has a row of its own.
+//! The rows of a ladder. Repeated calls are merged into one row, and each duplicate of a packet has its own row.
 
 use super::retransmissions::Retransmissions;
 use crate::report::{escaped, packet, plural};
@@ -6,12 +6,13 @@ use crate::trace::{Action, Event, Fate, HostId, Loss, Packet, Trace};
 use crate::wire::decode::{Content, Decoded, Flags, decode};
 use std::time::Duration;
 
-/// A row of a drawing: one action or packet at one time.
+/// A row of a drawing: an action or a packet, with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub at: Duration,
     pub item: Item,
-    /// Number of events of the trace in this row. Equal calls that are joined to one row count as one.
+    /// Number of trace events that this row shows or, if it is a fold, hides. Equal calls that are merged into one row
+    /// count as one event.
     pub events: u64,
 }
 
@@ -20,19 +21,19 @@ pub(super) enum Item {
     Call(HostId, String),
     State(HostId, String),
     Arrow(Arrow),
-    /// A fold in place of rows that repeat.
+    /// A fold, in place of rows that repeat.
     Folded(Fold),
 }
 
-/// A line in place of rows that repeat.
+/// A line in place of rows that are already drawn elsewhere. It says which rows, how often, and over what time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fold {
     pub kind: FoldKind,
-    /// Number of rows in the group.
+    /// Number of rows in the group that repeats.
     pub rows: usize,
-    /// Time of the first row of the first group.
+    /// Time of the first row in the first occurrence of the group.
     pub from: Duration,
-    /// Time of the last row of the last group.
+    /// Time of the last row in the last occurrence of the group.
     pub until: Duration,
 }
 
@@ -40,14 +41,17 @@ pub(super) struct Fold {
 pub(super) enum FoldKind {
     /// The group above this line occurs this many times.
     Repeated(usize),
-    /// The group above this line occurs this many times, and groups of the neighbouring folds occur between them.
+    /// The group above this line occurs this many times, mixed with the groups that neighbouring folds count.
     Alternating(usize),
-    /// The ladder with this name shows the same rows.
+    /// The group above this line occurs `times` times. Mixed with it, the same group occurs `other_times` times with
+    /// the host `other` in place of another host.
+    Mirrored { times: usize, other: String, other_times: usize },
+    /// The ladder with this name already shows the same rows.
     SameAs(String),
 }
 
 impl Fold {
-    /// Returns the text of the fold; `span` has the formatted times of its beginning and end.
+    /// Returns the fold's text; `span` is the formatted time span.
     pub(super) fn words(&self, span: &str) -> String {
         let rows = match self.rows {
             1 => "this row".to_owned(),
@@ -56,7 +60,10 @@ impl Fold {
         match &self.kind {
             FoldKind::Repeated(times) => format!("{rows} × {times}, {span}"),
             FoldKind::Alternating(times) => format!("{rows} × {times} in mixed order, {span}"),
-            FoldKind::SameAs(name) => format!("{} rows as in {name}, {span}", self.rows),
+            FoldKind::Mirrored { times, other, other_times } => {
+                format!("{rows} × {times}, with the {other} × {other_times}, {span}")
+            }
+            FoldKind::SameAs(name) => format!("{span}: {} rows as in {name}", self.rows),
         }
     }
 }
@@ -67,7 +74,7 @@ pub(super) struct Arrow {
     pub from: HostId,
     pub to: HostId,
     pub label: String,
-    /// The payload as quoted text that is safe to print. Empty without a payload.
+    /// The payload as quoted text that is safe to print; empty if there is no payload.
     pub payload: String,
     /// Whether the packet is a reset or an ICMP error.
     pub is_error: bool,
@@ -75,30 +82,31 @@ pub(super) struct Arrow {
     pub kind: ArrowKind,
 }
 
-/// How an arrow ends.
+/// What is known about a packet's arrival, which determines how its arrow ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ArrowEnd {
     Arrived(Duration),
-    /// The link lost the packet, for this reason.
+    /// The link dropped the packet, for this reason.
     Lost(String),
     /// The packet reached the receiver, which dropped it for this reason.
     Refused(String),
-    /// The packet was seen in one place only, so its end is unknown.
+    /// The packet was captured in one place only, so it is unknown whether it arrived.
     Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ArrowKind {
     Usual,
-    /// TCP sent these octets, or this SYN or FIN, before.
+    /// The host has already sent these octets, or this SYN or FIN.
     Retransmitted,
-    /// A later packet arrived before this packet.
+    /// A packet sent later arrived before this one.
     Overtaken,
-    /// The link delivered the packet a second time.
+    /// A further copy of a packet that has already arrived.
     Duplicate,
 }
 
-/// Minimum number of equal calls that are joined to one row. Two calls take as long to read as one row with a count.
+/// Minimum number of equal consecutive calls to merge into one row. Two rows take no longer to read than one row with a
+/// count.
 const MIN_REPEATS: usize = 3;
 
 /// Returns the rows of a trace, ordered by time.
@@ -127,8 +135,8 @@ pub(super) fn rows(trace: &Trace) -> Vec<Row> {
     in_order(rows)
 }
 
-/// Sorts rows by time, and marks each packet that a later packet overtakes. The rows need sorting because a duplicate
-/// has the time of its arrival.
+/// Sorts rows by time, and marks each packet that a later packet overtakes. The rows need sorting because a duplicate's
+/// time is its arrival time.
 pub(super) fn in_order(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort_by_key(|row| row.at);
     let overtaken: Vec<usize> = (0..rows.len())
@@ -142,7 +150,7 @@ pub(super) fn in_order(mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-/// Whether a packet that is sent later in the same direction arrives before this packet.
+/// Whether a packet sent later in the same direction arrives before this packet.
 fn is_overtaken(row: &Row, later: &[Row]) -> bool {
     let Item::Arrow(Arrow {
         from, to, end: ArrowEnd::Arrived(comes), kind: ArrowKind::Usual, ..
@@ -159,7 +167,7 @@ fn is_overtaken(row: &Row, later: &[Row]) -> bool {
     })
 }
 
-/// Formats a call and its outcome as in a trace of system calls: `recv(10) = 10 octets`.
+/// Formats a call and its outcome in the style of strace(1): `recv(10) = 10 octets`.
 fn call_text(call: &str, outcome: &str) -> String {
     match outcome {
         "" => escaped(call),
@@ -168,7 +176,7 @@ fn call_text(call: &str, outcome: &str) -> String {
 }
 
 impl Arrow {
-    /// Makes the arrow of a packet that a host has sent. The end of the arrow is still unknown.
+    /// Makes the arrow for a packet that the host `from` sends. How the arrow ends is not yet known.
     pub(super) fn of(packet: &Decoded, from: HostId, to: HostId, is_retransmission: bool) -> Self {
         let is_error = match packet.content {
             Content::Icmp { .. } => true,
@@ -176,7 +184,7 @@ impl Arrow {
             _ => false,
         };
         let (kind, payload) = match &packet.content {
-            // The drawing already shows the payload at the first transmission.
+            // The drawing already shows the payload where it was first sent.
             _ if is_retransmission => (ArrowKind::Retransmitted, String::new()),
             Content::Tcp { payload, .. } | Content::Udp { payload } if !payload.is_empty() => {
                 (ArrowKind::Usual, packet::quoted(payload))
@@ -191,7 +199,7 @@ impl Arrow {
         Self { from, to, label, payload, is_error: false, end, kind }
     }
 
-    /// Returns one row for each arrival of the packet, or one row for a packet that does not arrive.
+    /// Returns one row for each copy of the packet that arrives, or a single row if none does.
     pub(super) fn rows(self, at: Duration, fate: &Fate) -> Vec<Row> {
         let (end, copies) = match fate {
             Fate::Arrived(times) => match &times[..] {

@@ -1,23 +1,23 @@
-//! Two ladders side by side.
+//! Draws two ladders side by side.
 
 use super::{Line, text};
 
-/// Minimum width in columns of a screen for two ladders.
+/// Minimum width in columns of a terminal that shows two ladders side by side.
 const MIN_WIDTH_FOR_TWO: usize = 100;
 const GAP: usize = 4;
 
-/// Returns the width in columns of each of two ladders with this number of hosts. Returns `None` if the screen is too
-/// narrow.
+/// Returns the width in columns that each of two ladders with this number of hosts gets. Returns `None` if the terminal
+/// is too narrow for two.
 pub(crate) fn half_width(width: usize, hosts: usize) -> Option<usize> {
-    // Minimum columns for each host after the first one.
+    // Minimum number of columns for each host after the first one.
     const MIN_COLUMNS: usize = (MIN_WIDTH_FOR_TWO - GAP) / 2;
-    // In a wider ladder, only the arrows would be longer.
+    // A wider ladder would only have longer arrows.
     const MAX_COLUMNS: usize = 96;
     let half = (width.saturating_sub(GAP) / 2).min(MAX_COLUMNS);
     (half >= MIN_COLUMNS * hosts.saturating_sub(1).max(1)).then_some(half)
 }
 
-/// Draws two ladders of this width each, side by side.
+/// Puts two ladders side by side. `width` is the width of the left one.
 pub(crate) fn side_by_side(left: &[Line], right: &[Line], width: usize) -> String {
     let nothing = Line::default();
     let both = (0..left.len().max(right.len())).map(|row| {

@@ -1,5 +1,5 @@
-//! Packets as `wire` sees them. Each is a row in the list of all packets, and a row in the ladder of its own
-//! conversation.
+//! Formats a captured packet for `daytime wire`: as a row in the list of all packets, and as a row in its
+//! conversation's ladder.
 
 use super::layout::Layout;
 use super::rows::Arrow;
@@ -11,35 +11,35 @@ use crate::wire::conversation::{PacketRole, Side};
 use crate::wire::decode::Decoded;
 use std::time::Duration;
 
-/// Width of a row in columns.
+/// Width in columns of a row.
 const WIDTH: usize = 80;
-/// Maximum number of comments shown for one packet. A packet in a file may have millions of comments.
+/// Maximum number of comments to show for one packet. A packet in a capture file may have millions of comments.
 const MAX_COMMENTS: usize = 8;
 
 const CLIENT: HostId = HostId(0);
 const SERVER: HostId = HostId(1);
 
-/// A captured packet, with its role in its conversation.
+/// A captured packet and its role in its conversation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sighting<'a> {
     pub role: &'a PacketRole,
     pub packet: &'a Decoded,
     pub captured: &'a Captured,
-    /// Nanoseconds since the first packet of the capture.
+    /// Nanoseconds since the capture's first packet; negative if the packet is older.
     pub since_ns: i64,
     pub fate: &'a Fate,
 }
 
-/// Returns the hosts of every conversation's ladder: a client and a server.
+/// Returns the two hosts that every conversation's ladder shows: client and server.
 pub(super) fn hosts() -> [Host; 2] {
     ["client", "server"].map(|name| Host { name: name.to_owned(), addresses: Vec::new() })
 }
 
 impl Sighting<'_> {
-    /// Returns the row of this packet in the list of all packets, with the name of its conversation. The first row of a
-    /// conversation has a title above it. The comments of the packet are below the row.
+    /// Returns this packet's row in the list of all packets, with the name of its conversation. A conversation's first
+    /// row has a title above it. The packet's comments are below the row.
     ///
-    /// The text always has colours. The output stream removes them if they are not wanted.
+    /// The text always contains colour codes. The output stream removes them if they are not wanted.
     pub(crate) fn row(&self) -> String {
         let time = format!("{:.3}", in_unit(self.since_ns, 1e6));
         let name = format!("{} {}", self.role.transport, self.role.number);
@@ -62,7 +62,7 @@ impl Sighting<'_> {
         text(&lines)
     }
 
-    /// Returns the first comments, and a line with the number of further comments.
+    /// Returns the first [`MAX_COMMENTS`] comments and, if there are more, a line with their number.
     fn shown_comments(&self) -> Vec<String> {
         let comments = || self.comments().filter(|comment| !comment.is_empty());
         let mut shown: Vec<String> = comments().take(MAX_COMMENTS).collect();
@@ -75,15 +75,16 @@ impl Sighting<'_> {
         shown
     }
 
-    /// Returns the comments of the packet, safe to print. Omits the comment that the packet was seen, because this is
-    /// true of every packet here.
+    /// Returns the packet's comments, safe to print. Omits the comment that merely says that the packet was captured
+    /// here, because that is true of every packet.
     pub(crate) fn comments(&self) -> impl Iterator<Item = String> {
         let seen = Fate::Seen.words(Duration::ZERO).into_bytes();
         let others = self.captured.comments.iter().filter(move |comment| **comment != seen);
         others.map(|comment| Printable(comment).to_string())
     }
 
-    /// Returns the title of the conversation: its number, client and server, and the interface of the capture.
+    /// Returns the conversation's title: its number, the client, the server, and the interface on which it was
+    /// captured.
     pub(super) fn title(&self) -> String {
         let PacketRole { transport, number, client, server, .. } = self.role;
         let name = self.captured.interface.as_ref().and_then(|it| it.name.as_deref());
@@ -98,7 +99,8 @@ impl Sighting<'_> {
         };
         let arrow = Arrow::of(self.packet, from, to, self.role.is_retransmission);
         match self.role.third_party {
-            // A third party has no column in the drawing, so the text below the arrow names it.
+            // A third party, such as a router that reports an error, has no line in the drawing, so the text below the
+            // arrow names it.
             Some(third_party) if !self.role.is_retransmission => {
                 Arrow { payload: format!("says {third_party}"), ..arrow }
             }
@@ -107,7 +109,7 @@ impl Sighting<'_> {
     }
 }
 
-/// Converts nanoseconds to another unit. `unit` is the number of nanoseconds in that unit.
+/// Converts nanoseconds to another unit, which is `unit` nanoseconds long.
 #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a quarter year are exact")]
 pub(crate) fn in_unit(nanoseconds: i64, unit: f64) -> f64 {
     nanoseconds as f64 / unit
@@ -116,6 +118,7 @@ pub(crate) fn in_unit(nanoseconds: i64, unit: f64) -> f64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use crate::transport::Transport;
     use crate::wire::decode::{Content, Endpoint, Flags};
 
@@ -164,7 +167,7 @@ pub(crate) mod tests {
         Sighting { role, packet, captured, since_ns, fate }.row()
     }
 
-    /// Returns the lines of a text without its colours.
+    /// Returns a text's lines without colour codes.
     fn plain(text: &str) -> Vec<String> {
         anstream::adapter::strip_str(text).to_string().lines().map(str::to_owned).collect()
     }
@@ -242,7 +245,7 @@ pub(crate) mod tests {
         let drawn = plain(&row(SINCE, &role(Side::Client), &syn, &comments));
         assert_eq!(drawn.len(), 1 + MAX_COMMENTS + 1, "{drawn:?}");
         assert!(drawn[1].contains("│ \"sent\" again again"), "{drawn:?}");
-        assert!(drawn[MAX_COMMENTS + 1].contains("… and 993 more comments"), "{drawn:?}");
+        mentions(&drawn[MAX_COMMENTS + 1], &["993 more comments"]);
         assert!(drawn.iter().all(|line| line.chars().count() <= WIDTH), "{drawn:?}");
     }
 

@@ -1,5 +1,5 @@
 //! One HTTP exchange (RFC 9112) over a non-blocking socket. hyper parses the request and writes the
-//! answer.
+//! response.
 
 use super::RenderPage;
 use hyper::body::Incoming;
@@ -19,12 +19,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-/// Maximum length in octets of the head of a request. hyper answers 431 to a larger head.
+/// Maximum length of a request's head in octets. hyper rejects a larger head with status 431.
 const HEAD_OCTETS: usize = 8192;
-/// Maximum number of header fields in a request. hyper answers 431 to more.
+/// Maximum number of header fields in a request. hyper rejects a request with more fields with
+/// status 431.
 const HEAD_FIELDS: usize = 64;
 /// Maximum number of octets that the server discards after a request. If the server closed a socket
-/// with unread input, it would send a reset that could destroy the answer.
+/// with unread input, the kernel would send a reset, which could destroy the answer.
 const DRAIN_OCTETS: usize = 1 << 16;
 
 /// One HTTP connection, from its request to its end. Dropping it closes the connection.
@@ -36,7 +37,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange. `open` counts the exchange until the exchange is dropped.
+    /// Begins an exchange. `open` includes the exchange until the exchange is dropped.
     pub(super) fn new(stream: TcpStream, page: RenderPage, open: Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
@@ -53,7 +54,7 @@ impl Exchange {
         self.woken.0.load(Ordering::Relaxed)
     }
 
-    /// Continues the exchange if it was woken. Returns false when the exchange has ended.
+    /// Continues the exchange if it was woken. Returns false if the exchange has ended.
     pub(super) fn advance(&mut self) -> bool {
         if !self.woken.0.swap(false, Ordering::Relaxed) {
             return true;
@@ -77,7 +78,7 @@ impl Wake for Woken {
     }
 }
 
-/// Serves one request: reads it, answers it, and drains the connection.
+/// Serves one request: reads it, answers it, and discards further input until the client closes.
 async fn serve(stream: TcpStream, page: RenderPage) {
     let stream = Arc::new(stream);
     let answer = |request: Request<Incoming>| {
@@ -88,8 +89,8 @@ async fn serve(stream: TcpStream, page: RenderPage) {
     // A client that half-closes after its request still expects the response.
     http.keep_alive(false).half_close(true).max_headers(HEAD_FIELDS).max_buf_size(HEAD_OCTETS);
     let connection = http.serve_connection(Socket(Arc::clone(&stream)), service_fn(answer));
-    // hyper answers an invalid request as well as possible. The connection then ends like any
-    // other, so the error is ignored.
+    // hyper responds even to an invalid request if it can. The connection then ends like any other,
+    // so the error is ignored.
     let _ = connection.without_shutdown().await;
     if stream.shutdown(Shutdown::Write).is_ok() {
         let mut left = DRAIN_OCTETS;
@@ -133,8 +134,8 @@ fn drain(mut stream: &TcpStream, left: &mut usize) -> Poll<()> {
     }
 }
 
-/// Adapts a socket to the interface that hyper needs. Events are edge-triggered, so after each
-/// "would block" a later event wakes the exchange.
+/// Adapts a socket to the interface that hyper needs. Events are edge-triggered, so when a call
+/// would block, a later event wakes the exchange.
 struct Socket(Arc<TcpStream>);
 
 fn attempt<T>(mut call: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {

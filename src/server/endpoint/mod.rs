@@ -1,7 +1,7 @@
 //! Serves the metrics over HTTP in its own thread. One event loop serves all connections, and each connection has a
 //! deadline.
 //!
-//! This module does not use the services. The caller supplies a function that renders the page.
+//! This module does not depend on the services. The caller supplies a function that renders the page.
 
 mod exchange;
 
@@ -30,14 +30,14 @@ pub(crate) type RenderPage = Arc<dyn Fn() -> String + Send + Sync>;
 /// Maximum duration of a connection, even if the client keeps sending.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(2);
 /// Maximum duration of a connection while [`MAX_CONNECTIONS`] are open. It is shorter, because other clients may be
-/// queued in the backlog.
+/// waiting in the backlog.
 const CROWDED_DEADLINE: Duration = Duration::from_millis(200);
 /// Maximum number of open connections. Further clients stay in the backlog.
 const MAX_CONNECTIONS: usize = 32;
-/// Pause after a failed accept (no descriptor, no memory), so that the loop does not spin.
+/// Pause after a failed accept (no descriptor, no memory), which keeps the loop from spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Number of descriptors kept free for the services when descriptors are scarce.
+/// Number of descriptors that stay free for the services when descriptors are scarce.
 const SERVICE_DESCRIPTORS: RawFd = 4;
 
 const STOP: Token = Token(0);
@@ -72,7 +72,7 @@ impl Endpoint {
     /// the services.
     pub(crate) const DESCRIPTORS: usize = SERVICE_DESCRIPTORS as usize + 1;
 
-    /// Opens the listener. If the port is 0, the kernel chooses a port, which [`EndpointThread::address`] holds.
+    /// Opens the listener. If the given port is 0, the kernel chooses a port; [`EndpointThread::address`] holds it.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen =
             Listen { backlog: 256, write_deadline: CONNECTION_DEADLINE, ..Listen::default() };
@@ -110,9 +110,9 @@ impl Endpoint {
         Ok(Self { poll, stop, listener, address, connections, ready, resume, services_from })
     }
 
-    /// Starts answering in a separate thread. On return, the thread has made all system calls of its start, which a
-    /// sandbox may forbid later. If the thread fails, it logs the error and the services continue. `open` counts the
-    /// open connections.
+    /// Starts answering in a separate thread. When this function returns, the thread has made all the system calls with
+    /// which a thread starts, because a sandbox may forbid them later. If the thread fails, it logs the error and the
+    /// services continue. `open` counts the open connections.
     pub(crate) fn start(
         self,
         page: RenderPage,
@@ -184,8 +184,8 @@ impl Endpoint {
         self.resume = self.resume.filter(|resume| *resume > now);
         while self.ready && self.resume.is_none() && self.connections.len() < MAX_CONNECTIONS {
             match self.listener.accept() {
-                // The kernel assigns the lowest free number. A high number means that few descriptors are left, so
-                // close the connection.
+                // The kernel assigns the lowest free number, so a high number means that few descriptors are left.
+                // Close such a connection.
                 Ok((stream, _)) if stream.as_raw_fd() >= self.services_from => {}
                 Ok((stream, _)) => self.add_connection(stream, &exchange),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
@@ -223,6 +223,7 @@ impl Drop for EndpointThread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mentions::mentions;
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpStream as Client};
 
@@ -251,15 +252,15 @@ mod tests {
         let endpoint = Endpoint::adopt(inherited).expect("a listener");
         assert_eq!(endpoint.address, address);
 
-        let is =
-            |what| format!("descriptor 7 (metrics) is {what}; a listening TCP socket is needed");
-        assert_eq!(refusal(client), is("a TCP connection"));
+        let refused = |message: String, what| {
+            mentions(&message, &["descriptor 7", "metrics", what, "listening TCP socket"]);
+        };
+        refused(refusal(client), "TCP connection");
         drop(endpoint); // The endpoint kept the client connected until this drop.
         let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
-        assert_eq!(refusal(udp), is("a UDP socket"));
+        refused(refusal(udp), "UDP socket");
         let stream = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-        let silent = is("a TCP socket that is neither listening nor connected");
-        assert_eq!(refusal(stream.expect("a socket")), silent);
+        refused(refusal(stream.expect("a socket")), "neither listening nor connected");
     }
 
     /// Length of a page that does not fit into the socket buffers of both sides together.

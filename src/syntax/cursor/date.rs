@@ -1,4 +1,4 @@
-//! Reads the parts of a date: names of months and weekdays, days, years.
+//! Reads the parts of a date: month and weekday names, days, years.
 
 use super::super::flags::Flag;
 use super::super::names;
@@ -45,35 +45,35 @@ impl Cursor<'_> {
         })
     }
 
-    /// Fails because of an unknown word. If the word has one or two letters and ends the line, it
-    /// may be the start of a cut name.
+    /// Returns an error about an unknown word. If the word has one or two letters and ends the
+    /// line, it may be a truncated name.
     fn wrong_name<T>(&self, expected: &'static str, end: usize) -> Read<T> {
         let at_end = end == self.line.len() && end - self.at < 3;
         let reached = if at_end { end } else { self.at };
         Err(Mismatch { expected, at: self.at, reached, at_end })
     }
 
-    /// Reads a weekday with one certain meaning, and a comma or spaces after it if they are
-    /// present. A word of two letters next to a time may be an AM/PM marker in an unknown language:
-    /// SA is Vietnamese for AM.
+    /// Reads a weekday whose meaning is certain, if there is one, and the comma or spaces after it.
+    /// A two-letter word next to a time may be an AM/PM marker in an unknown language: SA is
+    /// Vietnamese for AM.
     pub(in crate::syntax) fn weekday_before(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::certain_weekday))
     }
 
-    /// Reads the weekday before a date, where an AM/PM marker is impossible. Skips a weekday with
-    /// several meanings.
+    /// Reads the weekday before a date, where an AM/PM marker is impossible. Skips a weekday that
+    /// has several meanings, and returns `None` for it.
     pub(in crate::syntax) fn weekday_before_date(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::weekday)).flatten()
     }
 
-    /// Reads a weekday with one certain meaning between a date and a time. It may be in parentheses
-    /// or brackets.
+    /// Reads a weekday whose meaning is certain, between a date and a time. The weekday may be in
+    /// parentheses or brackets.
     pub(in crate::syntax) fn weekday_between(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::certain_weekday_in_marks))
     }
 
-    /// Reads a weekday with one certain meaning after a date and time. Spaces or a comma come
-    /// before it. It may be in parentheses or brackets.
+    /// Reads a weekday whose meaning is certain, after a date and time. Spaces or a comma must
+    /// precede the weekday, which may be in parentheses or brackets.
     pub(in crate::syntax) fn weekday_after(&mut self) -> Option<Weekday> {
         self.optional(|cursor| {
             cursor.comma_and_spaces()?;
@@ -81,7 +81,7 @@ impl Cursor<'_> {
         })
     }
 
-    /// Reads a part with `read`, and the comma or spaces after that part.
+    /// Reads a part with `read`, and the comma or spaces that must follow.
     pub(in crate::syntax) fn with_gap<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Read<T>,
@@ -109,11 +109,11 @@ impl Cursor<'_> {
         self.weekday()?.map_or_else(|| self.fail("a weekday that is certain"), Ok)
     }
 
-    /// Reads a day of the month. It may be written as `3rd` or `3.`.
+    /// Reads a day of the month, which may be written as `3rd` or `3.`.
     pub(in crate::syntax) fn day(&mut self) -> Read<Number> {
         let day = self.number(1..=2, "a day of the month")?;
         if day.digits == 1 && self.may_be_cut() {
-            // The line may be cut: this 2 may be the start of 21.
+            // The line may be cut: for example, a 2 may be the start of 21.
             return self.blame_short("a day of the month", day.at);
         }
         let suffix = |cursor: &mut Self| {
@@ -127,13 +127,13 @@ impl Cursor<'_> {
         Ok(day)
     }
 
-    /// Reads a year of four or two digits. For two digits, it infers the century as strptime(3)
+    /// Reads a four-digit or two-digit year. For two digits, infers the century as strptime(3)
     /// does.
     pub(in crate::syntax) fn year(&mut self) -> Read<Number> {
         let year = self.number(2..=4, "a year of four digits, or of two")?;
         match year.digits {
             2 if self.may_be_cut() && matches!(year.value, 19 | 20) => {
-                // The line may be cut: this 20 may be the start of 2018.
+                // The line may be cut: for example, a 20 may be the start of 2018.
                 self.blame_short("a year of four digits, or of two", year.at)
             }
             3 => self.blame("a year of four digits, or of two", year.at),
@@ -142,21 +142,21 @@ impl Cursor<'_> {
         }
     }
 
-    /// Reads a year of four digits.
+    /// Reads a four-digit year.
     pub(in crate::syntax) fn full_year(&mut self) -> Read<Number> {
         self.number(4..=4, "a year of four digits")
     }
 
-    /// Infers the century of a year of two digits, and sets the flag `two-digit-year`.
+    /// Infers the century of a two-digit year, and sets the flag `two-digit-year`.
     pub(in crate::syntax) fn with_century(&mut self, year: Number) -> Number {
         self.flags.add(Flag::TwoDigitYear);
         let century = if year.value < 69 { 2000 } else { 1900 };
         Number { value: century + year.value, ..year }
     }
 
-    /// Returns the date with these numbers. Fails if the date does not exist.
+    /// Returns the date with this year, month and day. Fails if the date does not exist.
     pub(in crate::syntax) fn date(&self, year: Number, month: u32, day: Number) -> Read<NaiveDate> {
-        // RFC 3339 permits year 0, but this calendar begins with year 1.
+        // RFC 3339 permits year 0, but this reader accepts only years from 1.
         let date = i32::try_from(year.value).ok().filter(|year| *year > 0);
         let date = date.and_then(|year| NaiveDate::from_ymd_opt(year, month, day.value));
         date.map_or_else(|| self.blame("a date that exists", day.at.min(year.at)), Ok)

@@ -1,8 +1,8 @@
-//! Reads the parts that the syntaxes share. This file reads numbers, spaces and marks, `date.rs`
-//! the parts of a date, and `time.rs` a time of day.
+//! Reads the parts that the syntaxes share. This file reads numbers, spaces and punctuation,
+//! `date.rs` reads the parts of a date, and `time.rs` reads a time of day.
 //!
-//! Each function reads forward. If it fails, it reports the part that it expected. The file of each
-//! syntax decides what the parts mean.
+//! Each function reads forward. If a function fails, it reports the part that it expected. Each
+//! syntax's own file decides what the parts mean.
 
 mod date;
 mod time;
@@ -13,8 +13,8 @@ use super::flags::{Flag, Flags};
 use super::names::Name;
 use std::ops::RangeInclusive;
 
-/// The position where a line differs from the expected part. Octets are counted from 0, the first
-/// octet of the line.
+/// The part that was expected, and where the line differs from it. The first octet of the line has
+/// position 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     pub expected: &'static str,
@@ -28,7 +28,7 @@ pub(super) struct Mismatch {
 
 impl Mismatch {
     /// Returns the mismatch that reached further into the line. If both reached equally far,
-    /// returns the second one. If neither got past the start of the line, returns the first one.
+    /// returns `other`; if neither got past the start of the line, returns `self`.
     pub(super) fn or_further(self, other: Self) -> Self {
         if other.reached >= self.reached.max(1) { other } else { self }
     }
@@ -43,7 +43,7 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// Makes the number with these digits, which begin at the octet `at`.
+    /// Returns the number with these digits, the first of which is octet `at` of the line.
     pub(super) fn of(digits: &[u8], at: usize) -> Self {
         let value = digits.iter().fold(0u32, |value, digit| {
             value.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
@@ -51,26 +51,26 @@ impl Number {
         Self { value, digits: digits.len(), at }
     }
 
-    /// Returns the last two digits of `value / unit`: for 140511 and 100, that is 05.
+    /// Returns the last two digits of `value / unit`: 05 for a value of 140511 and a unit of 100.
     pub(super) fn last_two(self, unit: u32) -> Self {
         Self { value: self.value / unit % 100, ..self }
     }
 }
 
-/// A position in a line, with the flags found so far.
+/// A position in a line, with the flags set so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     line: &'a [u8],
     at: usize,
-    /// Whether octets follow the line in the reply. If so, the line is complete.
+    /// Whether octets follow the line in the reply, so that the line is complete.
     ended: bool,
     pub flags: Flags,
 }
 
 type Read<T> = Result<T, Mismatch>;
 
-/// Returns the length of the space at the start of the octets, or 0 without a space. Localised
-/// systems write non-breaking spaces in dates, in UTF-8 or in Windows-1252.
+/// Returns the length of the space at the start of the octets, or 0 if they do not start with one.
+/// Localised systems print non-breaking spaces in dates, in UTF-8 or in Windows-1252.
 fn space(octets: &[u8]) -> usize {
     match octets {
         [b' ' | b'\t' | 0xa0, ..] => 1,
@@ -97,7 +97,8 @@ impl<'a> Cursor<'a> {
         &self.line[start..self.at]
     }
 
-    /// Returns the octets since `start` as text. The text is empty if they are not UTF-8.
+    /// Returns the octets from `start` to the cursor as text. The text is empty if the octets are
+    /// not UTF-8.
     pub(super) fn text_since(&self, start: usize) -> &'a str {
         str::from_utf8(self.since(start)).unwrap_or_default()
     }
@@ -106,23 +107,23 @@ impl<'a> Cursor<'a> {
         self.at == self.line.len()
     }
 
-    /// Whether the reply ends at the cursor. If so, octets may be missing.
+    /// Whether the reply ends at the cursor, so that octets may be missing.
     pub(super) fn may_be_cut(&self) -> bool {
         self.is_at_end() && !self.ended
     }
 
-    /// Returns an error: the octets at the cursor are not the expected part.
+    /// Returns an error which says that the octets at the cursor are not the expected part.
     pub(super) fn fail<T>(&self, expected: &'static str) -> Read<T> {
         Err(Mismatch { expected, at: self.at, reached: self.at, at_end: self.is_at_end() })
     }
 
-    /// Returns an error about octets that were already read. They begin at the octet `at`.
+    /// Returns an error about octets that were already read, from octet `at`.
     pub(super) fn blame<T>(&self, expected: &'static str, at: usize) -> Read<T> {
         Err(Mismatch { expected, at, reached: self.at, at_end: false })
     }
 
-    /// Returns an error about octets that were already read and that may be cut. They begin at the
-    /// octet `at`.
+    /// Returns an error about octets that were already read, from octet `at`, and that the end of
+    /// the line may have cut.
     pub(super) fn blame_short<T>(&self, expected: &'static str, at: usize) -> Read<T> {
         Err(Mismatch { expected, at, reached: self.at, at_end: self.is_at_end() })
     }
@@ -133,7 +134,7 @@ impl<'a> Cursor<'a> {
         read(self).inspect_err(|_| *self = before).ok()
     }
 
-    /// Reads `octet` if it is the next one. Returns whether it was.
+    /// Reads `octet` if it comes next. Returns whether it did.
     pub(super) fn take(&mut self, octet: u8) -> bool {
         let next = self.rest().first() == Some(&octet);
         self.at += usize::from(next);
@@ -144,7 +145,7 @@ impl<'a> Cursor<'a> {
         if self.take(octet) { Ok(()) } else { self.fail(expected) }
     }
 
-    /// Reads octets as long as `passes` returns true for them.
+    /// Reads octets while `passes` returns true for them.
     pub(super) fn run(&mut self, passes: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.rest();
         let length = rest.iter().take_while(|octet| passes(**octet)).count();
@@ -161,7 +162,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Reads spaces. Returns whether there was at least one.
+    /// Skips spaces. Returns whether there was at least one.
     pub(super) fn skip_spaces(&mut self) -> bool {
         let start = self.at;
         loop {
@@ -191,7 +192,7 @@ impl<'a> Cursor<'a> {
         self.spaces()
     }
 
-    /// Whether the octet before the cursor is something other than a space.
+    /// Whether an octet other than a space directly precedes the cursor.
     pub(super) fn is_glued(&self) -> bool {
         let before = &self.line[..self.at];
         let is_space = |octets: usize| {
@@ -201,7 +202,7 @@ impl<'a> Cursor<'a> {
         last.is_some_and(|octet| !octet.is_ascii_whitespace()) && !(1..=3).any(is_space)
     }
 
-    /// Reads all digits at the cursor. Fails if their number is outside the range.
+    /// Reads all digits at the cursor. Fails if their count is outside the range `digits`.
     pub(super) fn number(
         &mut self,
         digits: RangeInclusive<usize>,
@@ -216,13 +217,13 @@ impl<'a> Cursor<'a> {
         Ok(Number::of(text, at))
     }
 
-    /// Reads a word, with the full stop of an abbreviation. The letters may be outside ASCII.
+    /// Reads a word, and the full stop that ends an abbreviation. The letters may be non-ASCII.
     pub(in crate::syntax) fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let letter = |at: &usize| match rest[*at..] {
             // These octets begin a non-breaking space.
             [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false,
-            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(), // false if this octet is the end of a letter in UTF-8
+            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(), // a space, unless this octet ends a UTF-8 letter
             [octet, ..] => octet.is_ascii_alphabetic() || !octet.is_ascii(),
         };
         let length = (0..rest.len()).take_while(letter).count();

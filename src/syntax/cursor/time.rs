@@ -5,7 +5,8 @@ use super::super::names::{self, Half, Name};
 use super::{Cursor, Number, Read};
 use chrono::NaiveTime;
 
-/// A time of day. As in chrono, second 60 is second 59 with at least 1 000 000 000 nanoseconds.
+/// A time of day. As in chrono, second 60 is represented as second 59 with at least 1 000 000 000
+/// nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::syntax) struct Time {
     pub clock: NaiveTime,
@@ -16,7 +17,7 @@ pub(in crate::syntax) struct Time {
     pub at: usize,
 }
 
-const SECONDS: &str = "the seconds after the mark used before the minute";
+const SECONDS: &str = "the seconds after the same separator as before the minute";
 
 /// A fraction of a second.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +27,7 @@ pub(in crate::syntax) struct Fraction {
 }
 
 impl Cursor<'_> {
-    /// Reads `HH:MM:SS`. A fraction may follow, and an AM/PM marker may come before or after the
-    /// time.
+    /// Reads `HH:MM:SS`. A fraction may follow, and an AM/PM marker may precede or follow the time.
     pub(in crate::syntax) fn time(&mut self) -> Read<Time> {
         let start = self.at;
         let before = self.optional(Self::half_of_day);
@@ -43,7 +43,7 @@ impl Cursor<'_> {
         self.octet(separator, SECONDS)?;
         let second = self.number(1..=2, "the second")?;
         if second.digits == 1 && self.may_be_cut() {
-            // The line may be cut: this 16:05:1 may be the start of 16:05:11.
+            // The line may be cut: for example, 16:05:1 may be the start of 16:05:11.
             return self.blame_short("the second", second.at);
         }
         let fraction = if separator == b':' { self.optional(Self::fraction) } else { None };
@@ -57,7 +57,8 @@ impl Cursor<'_> {
         Ok(Time { half: half.map(|name| name.value), ..time })
     }
 
-    /// Returns the time of day with these numbers. Fails if that time does not exist.
+    /// Returns the time of day with this hour, minute and second. Fails if that time does not
+    /// exist.
     pub(in crate::syntax) fn time_of(
         &self,
         at: usize,
@@ -80,7 +81,8 @@ impl Cursor<'_> {
         }
     }
 
-    /// Reads the fraction after a full stop or comma. Digits below a nanosecond are dropped.
+    /// Reads a full stop or comma, and the fraction after it. Digits beyond nanoseconds are
+    /// dropped.
     pub(in crate::syntax) fn fraction(&mut self) -> Read<Fraction> {
         if !self.take(b'.') {
             self.octet(b',', "a fraction")?;
@@ -106,14 +108,14 @@ impl Cursor<'_> {
 
     fn hour_of_day(&self, hour: Number, half: Option<Name<Half>>) -> Read<u32> {
         match (half.map(|name| name.value), hour.value) {
-            // Some systems write PM after a 24-hour time, where PM adds nothing.
+            // Some systems write PM after a 24-hour time, where it adds no information.
             (None, hour) | (Some(Half::Am), hour @ 0..12) | (Some(Half::Pm), hour @ 13..) => {
                 Ok(hour)
             }
             (Some(Half::Am), 12) => Ok(0),
             (Some(Half::Pm), 12) => Ok(12),
             (Some(Half::Pm), hour @ 1..=11) => Ok(hour + 12),
-            // In Japanese, the hours after AM and PM count from 0.
+            // In Japanese, the hours with AM or PM count from 0.
             (Some(Half::Pm), 0) if half.is_some_and(|name| !name.english) => Ok(12),
             (Some(Half::Pm), 0) => self.blame("an hour from 1, because of PM", hour.at),
             (Some(Half::Am), _) => self.blame("an hour up to 12, because of AM", hour.at),
@@ -125,6 +127,7 @@ impl Cursor<'_> {
 mod tests {
     use super::super::Mismatch;
     use super::*;
+    use crate::mentions::mentions;
 
     fn time(text: &str) -> Result<(String, usize), (&'static str, usize)> {
         let mut cursor = Cursor::new(text.as_bytes(), true);
@@ -154,14 +157,21 @@ mod tests {
         assert_eq!(time("下午 3:05:07").expect("PM").0, "15:05:07");
         assert_eq!(time("午後0:34:56").expect("noon").0, "12:34:56");
         assert_eq!(time("14:34:56 PM").expect("said twice").0, "14:34:56");
-        assert_eq!(time("14:34:56 AM"), Err(("an hour up to 12, because of AM", 0)));
-        assert_eq!(time("0:34:56 PM"), Err(("an hour from 1, because of PM", 0)));
+        let (expected, at) = time("14:34:56 AM").expect_err("too late for AM");
+        mentions(expected, &["hour", "up to 12", "AM"]);
+        assert_eq!(at, 0);
+        let (expected, at) = time("0:34:56 PM").expect_err("too early for PM");
+        mentions(expected, &["hour", "from 1", "PM"]);
+        assert_eq!(at, 0);
     }
 
     #[test]
     fn an_error_names_the_position_of_the_wrong_part() {
-        assert_eq!(time("25:00:00"), Err(("a time of day", 0)));
-        assert_eq!(time("12:00:61"), Err(("a time of day", 0)));
+        for beyond in ["25:00:00", "12:00:61"] {
+            let (expected, at) = time(beyond).expect_err("no such time");
+            mentions(expected, &["time"]);
+            assert_eq!(at, 0);
+        }
         assert_eq!(time("12:00"), Err((SECONDS, 5)));
         assert_eq!(time("12:00.00"), Err((SECONDS, 5)));
         assert_eq!(time("12:000:00"), Err(("the minute", 3)));

@@ -1,6 +1,6 @@
-//! Addresses and control messages of datagrams in the kernel's layout. Addresses are `struct
-//! sockaddr_in` and `sockaddr_in6` (ip(7), ipv6(7)). Control messages are `IP_PKTINFO` and
-//! `IPV6_PKTINFO` (RFC 3542) in the format of cmsg(3).
+//! Addresses and control messages of datagrams, as the kernel lays them out in memory. Addresses
+//! are `struct sockaddr_in` and `sockaddr_in6` (ip(7), ipv6(7)). Control messages are `IP_PKTINFO`
+//! and `IPV6_PKTINFO` (RFC 3542) in the format of cmsg(3).
 
 use super::super::{Destination, Received};
 use nix::libc::{
@@ -8,7 +8,7 @@ use nix::libc::{
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// Maximum octets of an address: the size of `sockaddr_in6`.
+/// Maximum length of an address in octets: the size of `sockaddr_in6`.
 pub(super) const MAX_ADDRESS_OCTETS: socklen_t = 28;
 const V4_OCTETS: usize = 16;
 
@@ -18,8 +18,8 @@ const V4_OCTETS: usize = 16;
 pub(super) struct Address([u8; MAX_ADDRESS_OCTETS as usize]);
 
 impl Address {
-    /// Reads the address, after the kernel has written `length` octets of it. Returns `None` if it
-    /// is neither IPv4 nor IPv6.
+    /// Reads the address, of which the kernel has written `length` octets. Returns `None` if it is
+    /// neither IPv4 nor IPv6.
     pub(super) fn read(&self, length: usize) -> Option<SocketAddr> {
         let written = self.0.get(..length)?;
         let family = c_int::from(u16::from_ne_bytes(field(written, 0)?));
@@ -41,7 +41,7 @@ impl Address {
 
 /// Size of `size_t`. Control messages are aligned to this size.
 const SIZE_T: usize = size_of::<usize>();
-/// Size of `struct cmsghdr`: the length including the header, then level and type.
+/// Size of `struct cmsghdr`, which holds the length including this header, the level and the type.
 const HEADER: usize = SIZE_T + 8;
 const V4_INFO: usize = 12;
 const V6_INFO: usize = 20;
@@ -50,8 +50,8 @@ const fn aligned(octets: usize) -> usize {
     octets.next_multiple_of(SIZE_T)
 }
 
-/// Maximum octets of control messages. An IPv4 datagram on an IPv6 socket has two control messages,
-/// one per address family.
+/// Maximum total length of the control messages in octets. An IPv4 datagram on an IPv6 socket has
+/// two control messages, one per address family.
 pub(super) const MAX_CONTROL_OCTETS: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
 
 /// Buffer for control messages.
@@ -66,13 +66,13 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Makes a control message that sends a reply from an address of this host. Returns the message
-    /// and its length in octets.
+    /// Makes a control message that makes a reply leave from an address of this host. Returns the
+    /// message and its length in octets.
     pub(super) fn from(from: Destination) -> (Self, usize) {
         let mut control = Self::default();
         let length = match from.address {
             IpAddr::V4(v4) => {
-                // Names no interface, so the route chooses it. ipi_spec_dst is the source address
+                // Sets no interface, so the route chooses it. ipi_spec_dst is the source address
                 // (ip(7)).
                 let mut info = [0; V4_INFO];
                 info[4..8].copy_from_slice(&v4.octets());
@@ -100,7 +100,7 @@ impl Control {
         aligned(length)
     }
 
-    /// Reads the destination of a datagram from control messages of `length` octets.
+    /// Reads a datagram's destination from control messages with a total length of `length` octets.
     pub(super) fn read_control(&self, length: usize, received: &mut Received) {
         let mut rest = self.0.get(..length).unwrap_or(&[]);
         while let Some((level, kind, info, after)) = first_message(rest) {
@@ -114,7 +114,7 @@ impl Control {
     }
 }
 
-/// Returns level, type and content of the first control message, and the octets after it.
+/// Returns the level, type and content of the first control message, and the octets after it.
 fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
     let length = usize::from_ne_bytes(field(octets, 0)?);
     let level = c_int::from_ne_bytes(field(octets, SIZE_T)?);
@@ -130,10 +130,11 @@ fn read_pktinfo(info: &[u8], received: &mut Received) {
     let (Some(interface), Some(local), Some(header)) = (field(info, 0), v4(4), v4(8)) else {
         return;
     };
-    // The header's address differs from the local address if many hosts have it. Then the local
-    // address is that of the interface (ip(7)). The local address is missing if the datagram
-    // arrived before the socket requested it, as on an inherited socket. Then a broadcast address
-    // from the header is used, and no reply can leave from it.
+    // If many hosts have the address in the header (broadcast, multicast), the local address
+    // differs from it: it is the address of the interface (ip(7)). The local address is missing if
+    // the datagram arrived before the socket requested it, as can happen on an inherited socket. In
+    // this case the address from the header is used. If that is a broadcast address, no reply can
+    // leave from it.
     let local = Some(local).filter(|local| !local.is_unspecified());
     received.sent_to_many |= local.is_some_and(|local| local != header);
     received.destination = Some(Destination {
@@ -143,7 +144,7 @@ fn read_pktinfo(info: &[u8], received: &mut Received) {
 }
 
 /// Reads `struct in6_pktinfo`: the address in the header, and the interface. An IPv4 datagram has
-/// messages of both families, and the IPv4 message is more precise.
+/// control messages of both families, and the IPv4 message is more precise.
 fn read_pktinfo6(info: &[u8], received: &mut Received) {
     let (Some(address), Some(interface)) = (field::<16>(info, 0), field(info, 16)) else { return };
     let address = Ipv6Addr::from(address);

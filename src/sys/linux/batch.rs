@@ -1,4 +1,4 @@
-//! Many datagrams per system call: `recvmmsg(2)` and `sendmmsg(2)`.
+//! Sends and receives many datagrams per system call: `recvmmsg(2)` and `sendmmsg(2)`.
 //!
 //! `docs/decisions/building.md`, "Where unsafe code is", explains why this file has `unsafe` code. The code relies on
 //! one invariant. Every pointer in a header refers to an element of a vector in the same batch. These vectors never
@@ -21,11 +21,11 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 
-/// Received datagrams, and the replies to some of them. All memory is allocated once. So a batch costs only one system
-/// call to receive and one to send.
+/// Received datagrams, and the replies to some of them. All memory is allocated in advance, so a batch costs only one
+/// system call to receive and one to send.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// Source address of each datagram. The reply to the datagram goes to this address.
+    /// Source address of each datagram, to which the reply goes.
     peers: Vec<Cell<Address>>,
     /// Control messages that hold the destination of each datagram.
     destinations: Vec<Cell<Control>>,
@@ -33,15 +33,15 @@ pub(crate) struct Batch {
     sources: Vec<Cell<Control>>,
     /// First octets of each datagram's content.
     contents: Vec<Cell<[u8; MAX_CONTENT_OCTETS]>>,
-    /// Description of each buffer in `contents`, which tells the kernel where to store the content.
+    /// Address and length of each buffer in `contents`, which show the kernel where to store the content.
     content_places: Vec<Cell<iovec>>,
-    /// Octets of the reply, the same for all datagrams.
+    /// Description of the buffer that holds the reply, which is the same for all datagrams.
     reply: Vec<Cell<iovec>>,
     incoming: Vec<mmsghdr>,
     outgoing: Vec<mmsghdr>,
     /// Number of datagrams in `incoming`.
     received: usize,
-    /// Number of the datagram that each header in `outgoing` answers.
+    /// For each header in `outgoing`, the number of the datagram that it answers.
     answered: Vec<usize>,
 }
 
@@ -60,7 +60,7 @@ impl Batch {
             reply: vec![Cell::new(nowhere)],
             incoming: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
             outgoing: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
-            // This full number makes the first `receive` reset the lengths in all headers.
+            // With this maximum, the first `receive` sets the lengths in all headers.
             received: MAX_BATCH_DATAGRAMS,
             answered: Vec::with_capacity(MAX_BATCH_DATAGRAMS),
         };
@@ -80,9 +80,10 @@ impl Batch {
         batch
     }
 
-    /// Receives up to `most` queued datagrams, at most [`MAX_BATCH_DATAGRAMS`], and keeps the first
+    /// Receives up to `most` queued datagrams, but at most [`MAX_BATCH_DATAGRAMS`], and keeps the first
     /// [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most` means that the queue was
-    /// empty or that an error occurred. An error causes its own event. Returns `WouldBlock` if no datagram is queued.
+    /// empty or that an error occurred. Such an error causes an event of its own. Returns `WouldBlock` if no datagram
+    /// is queued.
     ///
     /// If `most` is 1, this calls `recvfrom(2)`, which is cheaper but does not report the destination.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
@@ -117,7 +118,7 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// Returns one datagram of the last `receive`; `number` counts its datagrams from 0. Returns `None` if the datagram
+    /// Returns the datagram with this number from the last `receive`, counted from 0. Returns `None` if the datagram
     /// has no source address.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         let mmsghdr { msg_hdr, msg_len } = &self.incoming[..self.received][number];
@@ -132,13 +133,12 @@ impl Batch {
         Some(received)
     }
 
-    /// Returns the length in octets of one datagram of the last `receive`; `number` counts its datagrams from 0.
+    /// Returns the whole length in octets of the datagram with this number from the last `receive`, counted from 0.
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.incoming[..self.received][number].msg_len as usize
     }
 
-    /// Calls `read` with the content of a datagram of the last `receive`. The content is cut to [`MAX_CONTENT_OCTETS`]
-    /// octets.
+    /// Calls `read` with the content of the datagram with this number, truncated to [`MAX_CONTENT_OCTETS`] octets.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         match self.octets(number) {
             0 => read(&[]), // Most questions are empty, and this path saves them a copy.
@@ -146,7 +146,7 @@ impl Batch {
         }
     }
 
-    /// Queues a reply to a datagram of the last `receive`. If `from` is given, the reply leaves from that address.
+    /// Queues a reply to the datagram with this number. If `from` is given, the reply leaves from that address.
     pub(crate) fn queue_reply(&mut self, number: usize, from: Option<Destination>) {
         let to = &self.incoming[..self.received][number].msg_hdr;
         let header = &mut self.outgoing[self.answered.len()].msg_hdr;
@@ -191,8 +191,8 @@ impl Batch {
     }
 }
 
-/// Sends as many of these replies as the system accepts, at least the first. Returns their number, or the error of the
-/// first reply.
+/// Sends as many of these replies as the system accepts, but at least the first. Returns the number of replies sent, or
+/// the error for the first reply.
 ///
 /// The pointers in `answers` must be valid during the call.
 fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
@@ -213,7 +213,7 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
     Ok(Errno::result(sent)?.unsigned_abs() as usize)
 }
 
-/// Returns the number of headers in the type that the system calls need. The number is at most [`MAX_BATCH_DATAGRAMS`].
+/// Returns the number of headers as the type that the system calls take. The number is at most [`MAX_BATCH_DATAGRAMS`].
 fn number(headers: &[mmsghdr]) -> c_uint {
     c_uint::try_from(headers.len()).unwrap_or(0)
 }
@@ -237,7 +237,7 @@ mod tests {
         socket
     }
 
-    /// Returns sockets that have each sent one question. On loopback, the questions have already arrived.
+    /// Returns sockets, each of which has sent one question. On loopback, the questions have already arrived.
     fn clients(server: &UdpSocket, number: usize) -> Vec<UdpSocket> {
         let clients: Vec<_> = (0..number).map(|_| loopback()).collect();
         for client in &clients {
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_held_an_ipv6_datagram_reports_the_destination_of_an_ipv4_one() {
-        // Without IPv6 on this host, there is nothing to test.
+        // If this host has no IPv6, there is nothing to test.
         let Ok(server) = UdpSocket::bind("[::]:0") else { return };
         ask_for_destination(&server, server.local_addr().expect("bound").ip()).expect("asked");
         let port = server.local_addr().expect("bound").port();

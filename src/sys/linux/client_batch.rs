@@ -1,5 +1,5 @@
-//! System calls of a client that asks as fast as it can. It uses calls for many datagrams
-//! (`sendmmsg(2)`, `recvmmsg(2)`), and a timer that is finer than the milliseconds of
+//! System calls for a client that sends queries as fast as it can. They include calls for many
+//! datagrams (`sendmmsg(2)`, `recvmmsg(2)`), and a timer that is finer than the milliseconds of
 //! `epoll_wait(2)` (`timerfd_create(2)`).
 
 use super::super::{CLIENT_DATAGRAM_OCTETS, MAX_BATCH_DATAGRAMS};
@@ -62,7 +62,7 @@ impl ClientBatch {
     }
 }
 
-/// Timer that makes a poll ready at a given time.
+/// Timer that ends the wait of a poll at a given time.
 pub(crate) struct Alarm(TimerFd);
 
 impl Alarm {
@@ -73,7 +73,7 @@ impl Alarm {
         Ok(Self(timer))
     }
 
-    /// Returns no timeout for the poll, because the timer ends the wait.
+    /// Returns `None` as the poll's timeout, because the timer ends the wait.
     #[expect(clippy::unused_self, reason = "the same surface as elsewhere")]
     pub(crate) fn or_wait(&self, _: Duration) -> Option<Duration> {
         None
@@ -87,7 +87,7 @@ impl Alarm {
     }
 }
 
-/// Returns the number of ephemeral ports. The kernel assigns the ports of clients from this range
+/// Returns the number of ephemeral ports, the range from which the kernel assigns ports to clients
 /// (ip(7)).
 pub(crate) fn ephemeral_ports() -> Option<u32> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;

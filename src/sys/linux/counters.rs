@@ -1,4 +1,4 @@
-//! Counters and tables of the network under `/proc` that any user may read (proc(5)).
+//! Network counters and tables under `/proc` that any user may read (proc(5)).
 
 use super::super::{TimeWait, Traffic};
 use std::fs;
@@ -10,14 +10,14 @@ pub(crate) fn backlog_limit() -> Option<u32> {
     fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
 }
 
-/// Returns the number of SYNs that were dropped because the queue of a listener was full. The count
-/// covers all listeners since the system started.
+/// Returns how often a listener's full accept queue made the kernel drop a SYN or the last ACK of a
+/// handshake. The count covers all listeners since this network namespace was created.
 #[cfg(feature = "lab")]
 pub(crate) fn listen_overflows() -> Option<u64> {
     paired(&fs::read_to_string("/proc/net/netstat").ok()?, "TcpExt:", "ListenOverflows")
 }
 
-/// Returns the number of IP packets and octets sent so far, over the IP version of `address`.
+/// Returns the number of IP packets and octets sent so far over the IP version of `address`.
 pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     match address {
         IpAddr::V4(_) => traffic_v4(),
@@ -31,7 +31,7 @@ pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     }
 }
 
-/// Reads the IPv4 counters. Packets and octets are in two files. Both are read again until no
+/// Reads the IPv4 counters. Packets and octets are in two files, so this reads both again until no
 /// packet was sent between the two reads.
 fn traffic_v4() -> Option<Traffic> {
     let packets = || paired(&fs::read_to_string("/proc/net/snmp").ok()?, "Ip:", "OutRequests");
@@ -48,10 +48,10 @@ fn traffic_v4() -> Option<Traffic> {
     None
 }
 
-/// Maximum number of times that the files are read while other traffic changes them.
+/// Maximum number of times that the files are read if other traffic keeps changing them.
 const MAX_READINGS: usize = 16;
 
-/// Returns all connections in TIME-WAIT on this host.
+/// Returns all connections in TIME-WAIT in this network namespace.
 pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let texts: Vec<String> =
@@ -91,11 +91,11 @@ fn time_wait(row: &str) -> Option<TimeWait> {
     Some(TimeWait { local: socket_address(local)?, remote: socket_address(remote)?, left })
 }
 
-/// Unit of the times that the kernel reports to user space (times(2), `USER_HZ`).
+/// Unit of the times that the kernel reports to programs (times(2), `USER_HZ`).
 const KERNEL_TICK: Duration = Duration::from_millis(10);
 
 /// Parses `0100007F:000D` as 127.0.0.1:13. The address consists of 32-bit words in the host's byte
-/// order. An IPv4 address of an IPv6 socket is returned as IPv4.
+/// order. An IPv4-mapped IPv6 address is returned as IPv4.
 fn socket_address(hex: &str) -> Option<SocketAddr> {
     let (address, port) = hex.split_once(':')?;
     let words: Vec<u32> = (0..address.len() / 8)
@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn the_kernel_has_the_files() {
         assert!(backlog_limit().expect("somaxconn") > 0);
-        // Other programs send packets too, so a single attempt may find no moment without traffic.
+        // Other programs send packets too, so a single attempt may find no moment without other
+        // traffic.
         assert!((0..1000).any(|_| traffic(Ipv4Addr::LOCALHOST.into()).is_some()));
         assert!(time_waits().is_some());
     }

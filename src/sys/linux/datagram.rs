@@ -28,9 +28,9 @@ sockopt_impl!(
     MtuDiscover, Both, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int
 );
 
-/// Forbids the kernel to fragment IPv4 datagrams (`IP_MTU_DISCOVER`). Such datagrams need no
-/// identification (RFC 6864, 4.1). The kernel takes identifications from a table of counters that
-/// many destinations share, which is expensive with many clients.
+/// Forbids the kernel to fragment IPv4 datagrams (`IP_MTU_DISCOVER`), so that they need no
+/// identification (RFC 6864, 4.1). The kernel would take identifications from a table of counters
+/// that many destinations share, which is expensive with many clients.
 pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, MtuDiscover, &libc::IP_PMTUDISC_DO)?)
 }
@@ -47,7 +47,7 @@ sockopt_impl!(
 );
 
 /// Returns the number of datagrams that the kernel dropped because this socket's receive buffer was
-/// full. After its maximum, the count starts again from 0. Returns `None` if the kernel does not
+/// full. The count wraps around to 0 after its maximum. Returns `None` if the kernel does not
 /// report the count.
 pub(crate) fn receive_drops(socket: &impl AsFd) -> Option<u32> {
     getsockopt(socket, MemoryInfo).ok().map(|numbers| numbers[SK_MEMINFO_DROPS])
@@ -70,7 +70,8 @@ fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
     // 3021).
     let mask = v4(interface.netmask).filter(|mask| mask.to_bits().count_zeros() > 1);
     let last = mask.map(|mask| Ipv4Addr::from_bits(local.to_bits() | !mask.to_bits()));
-    // If no broadcast address is configured, getifaddrs(3) returns the interface's own address.
+    // If no broadcast address is configured, getifaddrs(3) returns the interface's own address
+    // instead.
     set.into_iter().chain(last).filter(|broadcast| *broadcast != local).collect()
 }
 

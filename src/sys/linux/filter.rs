@@ -5,7 +5,7 @@
 //! The filter is deliberately loose. It drops a packet only if the TCP or UDP ports are at their
 //! usual position and none of them matches. It keeps every other IP packet, because the program
 //! also finds ports after extension headers and in ICMP errors. A frame with a VLAN tag in its
-//! octets does not count as IP, because it appears again on the VLAN's own interface.
+//! octets does not count as IP, because the same packet appears again on the VLAN's own interface.
 
 use nix::libc::{
     ARPHRD_LOOPBACK, BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ,
@@ -15,9 +15,9 @@ use nix::libc::{
 };
 use socket2::SockFilter;
 
-/// Maximum number of ports that the filter compares. With more ports, it keeps every packet. A BPF
-/// program has a limited size (`net.core.optmem_max`), and its conditional jumps skip at most 255
-/// instructions.
+/// Maximum number of ports that the filter compares. If there are more ports, it keeps every
+/// packet. A BPF program has a limited size (`net.core.optmem_max`), and its conditional jumps skip
+/// at most 255 instructions.
 const MAX_FILTERED_PORTS: usize = 32;
 
 const KEEP: SockFilter = instruction(BPF_RET | BPF_K, u32::MAX);
@@ -29,7 +29,7 @@ const UDP: u32 = 17;
 /// BPF program that drops every packet.
 pub(super) const DROP_ALL: [SockFilter; 1] = [DROP];
 
-/// Makes the BPF program of a capture. It keeps each IP packet once and drops packets of other
+/// Makes the BPF program for a capture. It keeps each IP packet once and drops packets on other
 /// ports. If `only` is given, it keeps only packets on that interface.
 pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
     let mut program = Vec::new();
@@ -41,8 +41,8 @@ pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter
         jump(BPF_JEQ, number(ETH_P_IP), 2, 0),
         jump(BPF_JEQ, number(ETH_P_IPV6), 1, 0),
         DROP,
-        // Each loopback packet is seen twice, as outgoing and as incoming. The filter keeps the
-        // incoming one.
+        // The socket sees each loopback packet twice, as outgoing and as incoming. The filter keeps
+        // the incoming one.
         of_packet(SKF_AD_HATYPE),
         jump(BPF_JEQ, ARPHRD_LOOPBACK.into(), 0, 3),
         of_packet(SKF_AD_PKTTYPE),
@@ -53,8 +53,8 @@ pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter
     program
 }
 
-/// Makes the part of the filter that drops TCP and UDP packets between other ports. Offset 0 is the
-/// first octet of the IP header.
+/// Makes the part of the filter that drops TCP and UDP packets whose ports are both different from
+/// `ports`. Offset 0 is the first octet of the IP header.
 fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
     if ports.len() > MAX_FILTERED_PORTS {
         return vec![KEEP];
@@ -64,7 +64,7 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
         instruction(BPF_ALU | BPF_AND | BPF_K, 0xf0),
         jump(BPF_JEQ, 0x40, 0, 9),
         // IPv4 (RFC 791): reads the protocol. Later fragments have no ports, so only the first
-        // fragment is checked. Then reads the length of the header.
+        // fragment is checked. Afterwards, reads the length of the header.
         instruction(BPF_LD | BPF_B | BPF_ABS, 9),
         jump(BPF_JEQ, TCP, 2, 0),
         jump(BPF_JEQ, UDP, 1, 0),
@@ -92,8 +92,8 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
     program
 }
 
-/// Makes an instruction that loads metadata of a packet. The kernel stores this metadata outside
-/// the packet's octets.
+/// Makes an instruction that loads a packet's metadata, which the kernel stores outside the
+/// packet's octets.
 const fn of_packet(what: c_int) -> SockFilter {
     instruction(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + what).cast_unsigned())
 }

@@ -1,4 +1,5 @@
-//! Socket for whole frames of one interface, including the link header (packet(7)).
+//! Socket that sends and receives whole frames on one interface, including the link header
+//! (packet(7)).
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -10,8 +11,8 @@ use nix::sys::socket::{
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Non-blocking socket for frames of an interface in the network of this thread. It receives
-/// arriving frames and sends frames.
+/// Non-blocking socket for frames on an interface in this thread's network. It receives only
+/// incoming frames.
 #[derive(Debug)]
 pub(crate) struct FrameSocket {
     socket: OwnedFd,
@@ -24,7 +25,7 @@ impl FrameSocket {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let protocol = SockProtocol::EthAll;
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, protocol)?;
-        // The address names no protocol, so the socket keeps its protocol.
+        // The address names no protocol, so the socket keeps the protocol with which it was opened.
         bind(socket.as_raw_fd(), &link)?;
         Ok(Self { socket, interface: link.ifindex() })
     }
@@ -34,7 +35,7 @@ impl FrameSocket {
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), buffer) {
-                // The socket also receives outgoing frames, and frames of other interfaces that
+                // The socket also receives outgoing frames, and frames on other interfaces that
                 // arrived before bind(2). Both are skipped.
                 Ok((_, Some(from)))
                     if from.pkttype() == PACKET_OUTGOING || from.ifindex() != self.interface => {}
@@ -58,7 +59,7 @@ impl AsFd for FrameSocket {
     }
 }
 
-/// Returns the link address of an interface. It contains the interface's number.
+/// Returns an interface's link address, which contains the interface's number.
 fn link(interface: &str) -> io::Result<LinkAddr> {
     let mut links = getifaddrs()?.filter(|it| it.interface_name == interface);
     let found = links.find_map(|it| it.address?.as_link_addr().copied());

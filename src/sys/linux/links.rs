@@ -1,4 +1,4 @@
-//! List of network interfaces, and a socket that reports changes (rtnetlink(7)).
+//! Lists the network interfaces, and opens a socket that reports changes (rtnetlink(7)).
 
 use super::super::Interface;
 use nix::errno::Errno;
@@ -14,8 +14,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// Returns the interfaces of this network namespace, each once. The list includes tunnels without a
 /// link address.
 pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
-    // Reads the names first. Otherwise an interface that appears between the two calls would have
-    // no known state.
+    // Reads the names first. Otherwise, the state of an interface that appears between the two
+    // calls would be unknown.
     let names = if_nameindex()?;
     let up: Vec<String> = getifaddrs()?
         .filter(|it| it.flags.contains(InterfaceFlags::IFF_UP))

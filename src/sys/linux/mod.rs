@@ -1,4 +1,4 @@
-//! System calls and files of Linux.
+//! Linux-specific system calls and files.
 
 mod address;
 mod batch;
@@ -84,7 +84,8 @@ pub(crate) fn ignores_signal(signal: i32) -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
 }
 
-/// Whether this process may read from the terminal, as a job in the foreground (tcgetpgrp(3)).
+/// Whether this process is in the terminal's foreground process group, and so may read from the
+/// terminal (tcgetpgrp(3)).
 pub(crate) fn is_in_foreground(terminal: impl AsFd) -> bool {
     nix::unistd::tcgetpgrp(terminal).is_ok_and(|group| group == nix::unistd::getpgrp())
 }

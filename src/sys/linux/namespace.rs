@@ -8,18 +8,18 @@ use nix::unistd::{Uid, getegid, geteuid, gettid};
 use std::fs;
 use std::io;
 
-/// Gives this process the right to create networks and to configure them. If the process lacks the
+/// Gives this process the right to create and configure networks. If the process lacks the
 /// capabilities, it enters a user namespace. The kernel allows this only to a process with one
 /// thread (unshare(2)). User and group stay the same inside, so files that the process creates
 /// still belong to the user.
 ///
-/// The error is a message for the user: what prevents it, and what to do.
+/// The error is a message for the user. It says what prevents this, and what to do.
 pub(crate) fn permit_networks() -> Result<(), String> {
     // Root needs no user namespace, and may even be forbidden to create one.
     if may_set_up_networks() { Ok(()) } else { enter_user_namespace() }
 }
 
-/// Whether threads of this process may create networks and configure them. Root inside a container
+/// Whether this process's threads may create networks and configure them. Root inside a container
 /// may be able to create a network but lack rights in it.
 pub(crate) fn may_set_up_networks() -> bool {
     let needed = [
@@ -45,15 +45,14 @@ fn enter_user_namespace() -> Result<(), String> {
     map("gid_map", format!("{group} {group} 1"))
 }
 
-/// Moves this thread, and threads that it starts later, to a new network. Returns the number of the
-/// thread. [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) identifies the network by
-/// this number.
+/// Moves this thread, and threads that it starts later, to a new network. Returns the thread's id,
+/// by which [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) identifies the network.
 pub(crate) fn enter_new_network() -> io::Result<i32> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     Ok(gettid().as_raw())
 }
 
-/// Returns advice for a process that got a network but may not configure it.
+/// Returns advice for a process that got a network of its own but may not configure it.
 pub(crate) fn no_rights_inside() -> String {
     if is_root_of_host() {
         return "a security module denies root its own network: run it on a host without this rule"
@@ -67,8 +66,8 @@ pub(crate) fn no_rights_inside() -> String {
     }
 }
 
-/// Returns advice if the limit of namespaces is reached. The kernel may still count namespaces that
-/// were left a moment ago.
+/// Returns advice for a process that has reached the limit on namespaces. The kernel may still
+/// count namespaces that processes left a moment ago.
 pub(crate) fn limit_reached() -> String {
     let [networks, users] = ["user.max_net_namespaces", "user.max_user_namespaces"];
     let is_zero = |name| sysctl(name) == Some(0);
@@ -108,7 +107,7 @@ fn or_as_root() -> &'static str {
 /// Describes why the user could not be mapped into a new user namespace, and what to do.
 fn not_mapped(path: &str, error: &io::Error, user: Uid) -> String {
     let advice = match error.raw_os_error().map(Errno::from_raw) {
-        // The mapping file belongs to root in this case (proc(5)), so the user cannot write it.
+        // In this case the mapping file belongs to root (proc(5)), so the user cannot write it.
         Some(Errno::EACCES) => "the program's file has to be readable, and without capabilities",
         Some(Errno::ENOENT) => "mount /proc, or run as root",
         Some(Errno::EPERM) if user.is_root() => "give root CAP_SETFCAP, or run as another user",
@@ -118,13 +117,14 @@ fn not_mapped(path: &str, error: &io::Error, user: Uid) -> String {
     format!("{path} cannot be written ({error}): {advice}")
 }
 
-/// If AppArmor removes the rights in user namespaces, returns the setting that allows them.
+/// If AppArmor removes the rights in user namespaces, returns advice on the setting that allows
+/// them.
 fn apparmor_restriction() -> Option<String> {
     let name = "kernel.apparmor_restrict_unprivileged_userns";
     (sysctl(name) == Some(1)).then(|| format!("set {name} to 0"))
 }
 
-/// Whether the user is root of the host, not just root inside a user namespace.
+/// Whether the user is root on the host, not just inside a user namespace.
 fn is_root_of_host() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     geteuid().is_root() && map.split_whitespace().nth(1) == Some("0")
@@ -148,7 +148,7 @@ mod tests {
         let message = enter_user_namespace().expect_err("several threads");
         // If user namespaces are forbidden, the message reports that error instead.
         let is_forbidden = message.contains("(Operation not permitted)");
-        assert!(message.contains("before the first thread") || is_forbidden, "{message}");
+        assert!(message.contains("first thread") || is_forbidden, "{message}");
         drop(stop);
         assert!(other.join().expect("ended").is_err());
     }

@@ -1,4 +1,4 @@
-//! Configures the interfaces, addresses and neighbours of a network. It sends messages to the
+//! Configures a network's interfaces, addresses and neighbours. It does this with messages to the
 //! kernel (rtnetlink(7)).
 
 use nix::errno::Errno;
@@ -15,7 +15,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// `VETH_INFO_PEER` of linux/veth.h. libc lacks this constant.
+/// `VETH_INFO_PEER` from linux/veth.h. libc lacks this constant.
 const VETH_INFO_PEER: u16 = 1;
 
 /// Length of a message header in octets. In an acknowledgement, the error number follows the header
@@ -34,7 +34,7 @@ impl NetworkSetup {
     }
 
     /// Adds a virtual cable (veth(4)). One end is in this network. The other end is in the network
-    /// of `thread` and gets this hardware address.
+    /// of the thread with the id `thread`, and gets this hardware address.
     pub(crate) fn add_cable(
         &self,
         end: &str,
@@ -54,8 +54,8 @@ impl NetworkSetup {
         self.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &[link(0, 0), name(end), info])
     }
 
-    /// Brings an interface up. Also limits each packet to one segment, so that the kernel itself
-    /// splits long segments before the interface gets them.
+    /// Brings an interface up. Also limits each packet to one segment (GSO), so that the kernel
+    /// splits longer data before the interface gets it.
     pub(crate) fn set_up(&self, interface: &str) -> io::Result<()> {
         let one_segment = attribute(IFLA_GSO_MAX_SEGS, &1_u32.to_ne_bytes());
         self.request(RTM_NEWLINK, 0, &[link(index(interface)?, IFF_UP), one_segment])
@@ -97,7 +97,7 @@ impl NetworkSetup {
         let flags = u16::try_from(NLM_F_REQUEST | NLM_F_ACK | flags).unwrap_or(0);
         let mut message = length.to_ne_bytes().to_vec();
         message.extend([kind.to_ne_bytes(), flags.to_ne_bytes()].concat());
-        message.extend([0; 8]); // The sequence number is 0, and so is the port of the kernel.
+        message.extend([0; 8]); // The sequence number is 0, and so is the kernel's port.
         message.extend(body);
         send(self.0.as_raw_fd(), &message, MsgFlags::empty())?;
         let mut answer = [0; 4096];

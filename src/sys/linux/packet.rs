@@ -37,7 +37,7 @@ pub(crate) struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens a non-blocking socket for packets of these ports, on all interfaces or on the
+    /// Opens a non-blocking socket for packets on these ports, on all interfaces or only on the
     /// interface `only`. Needs CAP_NET_RAW.
     pub(crate) fn open(only: Option<u32>, ports: &[u16]) -> io::Result<Self> {
         // Only a socket for all protocols receives outgoing packets. SOCK_DGRAM makes the kernel
@@ -118,7 +118,7 @@ fn status(auxiliary: &[u8]) -> u32 {
     auxiliary.first_chunk().copied().map_or(0, u32::from_ne_bytes)
 }
 
-/// Converts a protocol number to network byte order, which packet(7) requires.
+/// Converts a protocol number to network byte order, as packet(7) requires.
 fn network_order(protocol: c_int) -> u16 {
     u16::try_from(protocol).unwrap_or_default().to_be()
 }

@@ -56,7 +56,7 @@ pub(crate) fn credentials() -> io::Result<Credentials> {
 
 /// Gives up the supplementary groups, the group and the user, in this order. The user comes last,
 /// because the other changes need root's rights. The C library applies each change to every thread
-/// (nptl(7)). An error names the call that failed.
+/// (nptl(7)). If a call fails, the error names it.
 pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io::Error)> {
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(group));
     let of = |call| move |errno: Errno| (call, io::Error::from(errno));
@@ -79,7 +79,7 @@ pub(crate) fn regains_group(group: u32) -> bool {
     !is_refused(setresgid(same, Gid::from_raw(group), same))
 }
 
-/// Whether the kernel refused permanently. The change is not permitted (EPERM), or the user
+/// Whether the kernel refused the change for good: it is not permitted (EPERM), or the user
 /// namespace lacks the id (EINVAL).
 fn is_refused(tried: nix::Result<()>) -> bool {
     matches!(tried, Err(Errno::EPERM | Errno::EINVAL))
@@ -94,7 +94,7 @@ pub(crate) fn drop_capabilities() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this thread has any capability, in force or available.
+/// Whether this thread has a capability in any of its sets.
 pub(crate) fn has_capabilities() -> io::Result<bool> {
     for set in CAPABILITY_SETS {
         if !caps::read(None, set).map_err(io::Error::other)?.is_empty() {

@@ -1,5 +1,5 @@
-//! Queues of the kernel: the number of connections and datagrams that are queued for a program, and
-//! of those that were dropped.
+//! The kernel's queues: how many connections and datagrams are queued for a program, and how many
+//! were dropped.
 
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, getsockopt, recvmsg, setsockopt, sockopt};
@@ -20,7 +20,7 @@ sockopt_impl!(
     TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, BeginOfTcpInfo
 );
 
-/// First words of `struct tcp_info`. Newer kernels append fields, and an old kernel returns less
+/// First words of `struct tcp_info`. Newer kernels append fields, so an old kernel returns less
 /// than libc's whole struct, which would make nix panic. Every kernel can return these first words.
 type BeginOfTcpInfo = [u32; 7];
 
@@ -51,7 +51,7 @@ pub(crate) fn report_errors(socket: &impl AsFd) -> io::Result<()> {
 }
 
 /// Receives a datagram. Returns its length in octets, and the number of datagrams that the socket
-/// had dropped before it. The number is `None` if the socket has dropped none.
+/// had dropped before. The number is `None` if the socket has dropped none.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,
     buffer: &mut [u8],

@@ -1,5 +1,5 @@
-//! System calls that the running service may make. The filter of seccomp(2) allows each call for a
-//! stated reason.
+//! System calls that the running service may make. The list states the reason for each call that
+//! the filter of seccomp(2) allows.
 //!
 //! Every other call fails with EPERM and has no effect. Another version of a C library or allocator
 //! may try a call that is not in the list, and must cope with the refusal, as in any container.
@@ -17,8 +17,8 @@ use std::env::consts::ARCH;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 
-/// Condition on one argument; arguments are counted from 0. The filter sees numbers but not memory,
-/// so it cannot check the address in a `sockaddr`.
+/// Condition on one argument; arguments are numbered from 0. The filter sees numbers but not
+/// memory, so it cannot check the address in a `sockaddr`.
 #[derive(Clone, Copy, Debug)]
 enum Check {
     /// The argument equals this number.
@@ -27,14 +27,12 @@ enum Check {
     Without(u8, i32),
     /// The argument is the id of this process.
     Itself(u8),
-    /// The argument is a descriptor in the range from the first to the last UDP socket of the
-    /// service.
+    /// The argument is a descriptor between the service's first and last UDP socket, inclusive.
     UdpSocket(u8),
 }
 use Check::{Is, Itself, UdpSocket, Without};
 
-/// Alternatives that allow a call. An alternative is a list of conditions, and all its conditions
-/// must hold.
+/// Alternatives that allow a call. Each alternative is a list of conditions, which must all hold.
 type Alternatives = &'static [&'static [Check]];
 
 const ANY: Alternatives = &[];
@@ -66,7 +64,7 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     (libc::SYS_close, ANY),
     // In debug builds, std checks a descriptor before closing it.
     (libc::SYS_fcntl, &[&[Is(1, libc::F_GETFD)]]),
-    // glibc and musl check whether a descriptor is a terminal
+    // glibc and musl check whether a descriptor is a terminal.
     (libc::SYS_ioctl, &[&[Is(1, TCGETS)], &[Is(1, TIOCGWINSZ)]]),
     // Reading and writing: streams, single datagrams, batches of datagrams, the log, and the pipe
     // of the signal handler.
@@ -83,8 +81,8 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
         &[
             // This is the most frequent alternative, so it comes first.
             &[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)],
-            &[Is(3, libc::MSG_MORE), Is(5, 0)], // flags of the reply, which the FIN follows
-            &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)], // flags of the answers of the metrics endpoint
+            &[Is(3, libc::MSG_MORE), Is(5, 0)], // flags for a reply, which is followed by the FIN
+            &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)], // flags for the metrics endpoint's answers
             &[Is(3, libc::MSG_DONTWAIT), Is(5, 0)], // flags of the signal handler, which sends to its pipe
         ],
     ),
@@ -123,8 +121,8 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     (libc::SYS_sigaltstack, ANY),
     (libc::SYS_exit, ANY),
     (libc::SYS_exit_group, ANY),
-    // Signals: handlers return, interrupted calls restart, and an unhandled panic aborts the
-    // process.
+    // Signals: handlers return, interrupted calls restart, and a panic that is not caught aborts
+    // the process.
     (libc::SYS_rt_sigaction, ANY),
     (libc::SYS_rt_sigprocmask, ANY),
     (libc::SYS_rt_sigreturn, ANY),
@@ -134,26 +132,26 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     (libc::SYS_tgkill, &[&[Itself(0)]]),
 ];
 
-/// Calls that only older architectures have.
+/// Calls that exist only on older architectures.
 #[cfg(target_arch = "x86_64")]
 const OLD_CALLS: &[(c_long, Alternatives)] =
     &[(libc::SYS_epoll_wait, ANY), (libc::SYS_poll, ANY), (libc::SYS_time, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_CALLS: &[(c_long, Alternatives)] = &[];
 
-/// Calls that read symbolic links, so that SIGHUP can find the new zone of this host. The filter
-/// cannot check paths, so these calls also reveal which paths exist.
+/// Calls that read symbolic links, so that this host's new time zone can be found after SIGHUP. The
+/// filter cannot check paths, so these calls also reveal which paths exist.
 #[cfg(target_arch = "x86_64")]
 const LINK_CALLS: &[(c_long, Alternatives)] =
     &[(libc::SYS_readlinkat, ANY), (libc::SYS_readlink, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
 const LINK_CALLS: &[(c_long, Alternatives)] = &[(libc::SYS_readlinkat, ANY)];
 
-/// Range of descriptors, both ends included.
+/// Range of descriptors, including both ends.
 type Descriptors = RangeInclusive<RawFd>;
 
-/// Restricts every thread to the system calls of the running service, and returns the number of
-/// allowed calls. Sends to an address are allowed only on descriptors in `udp_range`. If
+/// Restricts every thread to the system calls that the running service needs, and returns the
+/// number of allowed calls. Sends to an address are allowed only on descriptors in `udp_range`. If
 /// `udp_range` is `None`, they are never allowed.
 pub(crate) fn restrict_calls(
     udp_range: Option<&Descriptors>,
@@ -199,7 +197,7 @@ fn rules(
 }
 
 /// Returns the conditions of one alternative. Returns `None` if the alternative needs a UDP socket
-/// and the service has none.
+/// but the service has none.
 fn conditions(
     checks: &[Check],
     udp_range: Option<&Descriptors>,

@@ -17,7 +17,7 @@ pub(crate) fn is_tcp(stream: &Socket) -> bool {
     matches!(stream.protocol(), Ok(Some(Protocol::TCP | Protocol::MPTCP)))
 }
 
-/// Whether a datagram socket is UDP, and not for example a ping socket (`SO_PROTOCOL`).
+/// Whether a datagram socket is UDP, as opposed to a ping socket, for example (`SO_PROTOCOL`).
 pub(crate) fn is_udp(datagrams: &Socket) -> bool {
     matches!(datagrams.protocol(), Ok(Some(Protocol::UDP)))
 }

@@ -25,9 +25,10 @@ impl Batch {
         }
     }
 
-    /// Receives up to `most` queued datagrams, at most [`MAX_BATCH_DATAGRAMS`], and keeps the first
-    /// [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most` means
-    /// that the queue was empty. Returns `WouldBlock` if no datagram is queued.
+    /// Receives up to `most` queued datagrams, but at most [`MAX_BATCH_DATAGRAMS`], and keeps the
+    /// first [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most`
+    /// means that the queue was empty or that an error occurred. Returns `WouldBlock` if no
+    /// datagram is queued.
     pub(crate) fn receive(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         self.received.clear();
         self.answered.clear();
@@ -42,26 +43,26 @@ impl Batch {
         Ok(self.received.len())
     }
 
-    /// Returns one datagram of the last `receive`; `number` counts its datagrams from 0. Returns
-    /// `None` if the datagram has no source address.
+    /// Returns the datagram with this number from the last `receive`, counted from 0. Returns
+    /// `None` if there is no such datagram.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         self.received.get(number).copied()
     }
 
-    /// Returns the length in octets of one datagram of the last `receive`; `number` counts its
-    /// datagrams from 0. The length is at most [`MAX_CONTENT_OCTETS`].
+    /// Returns the length in octets of the datagram with this number from the last `receive`,
+    /// counted from 0. The length is at most [`MAX_CONTENT_OCTETS`].
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.received[number].octets
     }
 
-    /// Calls `read` with the content of a datagram of the last `receive`. The content is cut to
+    /// Calls `read` with the content of the datagram with this number, truncated to
     /// [`MAX_CONTENT_OCTETS`] octets.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         read(&self.contents[number][..self.received[number].octets])
     }
 
-    /// Queues a reply to a datagram of the last `receive`. The route chooses the source address of
-    /// the reply.
+    /// Queues a reply to the datagram with this number. The route chooses the source address of the
+    /// reply.
     pub(crate) fn queue_reply(&mut self, number: usize, _: Option<Destination>) {
         self.answered.push(self.received[number].peer);
     }

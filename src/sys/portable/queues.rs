@@ -1,4 +1,4 @@
-//! Stubs for the queues of the kernel, which POSIX does not report.
+//! Stubs for the kernel's queues, which POSIX does not report.
 
 use super::unsupported;
 use nix::sys::socket::{MsgFlags, recv};

@@ -24,7 +24,8 @@ pub(super) fn captures(report: &Report, mut room: usize) -> Vec<Capture> {
             let length = base64::encoded_len(octets.len(), true).unwrap_or(usize::MAX);
             let fits = length <= room;
             room -= if fits { length } else { 0 };
-            let name = file_name::of_host(report, part, host) + ".pcapng";
+            let name = file_name::of_host(report.lab.name, report.procedure.engine, part, host)
+                + ".pcapng";
             all.push(Capture { name, content: fits.then(|| STANDARD.encode(octets)) });
         }
     }

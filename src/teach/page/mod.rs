@@ -15,8 +15,6 @@ mod tests;
 pub(crate) use comparison::comparison;
 pub(crate) use index::{Entry, index};
 pub(crate) use part::pictures;
-#[cfg_attr(not(test), expect(unused_imports, reason = "`lab run --ask` makes them"))]
-pub(crate) use prediction::StudentAnswer;
 pub(crate) use report::report;
 
 /// Maximum number of octets of the page of one lab.

@@ -1,6 +1,12 @@
 //! A student's prediction, what the student observed, and the verdict.
 
-/// A question of a lab with the student's answers. `daytime lab run --ask` makes them; a plain run has none.
+use crate::lab::Report;
+use crate::lab::fill;
+use crate::lab::question::verdict::{AnsweredQuestion, Mark};
+use crate::report::lab::ask::{in_words, shown_in_words};
+use crate::report::lab::deciding;
+
+/// A lab's question with a student's answers, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StudentAnswer {
     pub question: String,
@@ -16,4 +22,31 @@ pub(crate) struct StudentAnswer {
     pub reason: String,
     /// The packet, call or state that decides, with its number and time.
     pub decided_by: Option<String>,
+}
+
+impl StudentAnswer {
+    /// Returns the answers in words. Leaves out questions that this run does not decide.
+    pub(super) fn all(answers: &[AnsweredQuestion], report: &Report) -> Vec<Self> {
+        answers.iter().filter_map(|it| Self::of(it, report)).collect()
+    }
+
+    fn of(answered: &AnsweredQuestion, report: &Report) -> Option<Self> {
+        let AnsweredQuestion { question, prediction, observation } = *answered;
+        let shown = question.shown(report.findings())?;
+        let values = (report.procedure.values)(&report.setting);
+        let reason = match prediction {
+            Some(answer) => question.why(answer, shown, report.findings()),
+            None => question.why_right(shown),
+        };
+        let unit = deciding::unit(report);
+        Some(Self {
+            question: fill(&question.text, &values),
+            prediction: in_words(question, prediction, &values),
+            observation: observation.map(|it| in_words(question, Some(it), &values)),
+            result: shown_in_words(question, shown, &values),
+            is_right: question.mark(prediction, shown) == Mark::Right,
+            reason: fill(reason, &values),
+            decided_by: deciding::decision(report, question).map(|it| it.in_words(unit)),
+        })
+    }
 }

@@ -5,8 +5,9 @@ use super::findings::{self, Group};
 use super::part::{MAX_LISTED, PartView, Shared};
 use super::prediction::StudentAnswer;
 use super::{MAX_OCTETS, STYLES, Styles};
+use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{Engine, Program, Report};
-use crate::report::lab::{NO_PACKETS, engine, not_run, phrases};
+use crate::report::lab::{engine, not_run, phrases};
 use crate::transport::Transport;
 use askama::Template;
 
@@ -25,7 +26,7 @@ struct Page<'a> {
     options: String,
     obstacle: Option<String>,
     /// What the student predicted and observed; `None` in a run without `--ask`.
-    answers: Option<&'a [StudentAnswer]>,
+    answers: Option<Vec<StudentAnswer>>,
     score: String,
     groups: Vec<Group>,
     legend: Vec<Sign>,
@@ -58,7 +59,10 @@ enum Sign {
 ///
 /// # Errors
 /// The template cannot be written to memory.
-pub(crate) fn report(report: &Report, answers: Option<&[StudentAnswer]>) -> askama::Result<String> {
+pub(crate) fn report(
+    report: &Report,
+    answers: Option<&[AnsweredQuestion]>,
+) -> askama::Result<String> {
     let mut page = Page::of(report, answers, MAX_LISTED);
     let mut plain = page.render()?;
     if plain.len() > MAX_OCTETS {
@@ -70,7 +74,7 @@ pub(crate) fn report(report: &Report, answers: Option<&[StudentAnswer]>) -> aska
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &'a Report, answers: Option<&'a [StudentAnswer]>, max_listed: usize) -> Self {
+    fn of(report: &'a Report, answers: Option<&[AnsweredQuestion]>, max_listed: usize) -> Self {
         let text = &report.lab.text;
         let groups = findings::groups(report);
         let columns = columns(report, Shared::of(report, max_listed));
@@ -82,12 +86,14 @@ impl<'a> Page<'a> {
             seed: report.seed(),
             options: phrases::options(&report.setting.options).join(" "),
             obstacle: report.outcome.as_ref().err().map(not_run),
-            answers,
+            answers: answers.map(|all| StudentAnswer::all(all, report)),
             score: score(&groups),
             groups,
             legend: legend(&columns),
-            note: (report.procedure.engine == Engine::Loopback)
-                .then(|| format!("The pictures show system calls and no packets, {NO_PACKETS}.")),
+            note: (report.procedure.engine == Engine::Loopback).then(|| {
+                "The pictures show system calls: on loopback this program records no packets."
+                    .to_owned()
+            }),
             columns,
             remarks: report.remarks(),
             method: report.lab.method(report.procedure, &report.setting),

@@ -1,6 +1,8 @@
 //! Pages of the simulated labs, and of hostile runs.
 
 use super::*;
+use crate::lab::question::answer::Answer;
+use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{self, Engine, Report, Setting};
 use crate::trace::{Action, Event, HostId};
 use std::time::Duration;
@@ -106,22 +108,17 @@ fn a_hostile_text_is_inert() {
 
 #[test]
 fn a_students_answers_are_on_the_page_with_the_reason_and_the_deciding_packet() {
-    let answer = StudentAnswer {
-        question: "How many packets?".into(),
-        prediction: "2 <packets>".into(),
-        observation: Some("7".into()),
-        result: "7 packets".into(),
-        is_right: false,
-        reason: "This is UDP.".into(),
-        decided_by: Some("packet 6, FIN, at 80 ms".into()),
-    };
     let exchange = run("exchange", &Setting::default());
     assert!(!page(&exchange).contains("Your predictions"));
+    let question = exchange.lab.text.questions.iter().find(|it| it.id == "tcp-packets");
+    let answer = AnsweredQuestion {
+        question: question.expect("a question"),
+        prediction: Some(Answer::Choice(0)),
+        observation: Some(Answer::Choice(2)),
+    };
     let page = report(&exchange, Some(&[answer])).expect("a page");
     let (_, section) = page.split_once("Your predictions").expect("a section");
-    for text in
-        ["2 &#60;packets&#62;", "you saw 7", "✗ not as observed", "This is UDP.", "packet 6, FIN"]
-    {
+    for text in ["2 packets", "you saw 6 to 9", "✗ not as observed", "over UDP", "Packet 7 of"] {
         assert!(section.contains(text), "{text}: {section}");
     }
 }

@@ -1,6 +1,6 @@
-//! Reads the numbers and options of a block, in the byte order of the file.
+//! Reads numbers and options in a block, in the file's byte order.
 
-/// Octets of a block that were not read yet.
+/// The octets in a block that have not been read yet.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     pub rest: &'a [u8],
@@ -40,7 +40,8 @@ impl<'a> Fields<'a> {
         Some(numbers)
     }
 
-    /// Returns the next octets, and skips their padding to a multiple of four.
+    /// Returns the given number of octets, and skips the padding after them, up to a multiple of
+    /// four.
     pub(super) fn take(&mut self, octets: usize) -> Option<&'a [u8]> {
         let taken = self.rest.get(..octets)?;
         self.rest = self.rest.get(octets.next_multiple_of(4)..).unwrap_or_default();

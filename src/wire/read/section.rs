@@ -1,5 +1,5 @@
-//! Reads the blocks of a capture file. A block describes an interface with its link type and time
-//! unit, or holds a packet.
+//! Reads the blocks in a capture file. A block contains a packet, or describes an interface with
+//! its link type and time unit.
 
 use super::super::pcapng::{MAX_INTERFACES, block_type, option_code};
 use super::super::{Captured, Interface, InterfaceId, link};
@@ -8,49 +8,50 @@ use super::fields::Fields;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The content of a block.
+/// A block's content.
 pub(super) enum BlockContent {
     Nothing,
-    /// A packet that this program skips. The value is its link type, or `None` if the packet is not
-    /// IP.
+    /// A packet that this program skips. The value is the packet's link type if it cannot be read,
+    /// or `None` if the packet is not IP.
     Other(Option<u32>),
     Packet(Captured),
 }
 
-/// The current section of a file. A pcap file is one section with one interface.
+/// The section of the file that is being read. A pcap file is treated as one section with one
+/// interface.
 pub(super) struct Section {
     format: Format,
     is_big_endian: bool,
     interfaces: Vec<DescribedInterface>,
-    /// Number of interfaces in all previous sections. Each section counts its own interfaces from
-    /// 0.
+    /// Number of interfaces in all previous sections. The file numbers each section's interfaces
+    /// from 0.
     interfaces_before: usize,
-    /// The time of the previous packet. A packet without a time gets this time.
+    /// The previous packet's time, which is also used for a packet that has no time.
     last_time: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// A pcap file. The value is the length of each packet header in octets.
+    /// A pcap file. The value is the length of a packet header in octets.
     Pcap(usize),
     Pcapng,
 }
 
-/// An interface as the file describes it, with the unit of its times.
+/// An interface as the file describes it, with its time unit.
 struct DescribedInterface {
     link_type: u32,
     name: Option<Arc<[u8]>>,
-    /// Maximum octets kept of each packet; 0 means all. Used for blocks that do not state this
-    /// number.
+    /// Maximum number of octets captured from each packet; 0 means no limit. Needed for simple
+    /// packet blocks, which do not state how many octets they contain.
     kept: usize,
-    /// Number of time units per second on this interface.
+    /// Number of this interface's time units per second.
     units: u64,
-    /// Number of seconds to add to each time of this interface.
+    /// Number of seconds to add to each of this interface's times.
     offset: i64,
 }
 
 impl Section {
-    /// Creates the first section of a file with this header.
+    /// Creates the first section of a file that begins with this header.
     pub(super) fn begin(head: &[u8]) -> Result<Self, ReadError> {
         let magic = |is_big_endian| Fields { rest: head, is_big_endian }.next_u32();
         for is_big_endian in [false, true] {
@@ -58,7 +59,7 @@ impl Section {
                 Some(block_type::SECTION) => return Ok(Self::new(Format::Pcapng, is_big_endian)),
                 Some(0xa1b2_c3d4) => (1_000_000, 16),
                 Some(0xa1b2_3c4d) => (1_000_000_000, 16),
-                // In this variant, the header of each packet has eight more octets.
+                // In this variant of pcap, packet headers are eight octets longer.
                 Some(0xa1b2_cd34) => (1_000_000, 24),
                 _ => continue,
             };
@@ -87,8 +88,7 @@ impl Section {
         self.format == Format::Pcapng
     }
 
-    /// Returns the number of octets in the header of a block. The header contains the length of the
-    /// block.
+    /// Returns the length in octets of a block header, which contains the block's length.
     pub(super) fn header_octets(&self) -> usize {
         match self.format {
             Format::Pcap(octets) => octets,
@@ -96,16 +96,15 @@ impl Section {
         }
     }
 
-    /// Returns the length of the block with this header. Returns `None` if the length is
-    /// impossible.
+    /// Returns the length of the block that has this header, or `None` if the length is impossible.
     pub(super) fn length(&mut self, head: &[u8]) -> Option<usize> {
         if let Format::Pcap(of_packet) = self.format {
             let [_seconds, _fraction, captured] = self.fields(head).next_u32s()?;
             return of_packet.checked_add(captured as usize);
         }
         let [kind, _length, order] = self.fields(head).next_u32s()?;
-        // The type of a section block reads the same in both byte orders. The block itself states
-        // its byte order.
+        // A section block's type is the same in both byte orders, and the block states its own byte
+        // order.
         if kind == block_type::SECTION {
             self.is_big_endian ^= match order {
                 0x1a2b_3c4d => false,
@@ -114,7 +113,7 @@ impl Section {
             };
         }
         let [_kind, length] = self.fields(head).next_u32s()?;
-        // A section block has 16 octets more than an empty block.
+        // A section block is at least 16 octets longer than an empty block.
         let least = if kind == block_type::SECTION { 28 } else { 12 };
         (length >= least).then_some(length as usize)
     }
@@ -129,7 +128,8 @@ impl Section {
         }
         let [kind, length] = fields.next_u32s()?;
         let (body, end) = fields.rest.split_last_chunk::<4>()?;
-        // The second length is not needed to find the end of a section block.
+        // In a section block, a wrong second length is tolerated, because the block's end is found
+        // without it.
         if self.fields(end).next_u32()? != length && kind != block_type::SECTION {
             return None;
         }
@@ -151,8 +151,8 @@ impl Section {
         Some(BlockContent::Nothing)
     }
 
-    /// Reads a packet of the first interface. The description of the interface states how many
-    /// octets of each packet are kept.
+    /// Reads a simple packet block. Its packet belongs to the first interface, whose description
+    /// limits how many octets are captured.
     fn simple_packet(&self, mut body: Fields) -> Option<BlockContent> {
         let whole = body.next_u32()? as usize;
         let kept = self.interfaces.first()?.kept;
@@ -160,7 +160,7 @@ impl Section {
         self.packet(0, &body.rest[..kept.min(body.rest.len())], Vec::new())
     }
 
-    /// Reads a packet with its time, in the unit of its interface.
+    /// Reads a packet block that states a time, in the interface's time unit.
     fn timed_packet(&mut self, kind: u32, mut body: Fields) -> Option<BlockContent> {
         let interface = if kind == block_type::OLD_PACKET {
             let interface = body.next_u16()?;
@@ -201,7 +201,7 @@ impl DescribedInterface {
     fn of_pcap(mut head: Fields, units: u64) -> Result<Self, ReadError> {
         let [_magic, _version, _zone, _accuracy, _kept, link_type] =
             head.next_u32s().ok_or(ReadError::NotACapture)?;
-        // The upper half of this field holds the length of the checksum that follows each frame.
+        // The upper half of this field contains the length of the checksum that follows each frame.
         let link_type = link_type & 0xffff;
         if !link::is_read(link_type) {
             return Err(ReadError::LinkType(link_type));
@@ -230,8 +230,8 @@ impl DescribedInterface {
         Some(link)
     }
 
-    /// Converts a time. Only a damaged file has a fraction of more than one second. Such a fraction
-    /// is added to the seconds.
+    /// Converts a time. A fraction of more than one second, which only a damaged file has, is added
+    /// to the seconds.
     fn time(&self, seconds: u64, fraction: u64) -> Duration {
         let seconds = seconds.saturating_add_signed(self.offset).min(u64::MAX / 4);
         let nanoseconds = u128::from(fraction) * 1_000_000_000 / u128::from(self.units);
@@ -240,8 +240,8 @@ impl DescribedInterface {
     }
 }
 
-/// Returns the units per second from the value of the option if_tsresol. The value is an exponent
-/// of ten, or of two if its high bit is set.
+/// Returns the number of time units per second for a value of the option if_tsresol: an exponent of
+/// ten, or of two if the high bit is set.
 fn units(resolution: u8) -> Option<u64> {
     match resolution & 0x80 {
         0 => 10_u64.checked_pow(resolution.into()),

@@ -1,6 +1,7 @@
-//! Reads sample files of both formats, which the tests build octet by octet.
+//! Reads sample files in both formats, which the tests build octet by octet.
 
 use super::*;
+use crate::mentions::mentions;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ impl Order {
         numbers.iter().flat_map(|number| self.next_u32(*number)).collect()
     }
 
-    /// Returns a pcap file with one packet. Its time is 3 seconds and this fraction after 1970.
+    /// Returns a pcap file with one packet, whose time is 3 seconds plus `fraction` after the start
+    /// of 1970.
     fn pcap(self, magic: u32, link_type: u32, fraction: u32) -> Vec<u8> {
         [
             self.next_u32(magic).to_vec(),
@@ -44,13 +46,13 @@ impl Order {
         [&self.next_u32s(&[kind, length])[..], body, &self.next_u32(length)].concat()
     }
 
-    /// Returns a pcapng file with two packets of an interface that has these options. The second
+    /// Returns a pcapng file with two packets on an interface that has these options. The second
     /// packet has no time.
     fn pcapng(self, link_type: u16, options: &[u8], count: u64) -> Vec<u8> {
         [self.section(link_type, options), self.timed(0, count), self.simple()].concat()
     }
 
-    /// Returns the first blocks of a section: its header and its first interface.
+    /// Returns a section's first blocks: its header and the description of its first interface.
     fn section(self, link_type: u16, options: &[u8]) -> Vec<u8> {
         let version = [self.next_u16(1), self.next_u16(0)].concat();
         let section = [&self.next_u32(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat();
@@ -132,7 +134,8 @@ fn pcapng_is_read_in_both_byte_orders_and_any_time_unit() {
     }
 }
 
-/// Returns the interface of each packet.
+/// Returns each packet's interface: its number, and the number of the interface through which the
+/// packet passed.
 fn interfaces(file: &[u8]) -> Vec<(u32, Option<u32>)> {
     let id = |packet: Captured| packet.interface.expect("an interface").id;
     let ids = all(file).expect("readable").into_iter().map(id);
@@ -184,8 +187,8 @@ fn the_name_of_an_interface_is_read() {
 #[test]
 fn a_packet_block_of_the_first_pcapng_files_is_read() {
     for order in Order::BOTH {
-        // In this old block, the interface number 0 and the number of dropped packets take two
-        // octets each.
+        // In the old packet block, the interface number and the number of dropped packets, both 0
+        // here, have two octets each.
         let packet = [order.next_u32s(&[0, 0, 5_000_001, 5, 5]), padded(PACKET)].concat();
         let file = [order.section(101, &[]), order.block(2, &packet)].concat();
         assert_eq!(times(&file), [Duration::from_micros(5_000_001)]);
@@ -215,7 +218,7 @@ fn the_padding_of_a_cut_packet_is_ignored() {
 
 #[test]
 fn a_file_in_pieces_from_a_pipe_is_read() {
-    /// A reader that returns one octet per call.
+    /// A reader that returns only one octet per call.
     struct Slow<'a>(&'a [u8]);
     impl Read for Slow<'_> {
         fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
@@ -238,18 +241,20 @@ fn packets_with_unsupported_link_types_are_counted() {
     assert_eq!(reading.unread_links, BTreeSet::from([127]));
     // A pcap file has only one link type, so no packet in it can be read.
     let error = all(&Order::BOTH[0].pcap(0xa1b2_c3d4, 127, 0)).expect_err("unread");
-    assert_eq!(error.to_string(), "link type 127 is not supported");
+    mentions(&error, &["link type 127"]);
 }
 
 #[test]
 fn a_file_of_another_format_is_refused() {
-    let message = |file: &[u8]| all(file).expect_err("no capture file").to_string();
-    assert_eq!(message(b""), "the file is empty");
-    let neither = "the file is neither pcap nor pcapng";
-    assert_eq!(message(b"Monday"), neither);
-    assert_eq!(message(b"Monday, November 23, 2026 10:00:00-UTC\r\n"), neither);
-    assert_eq!(message(&[&b"\x0a\x0d\x0d\x0a"[..], &[0xff; 40]].concat()), neither);
-    assert_eq!(message(&Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0)[..20]), neither);
+    mentions(&all(b"").expect_err("no octets"), &["empty"]);
+    for file in [
+        b"Monday",
+        &b"Monday, November 23, 2026 10:00:00-UTC\r\n"[..],
+        &[&b"\x0a\x0d\x0d\x0a"[..], &[0xff; 40]].concat(),
+        &Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0)[..20],
+    ] {
+        mentions(&all(file).expect_err("no capture file"), &["neither", "pcap", "pcapng"]);
+    }
 }
 
 #[test]
@@ -257,8 +262,7 @@ fn the_error_for_a_cut_file_has_packet_and_position() {
     let whole = Order::BOTH[0].pcapng(101, &[], 0);
     let last = whole.len() - 24; // the last block has 24 octets
     let error = all(&whole[..last + 9]).expect_err("cut");
-    let expected = format!("the file ends within the block at octet {last}, after packet 1");
-    assert_eq!(error.to_string(), expected);
+    mentions(&error, &["ends", &format!("octet {last}"), "packet 1"]);
     assert_eq!(all(&whole[..last]).expect("whole blocks").len(), 1);
 }
 
@@ -268,8 +272,8 @@ fn an_impossible_block_is_damage() {
     let first = 28 + 20;
     file[first + 4..first + 8].copy_from_slice(&7_u32.to_le_bytes());
     let error = all(&file).expect_err("damaged");
-    assert_eq!(error.to_string(), "the block at octet 48, after packet 0, is damaged");
-    // Adds a packet of an interface that the file does not describe.
+    mentions(&error, &["damaged", "octet 48", "packet 0"]);
+    // Changes a packet's interface number to that of an interface that the file does not describe.
     let mut file = Order::BOTH[0].pcapng(101, &[], 0);
     file[first + 8] = 1;
     assert!(matches!(all(&file), Err(ReadError::Damaged(0, 48))));

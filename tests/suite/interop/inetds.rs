@@ -181,8 +181,8 @@ impl Inetd {
         let packets = |transport: &str| comparison[transport]["wire"]["total"]["packets"].as_u64();
         assert_eq!(packets("udp"), Some(2));
         assert!(packets("tcp") >= Some(6), "handshake, line and two goodbyes: {comparison}");
-        assert_eq!(comparison["tcp"]["left_behind"], "time-wait at server");
-        assert_eq!(comparison["udp"]["left_behind"], "nothing");
+        assert_eq!(comparison["tcp"]["remaining_state"], "time-wait at server");
+        assert_eq!(comparison["udp"]["remaining_state"], "nothing");
     }
 }
 

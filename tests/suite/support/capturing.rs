@@ -1,7 +1,8 @@
-//! Runs `daytime wire`: the process, a namespace with a server to capture, and capture files to read.
+//! Helpers for testing `daytime wire`: the running process, a namespace with a server whose packets it captures, and
+//! capture files that it reads.
 
 use super::wire::eventually;
-use super::{Namespace, Running, TO_END, good};
+use super::{Namespace, Running, TO_END, before, complains, good};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -16,12 +17,12 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct Capturing {
     pub child: Child,
-    /// The line that it printed when it began to capture.
+    /// The line that the process printed when it began to capture.
     pub announced: String,
     errors: BufReader<ChildStderr>,
 }
 
-/// The output and exit status of a `daytime wire` that has ended.
+/// The output and exit status of a finished `daytime wire`.
 #[derive(Debug)]
 pub struct Ended {
     pub text: String,
@@ -30,16 +31,15 @@ pub struct Ended {
 }
 
 impl Capturing {
-    /// Starts a live capture, and waits for the line that announces it. From then on, no packet is missed.
+    /// Starts a live capture, and waits for the line that announces it. The capture misses no packet sent after that.
     pub fn start(command: Command) -> Self {
         let mut capturing = Self::spawn(command);
         capturing.errors.read_line(&mut capturing.announced).expect("readable");
-        let line = &capturing.announced;
-        assert!(line.starts_with("daytime: capturing port"), "{line}");
+        complains(&capturing.announced, &["capturing"]);
         capturing
     }
 
-    /// Starts a `daytime wire --read`, and waits until it catches signals.
+    /// Starts `daytime wire --read`, and waits until the process catches signals.
     pub fn read(command: Command) -> Self {
         let reading = Self::spawn(command);
         eventually("SIGINT is waited for", || {
@@ -63,7 +63,7 @@ impl Capturing {
         kill(Pid::from_raw(pid), signal).expect("it runs");
     }
 
-    /// Stops the process with SIGSTOP. It reads no packets until SIGCONT.
+    /// Suspends the process with SIGSTOP, so that it reads no packets until SIGCONT.
     pub fn suspend(&self) {
         self.signal(Signal::SIGSTOP);
         eventually("the process is stopped", || {
@@ -72,7 +72,7 @@ impl Capturing {
         });
     }
 
-    /// Ends a stopped process. It receives SIGINT before it can read another packet.
+    /// Ends a suspended process, which receives SIGINT before it can read another packet.
     pub fn end_suspended(&self) {
         self.signal(Signal::SIGINT);
         self.signal(Signal::SIGCONT);
@@ -82,14 +82,15 @@ impl Capturing {
         fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it is there")
     }
 
-    /// Waits for the end, and asserts exit status 0 and no further line on standard error. Returns its standard output.
+    /// Waits until the process ends, and asserts exit status 0 and no further line on standard error. Returns standard
+    /// output.
     pub fn end(self) -> String {
         let Ended { text, said, status } = self.ended();
         assert_eq!((said.as_str(), status), ("", Some(0)), "{text}");
         text
     }
 
-    /// Waits for the end. Returns the output and the exit status.
+    /// Waits until the process ends. Returns its output and exit status.
     pub fn ended(mut self) -> Ended {
         let text = self.child.stdout.take().map(read_all);
         let said = read_all(self.errors);
@@ -149,7 +150,8 @@ impl Place {
         self.folder.path().join("seen.pcapng")
     }
 
-    /// Captures one exchange over UDP and then one over TCP into the file, up to the last packet.
+    /// Captures one exchange over UDP, then one over TCP, into the file. Returns the output of `daytime wire` after the
+    /// last packet.
     pub fn capture(&self) -> String {
         let file = self.file();
         let file = file.to_str().expect("UTF-8");
@@ -160,13 +162,23 @@ impl Place {
     }
 }
 
-/// Returns the arrows of a ladder without their times.
+/// Asserts that the last line counts these packets and exchanges.
+#[track_caller]
+pub fn assert_sum(text: &str, packets: usize, exchanges: usize) {
+    let last = text.lines().next_back().unwrap_or_default();
+    for (count, unit) in [(packets, "packet"), (exchanges, "exchange")] {
+        let unit = if count == 1 { unit.to_owned() } else { format!("{unit}s") };
+        assert_eq!(before(last, &unit), Some(&*count.to_string()), "{unit}: {text}");
+    }
+}
+
+/// Returns a ladder's arrows without their times.
 pub fn ladder(text: &str) -> Vec<String> {
     let arrows = text.lines().filter(|line| line.contains('│'));
     arrows.map(|line| line.chars().skip(13).collect::<String>()).collect()
 }
 
-/// Returns a pcap file of a big-endian machine with one empty datagram to port 13.
+/// Returns a pcap file from a big-endian machine, with one empty datagram to port 13.
 pub fn pcap() -> Vec<u8> {
     let head =
         [0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 101];

@@ -1,4 +1,4 @@
-//! Runs commands to their end.
+//! Runs commands until they end.
 
 use super::{TO_END, program, stderr, stdout};
 use std::env;
@@ -8,12 +8,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Runs a command to its end. Kills it and panics if it does not end within [`TO_END`].
+/// Runs a command until it ends. Kills the command and panics if it does not end within [`TO_END`].
 pub fn run(command: &mut Command) -> Output {
     run_within(TO_END, command)
 }
 
-/// Runs a command to its end, within the given time.
+/// Runs a command until it ends. Kills the command and panics if it does not end within `patience`.
 pub fn run_within(patience: Duration, command: &mut Command) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let id = child.id();
@@ -44,10 +44,11 @@ pub fn bad(status: i32, command: &mut Command) -> String {
     said
 }
 
-/// Returns a shell command that runs on its own terminal, through script(1) and without a pager. In it, `daytime` is the binary under test.
+/// Returns a command that runs a shell command line on its own terminal, through script(1) and without a pager. In it,
+/// `daytime` is the binary under test.
 ///
 /// # Errors
-/// The reason for [`skip`](super::skip).
+/// The error is the reason to pass to [`skip`](super::skip).
 pub fn on_terminal(command: &str) -> Result<Command, String> {
     let folder = Path::new(env!("CARGO_BIN_EXE_daytime")).parent().expect("a folder");
     let path = env::var("PATH").unwrap_or_default();

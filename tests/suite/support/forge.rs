@@ -1,5 +1,5 @@
-//! Sends datagrams with forged source addresses and ports. This needs a raw socket (raw(7)), so Python sends them in a
-//! namespace that allows raw sockets.
+//! Sends datagrams with forged source addresses and ports. This needs a raw socket (raw(7)), so a Python script sends
+//! them, in a namespace that permits raw sockets.
 
 use super::{Namespace, good, program};
 
@@ -9,7 +9,7 @@ pub type Datagram<'a> = (&'a str, &'a str, usize);
 /// Sends empty datagrams from `count` consecutive addresses, beginning with `from`.
 ///
 /// # Errors
-/// As [`forge`].
+/// The same as for [`forge`].
 pub fn forge_range(inside: &Namespace, from: &str, to: &str, count: u32) -> Result<(), String> {
     let mut python = inside.command(program("python3")?);
     python.args(["-c", SCRIPT, &format!("{from} {to} 0 {count}")]);
@@ -17,10 +17,11 @@ pub fn forge_range(inside: &Namespace, from: &str, to: &str, count: u32) -> Resu
     Ok(())
 }
 
-/// Sends datagrams in order. If the receiver is on the same host, its buffer has them when this function returns.
+/// Sends datagrams in order. If the receiver is on the same host, the datagrams are in its receive buffer when this
+/// function returns.
 ///
 /// # Errors
-/// The reason for [`skip`](super::skip): there is no Python.
+/// There is no Python. The error is the reason to pass to [`skip`](super::skip).
 pub fn forge(inside: &Namespace, datagrams: &[Datagram]) -> Result<(), String> {
     let mut python = inside.command(program("python3")?);
     python.args(["-c", SCRIPT]);
@@ -31,8 +32,8 @@ pub fn forge(inside: &Namespace, datagrams: &[Datagram]) -> Result<(), String> {
     Ok(())
 }
 
-/// Python script that writes the IP headers itself (IP_HDRINCL; IPV6_HDRINCL, ipv6(7)). The kernel adds the checksum of
-/// the IPv4 header. The UDP checksum is 0 over IPv4, which RFC 768 allows, and calculated over IPv6.
+/// Python script that builds the IP headers itself (IP_HDRINCL; IPV6_HDRINCL, ipv6(7)). The kernel adds the IPv4 header
+/// checksum. The UDP checksum is 0 over IPv4, which RFC 768 permits; over IPv6, the script calculates it.
 const SCRIPT: &str = r"
 import ipaddress, socket, struct, sys
 sockets = {}

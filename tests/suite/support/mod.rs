@@ -1,14 +1,20 @@
-//! Helpers for the tests: the running binary, network namespaces, and the rule for skipping a test.
+//! Helpers for the tests: running the binary, network namespaces, and the rule for skipping a test.
 
 #[cfg(target_os = "linux")]
 pub mod capturing;
 mod ended;
 pub mod forge;
+#[path = "../../../src/mentions.rs"]
+mod mentions;
+mod message;
 mod namespace;
 mod running;
+mod screen;
 pub mod scripted;
 #[cfg(target_os = "linux")]
 pub mod systemd;
+#[cfg(feature = "teach")]
+mod terminal;
 #[cfg(target_os = "linux")]
 pub mod traced;
 pub mod wire;
@@ -16,22 +22,28 @@ pub mod wire;
 #[cfg(feature = "lab")]
 pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
+pub use mentions::mentions;
+pub use message::{before, complains};
 pub use namespace::Namespace;
 pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
+pub use screen::assert_screen;
+
+#[cfg(feature = "teach")]
+pub use terminal::Terminal;
 
 use std::env;
 use std::time::Duration;
 
-/// Time limit for a single event, long enough for a busy machine. Only a failure reaches it.
+/// Time limit for a single event. It is long enough for a busy machine, so only a failing test reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Time limit for a whole command, long enough for a busy machine. Only a failure reaches it.
+/// Time limit for a whole command. It is long enough for a busy machine, so only a failing test reaches it.
 pub const TO_END: Duration = Duration::from_mins(2);
 
-/// Prints the reason why a test is skipped. Under `DAYTIME_REQUIRE_ALL=1`, as in CI, a skipped test is a failure.
+/// Prints the reason why a test is skipped. If `DAYTIME_REQUIRE_ALL=1` is set, as in CI, a skipped test fails.
 ///
 /// # Panics
-/// Under `DAYTIME_REQUIRE_ALL=1`.
+/// Panics if `DAYTIME_REQUIRE_ALL=1` is set.
 pub fn skip(reason: &str) {
     assert_ne!(
         env::var("DAYTIME_REQUIRE_ALL").as_deref(),
@@ -41,7 +53,7 @@ pub fn skip(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
-/// Returns the value of a `Result`. On an error, skips the test with that reason (see [`skip`]).
+/// Evaluates to the value in a `Result`. If the result is an error, skips the test with that reason (see [`skip`]).
 #[macro_export]
 macro_rules! or_skip {
     ($value:expr) => {
@@ -52,10 +64,10 @@ macro_rules! or_skip {
     };
 }
 
-/// Returns the path of a program.
+/// Returns a program's path.
 ///
 /// # Errors
-/// The reason for [`skip`].
+/// The error is the reason to pass to [`skip`].
 pub fn program(name: &str) -> Result<std::path::PathBuf, String> {
     let sbin = ["/usr/sbin", "/sbin"].map(Into::into);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -66,10 +78,10 @@ pub fn program(name: &str) -> Result<std::path::PathBuf, String> {
         .ok_or_else(|| format!("there is no program {name} on this machine"))
 }
 
-/// Checks that this machine has IPv6 on loopback.
+/// Checks that this machine's loopback interface has IPv6.
 ///
 /// # Errors
-/// The reason for [`skip`].
+/// The error is the reason to pass to [`skip`].
 pub fn ipv6() -> Result<(), String> {
     match std::net::UdpSocket::bind("[::1]:0") {
         Ok(_) => Ok(()),
@@ -80,7 +92,7 @@ pub fn ipv6() -> Result<(), String> {
 /// Checks that this kernel supports every layer of the server's sandbox.
 ///
 /// # Errors
-/// The reason for [`skip`].
+/// The error is the reason to pass to [`skip`].
 pub fn whole_sandbox() -> Result<(), String> {
     let mut trial = daytime();
     trial.args(["serve", "--port", "0", "--sandbox", "require", "--idle", "0.01"]);

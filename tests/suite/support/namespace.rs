@@ -9,21 +9,22 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use tempfile::TempDir;
 
-/// Namespaces for network, host name and mounts. Loopback is up. The host is named `lab`, `localhost` has addresses of
-/// both families, and `/etc/services` has the service daytime.
+/// Namespaces for network, host name and mounts. Loopback is up, the host is named `lab`, `localhost` has addresses in
+/// both families, and `/etc/services` contains the service daytime.
 #[derive(Debug)]
 pub struct Namespace {
     holder: Child,
-    /// Standard input of the holder, which ends when this closes.
+    /// The standard input of `holder`, a process that keeps the namespaces alive until its standard input is closed.
     _stdin: ChildStdin,
     user: bool,
     files: TempDir,
 }
 
-/// The file `/etc/hosts` inside. The name `pair` has two addresses, from the range for documentation.
+/// The file `/etc/hosts` inside the namespaces. The name `pair` has two addresses from a range reserved for
+/// documentation.
 const HOSTS: &str = "127.0.0.1 localhost lab\n::1 localhost\n192.0.2.1 pair\n192.0.2.2 pair\n";
 
-/// Shell script that sets up the namespaces.
+/// Shell script that sets up the namespaces from inside.
 const SET_UP: &str = "\
 set -e
 ip link set lo up
@@ -35,10 +36,10 @@ exec cat
 ";
 
 impl Namespace {
-    /// Makes the namespaces, as root or in a user namespace.
+    /// Creates the namespaces, as root or in a user namespace.
     ///
     /// # Errors
-    /// The reason for [`skip`](super::skip).
+    /// The error is the reason to pass to [`skip`](super::skip).
     pub fn new() -> Result<Self, String> {
         for name in ["unshare", "nsenter", "ip", "hostname", "mount"] {
             super::program(name)?;
@@ -72,7 +73,7 @@ impl Namespace {
         Ok(Self { holder, _stdin: stdin, user, files })
     }
 
-    /// Makes namespaces in which the host has these addresses besides those of loopback.
+    /// Creates namespaces in which the host has these addresses in addition to the loopback addresses.
     pub fn having(addresses: &[&str]) -> Result<Self, String> {
         let inside = Self::new()?;
         for address in addresses {
@@ -81,7 +82,8 @@ impl Namespace {
         Ok(inside)
     }
 
-    /// Returns a command that runs inside. Its process is `nsenter`, which executes the named program.
+    /// Returns a command that runs a program inside the namespaces. The process starts as `nsenter`, which executes the
+    /// program.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.holder.id().to_string(), "-n", "-u", "-m"]);
@@ -92,15 +94,15 @@ impl Namespace {
         super::running::clean(command)
     }
 
-    /// Returns a command for the binary under test, inside.
+    /// Returns a command that runs the binary under test inside the namespaces.
     pub fn daytime(&self) -> Command {
         self.command(env!("CARGO_BIN_EXE_daytime"))
     }
 
-    /// Calls `act` in a thread inside, so that it opens its sockets there.
+    /// Calls `act` in a thread inside the network namespace, so that `act` opens its sockets there.
     ///
     /// # Errors
-    /// The reason for [`skip`](super::skip): only root may enter.
+    /// Only root may enter. The error is the reason to pass to [`skip`](super::skip).
     pub fn enter<T: Send>(&self, act: impl FnOnce() -> T + Send) -> Result<T, String> {
         let network = fs::File::open(format!("/proc/{}/ns/net", self.holder.id()));
         let network = network.map_err(|error| format!("no namespace to enter: {error}"))?;
@@ -114,11 +116,11 @@ impl Namespace {
         })
     }
 
-    /// Joins two namespaces with a pair of interfaces. Both interfaces are named `cable`, and get the given addresses
-    /// with their prefix lengths.
+    /// Connects two namespaces with a pair of interfaces. Both are named `cable`, and get the given addresses with
+    /// their prefix lengths.
     ///
     /// # Errors
-    /// The reason for [`skip`](super::skip): only root may configure both.
+    /// Only root may configure both. The error is the reason to pass to [`skip`](super::skip).
     pub fn join(&self, other: &Self, here: &[&str], there: &[&str]) -> Result<(), String> {
         let pid = other.holder.id();
         let link = format!("link add cable type veth peer name cable netns {pid}");
@@ -128,7 +130,7 @@ impl Namespace {
         }
         for (namespace, addresses) in [(self, here), (other, there)] {
             for address in addresses {
-                // Without "nodad" an IPv6 address is tentative for a second (RFC 4862, 5.4).
+                // Without "nodad", an IPv6 address is tentative for a second (RFC 4862, 5.4).
                 let nodad = if address.contains(':') { " nodad" } else { "" };
                 let add = format!("addr add {address} dev cable{nodad}");
                 super::good(namespace.command("ip").args(add.split(' ')));
@@ -138,7 +140,7 @@ impl Namespace {
         Ok(())
     }
 
-    /// Returns a folder for the files of the test.
+    /// Returns a folder for the test's files.
     pub fn folder(&self) -> &std::path::Path {
         self.files.path()
     }

@@ -25,7 +25,7 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("standard error is UTF-8")
 }
 
-/// Asserts that a screen fits a terminal of 80 columns and has no control characters.
+/// Asserts that a text fits a terminal with 80 columns and has no control characters.
 pub fn assert_fits_80_columns(screen: &str) {
     for line in screen.lines() {
         assert!(line.chars().count() <= 80, "{line:?}");
@@ -33,10 +33,10 @@ pub fn assert_fits_80_columns(screen: &str) {
     }
 }
 
-/// Returns a counter from the log of a server with `-v`. The log leaves out counters that are 0.
+/// Returns a counter from the log of a server started with `-v`. The log leaves out counters that are 0.
 pub fn count(counters: &str, name: &str) -> u64 {
     let mut words = counters.split(['{', '}', ',', ' ', '\n']).filter(|word| !word.is_empty());
-    let found = words.find(|word| word.strip_suffix(':') == Some(name)).and_then(|_| words.next());
+    let found = words.find(|word| word.trim_end_matches(':') == name).and_then(|_| words.next());
     found.unwrap_or_else(|| panic!("no {name} in {counters}")).parse().expect("a number")
 }
 
@@ -49,25 +49,25 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `daytime serve --port 0` with further arguments.
+    /// Starts `daytime serve --port 0` with additional arguments.
     pub fn serve(arguments: &[&str]) -> Self {
         let mut command = daytime();
         command.args(["serve", "--port", "0"]).args(arguments);
         Self::start(command)
     }
 
-    /// Starts a `daytime serve`, and waits until it prints its addresses. Then its sockets are open.
+    /// Starts `daytime serve`, and waits until it has printed its addresses. Its sockets are open by then.
     pub fn start(command: Command) -> Self {
         Self::logging_to(Stdio::piped(), command)
     }
 
-    /// Starts a `daytime serve` with another standard error.
+    /// Starts `daytime serve` with `log` as its standard error.
     pub fn logging_to(log: impl Into<Stdio>, mut command: Command) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(log).spawn();
         let mut child = child.expect("the binary starts");
         let mut output = BufReader::new(child.stdout.take().expect("standard output"));
         let mut bound = Vec::new();
-        // The server prints all of its addresses in one write, then nothing more.
+        // The server prints all its addresses in one write, and nothing after that.
         loop {
             let mut line = String::new();
             output.read_line(&mut line).expect("readable");
@@ -89,13 +89,14 @@ impl Running {
         running
     }
 
-    /// Starts a `daytime serve` with another standard output. Therefore `bound` is empty.
+    /// Starts `daytime serve` with `output` as its standard output. This function does not read the addresses, so
+    /// `bound` is empty.
     pub fn printing_to(output: impl Into<Stdio>, mut command: Command) -> Self {
         let child = command.stdout(output).stderr(Stdio::piped()).spawn();
         Self { child: child.expect("the binary starts"), bound: Vec::new() }
     }
 
-    /// Returns the first address of a transport (`tcp`, `udp`) for which `admits` is true.
+    /// Returns the first address for this transport (`tcp`, `udp`) that `admits` accepts.
     pub fn address(&self, transport: &str, admits: fn(&SocketAddr) -> bool) -> SocketAddr {
         let mut of_transport = self.bound.iter().filter(|(name, _)| name == transport);
         let found = of_transport.find(|(_, address)| admits(address));
@@ -122,19 +123,19 @@ impl Running {
         self.child.id()
     }
 
-    /// Returns the number of open descriptors (proc(5)).
+    /// Returns the number of descriptors that the server has open (proc(5)).
     pub fn descriptors(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.id());
         std::fs::read_dir(folder).expect("it runs").count()
     }
 
-    /// Returns a field of the process's status (proc_pid_status(5)).
+    /// Returns a field from the process's status (proc_pid_status(5)).
     pub fn status(&self, field: &str) -> String {
         self.kernel_value("status", field)
     }
 
-    /// Returns the private memory in KiB, counted page by page. RssAnon has the same figure, but with the error of the
-    /// kernel's counters per processor.
+    /// Returns the private memory in KiB, counted page by page. RssAnon means the same, but is inexact, because the
+    /// kernel counts it separately on each processor.
     pub fn private_memory(&self) -> usize {
         let value = self.kernel_value("smaps_rollup", "Anonymous");
         value.trim_end_matches(" kB").parse().expect("a number")
@@ -147,7 +148,7 @@ impl Running {
         value.unwrap_or_else(|| panic!("no {field} in {text}")).trim().to_owned()
     }
 
-    /// Stops the server and waits for its end. Returns its log.
+    /// Stops the server and waits until it has ended. Returns its log.
     pub fn stopped(mut self) -> String {
         self.signal("TERM");
         let (status, log) = self.wait();
@@ -155,20 +156,22 @@ impl Running {
         log
     }
 
-    /// Stops a server that was started with `-v`. Returns the counters in its log that are not 0.
+    /// Stops a server that was started with `-v`. Returns the counters from its log, which leaves out those that are 0.
     pub fn counters(self) -> String {
         let log = self.stopped();
-        let counters = log.lines().find_map(|line| line.split_once("DEBUG] {"));
+        let counters =
+            log.lines().find_map(|line| line.split_once("DEBUG] counters that are not 0:"));
         let (_, counters) = counters.unwrap_or_else(|| panic!("no counters in {log}"));
-        counters.trim_end_matches('}').to_owned()
+        let counters = counters.trim().split(", ").map(|counter| counter.replace(' ', ": "));
+        counters.collect::<Vec<_>>().join(", ")
     }
 
-    /// Returns a reader of standard error.
+    /// Returns a reader for the server's standard error.
     pub fn stderr(&mut self) -> BufReader<ChildStderr> {
         BufReader::new(self.child.stderr.take().expect("taken once"))
     }
 
-    /// Sends a signal by its name (`TERM`, `INT`).
+    /// Sends the signal with this name (`TERM`, `INT`).
     pub fn signal(&self, name: &str) {
         let pid = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
@@ -180,7 +183,7 @@ impl Running {
         self.child.try_wait().expect("waited for").is_some()
     }
 
-    /// Waits for the end. Returns the exit status and standard error.
+    /// Waits until the server ends. Returns its exit status and the rest of its standard error.
     pub fn wait(&mut self) -> (ExitStatus, String) {
         let stderr = self.rest_of_stderr();
         (self.child.wait().expect("waited for"), stderr)

@@ -1,4 +1,4 @@
-//! A Daytime server on both transports with the behaviour that a test chooses.
+//! A Daytime server on both transports, whose behaviour the test chooses.
 
 use super::PATIENCE;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
-/// Handles a connection: the stream and the reply.
+/// A function that handles a connection. Its arguments are the stream and the reply.
 pub type Tcp = fn(TcpStream, &[u8]);
-/// Handles a datagram: the socket, the peer, the question and the reply.
+/// A function that handles a datagram. Its arguments are the socket, the peer, the question and the reply.
 pub type Udp = fn(&UdpSocket, SocketAddr, &[u8], &[u8]);
 
-/// The behaviour of the server. The default is that of a good server.
+/// The server's behaviour. By default, the server behaves correctly.
 #[derive(Clone, Copy, Debug)]
 pub struct Scripted {
-    /// Makes the reply to each question.
+    /// Returns the reply to each question.
     pub reply: fn() -> Vec<u8>,
-    /// Makes the reply over UDP, if it differs.
+    /// Returns the reply over UDP, if it differs from the reply over TCP.
     pub udp_reply: Option<fn() -> Vec<u8>>,
     /// Handles each connection.
     pub tcp: Tcp,
@@ -33,7 +33,8 @@ impl Default for Scripted {
 }
 
 impl Scripted {
-    /// Starts the server on a free port of 127.0.0.1, until the process ends. Returns its address.
+    /// Starts the server on a free port of 127.0.0.1, and returns its address. The server runs until the test process
+    /// ends.
     pub fn start(self) -> String {
         let (listener, socket) = bind();
         let address = listener.local_addr().expect("bound").to_string();
@@ -66,7 +67,7 @@ fn bind() -> (TcpListener, UdpSocket) {
     }
 }
 
-/// Returns the current time as in RFC 3339.
+/// Returns the current time as a reply in RFC 3339 format.
 pub fn now() -> Vec<u8> {
     let now = DateTime::<Utc>::from(SystemTime::now());
     format!("{}\r\n", now.to_rfc3339_opts(SecondsFormat::Secs, true)).into_bytes()
@@ -79,19 +80,20 @@ pub fn reply_and_drain(mut stream: TcpStream, reply: &[u8]) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
-/// Sends the reply and closes at once, as inetd does. The kernel resets a client that has sent something.
+/// Sends the reply and closes immediately, as inetd does. If the client has sent anything, the kernel resets the
+/// connection.
 pub fn reply_and_close(mut stream: TcpStream, reply: &[u8]) {
-    // A reset connection gives an error.
+    // An error is ignored, because the client may have reset the connection.
     let _ = stream.write_all(reply);
 }
 
-/// Sends the reply, and closes only after the client has half-closed.
+/// Sends the reply, and closes only after the client has closed its direction.
 pub fn reply_and_wait(mut stream: TcpStream, reply: &[u8]) {
     stream.write_all(reply).expect("sent");
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
-/// Sends one datagram, except to the port of a service.
+/// Sends one datagram as the reply, unless the question comes from a service's port.
 pub fn answer(socket: &UdpSocket, peer: SocketAddr, _: &[u8], reply: &[u8]) {
     let own = socket.local_addr().expect("bound").port();
     if peer.port() >= 1024 && peer.port() != own {
@@ -99,18 +101,18 @@ pub fn answer(socket: &UdpSocket, peer: SocketAddr, _: &[u8], reply: &[u8]) {
     }
 }
 
-/// Sends two datagrams for one question.
+/// Sends two datagrams in reply to one question.
 pub fn answer_twice(socket: &UdpSocket, peer: SocketAddr, question: &[u8], reply: &[u8]) {
     answer(socket, peer, question, reply);
     answer(socket, peer, question, reply);
 }
 
-/// Sends one datagram to every port.
+/// Sends one datagram as the reply, whatever the source port.
 pub fn answer_every_port(socket: &UdpSocket, peer: SocketAddr, _: &[u8], reply: &[u8]) {
     socket.send_to(reply, peer).expect("sent");
 }
 
-/// Answers only every second question.
+/// Answers only every second question, as if the others had been lost.
 pub fn lose_every_second(socket: &UdpSocket, peer: SocketAddr, question: &[u8], reply: &[u8]) {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     if NUMBER.fetch_add(1, Ordering::Relaxed) % 2 == 1 {

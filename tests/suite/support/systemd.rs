@@ -1,4 +1,4 @@
-//! Boots a real systemd in its own namespaces, with the units of `packaging/systemd`.
+//! Boots a real systemd in its own namespaces, with the units from `packaging/systemd`.
 
 use super::wire::eventually;
 use super::{Namespace, good, program, run, stdout};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Units of systemd itself that the units of `packaging/systemd` need. They are copied from this machine.
+/// Units from systemd itself that those in `packaging/systemd` need. They are copied from this machine.
 const SYSTEM: [&str; 10] = [
     "basic.target",
     "local-fs.target",
@@ -24,27 +24,27 @@ const SYSTEM: [&str; 10] = [
     "time-set.target",
 ];
 
-/// Address of the host inside.
+/// Address of the host inside the namespaces.
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
-/// A running systemd. Dropping it ends systemd with all its processes.
+/// A running systemd. Dropping this value ends systemd and all its processes.
 #[derive(Debug)]
 pub struct Systemd {
     pub network: Namespace,
-    /// The process of unshare(1), whose only child is systemd.
+    /// The unshare(1) process, whose only child is systemd.
     child: Child,
-    /// Control group of systemd: a folder in the mounts of `network`.
+    /// The control group that contains systemd: a folder in the mount namespace of `network`.
     group: PathBuf,
     id: String,
 }
 
 impl Systemd {
-    /// Boots a systemd and starts these units, such as `daytime.socket`.
+    /// Boots systemd and starts these units, such as `daytime.socket`.
     ///
     /// # Errors
-    /// The reason for [`skip`](super::skip).
+    /// The error is the reason to pass to [`skip`](super::skip).
     pub fn boot(started: &[&str]) -> Result<Self, String> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0); // for tests that run at the same time
+        static NUMBER: AtomicU32 = AtomicU32::new(0); // distinguishes tests that run at the same time
         if !geteuid().is_root() {
             return Err("only root may start a systemd".to_owned());
         }
@@ -86,14 +86,14 @@ impl Systemd {
         });
     }
 
-    /// Returns a command that runs in the namespaces of systemd.
+    /// Returns a command that runs in systemd's namespaces.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.network.command("nsenter");
         command.args(["-t", &self.id, "-m", "-p", "-u", "-i", "-C", "--"]).arg(program);
         command
     }
 
-    /// Runs `systemctl` with these arguments. Returns its output.
+    /// Runs `systemctl` with these arguments, and returns its output.
     pub fn control(&self, arguments: &[&str]) -> String {
         good(self.command("systemctl").args(arguments))
     }
@@ -102,22 +102,22 @@ impl Systemd {
         run(self.command("systemctl").args(["is-active", unit])).status.success()
     }
 
-    /// Returns a property of the service.
+    /// Returns a property of `daytime.service`.
     pub fn property(&self, name: &str) -> String {
         self.control(&["show", "--value", "-p", name, "daytime.service"]).trim().to_owned()
     }
 
-    /// Returns the journal of the service.
+    /// Returns the journal of `daytime.service`.
     pub fn log(&self) -> String {
         good(self.command("journalctl").args(["--no-pager", "-o", "cat", "-u", "daytime.service"]))
     }
 
-    /// Waits until the journal of the service has this text.
+    /// Waits until the journal of `daytime.service` contains this text.
     pub fn logs(&self, text: &str) {
         eventually(text, || self.log().contains(text));
     }
 
-    /// Asks once. Returns the reply, and ignores the exit status of `query`.
+    /// Queries the server once. Returns the reply, and ignores the exit status of `daytime query`.
     pub fn ask(&self, transport: &str) -> String {
         let mut query = self.network.daytime();
         query.args(["query", "-q", "--timeout", "20", "--proto", transport]);
@@ -136,7 +136,7 @@ impl Systemd {
 
 impl Drop for Systemd {
     fn drop(&mut self) {
-        // The kernel ends all processes of the namespace together with its process 1.
+        // When process 1 ends, the kernel ends all other processes in its PID namespace.
         let _ = self.child.kill();
         let _ = self.child.wait();
         eventually("its control groups are empty", || {
@@ -147,7 +147,7 @@ impl Drop for Systemd {
     }
 }
 
-/// Writes the folder that `systemd.sh` needs.
+/// Fills the folder from which `systemd.sh` boots systemd.
 fn lay_out(folder: &Path, started: &[&str]) -> Result<(), String> {
     for name in ["root", "groups", "system", "own"] {
         fs::create_dir(folder.join(name)).expect("made");

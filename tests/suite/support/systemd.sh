@@ -1,7 +1,7 @@
 #!/bin/sh
-# Executes a systemd with the units of one folder, as process 1 of its own namespaces. /usr is that of this machine.
-# All other files are new, and end with the namespaces. support/systemd.rs starts this script through unshare(1).
-# usage: systemd.sh PROGRAM UNITS, where PROGRAM becomes /opt/daytime and UNITS has the folders `own` and `system`.
+# Executes systemd as process 1 in its own namespaces, with the units from one folder. It uses this machine's /usr.
+# All other files are new and vanish with the namespaces. support/systemd.rs starts this script through unshare(1).
+# usage: systemd.sh PROGRAM UNITS. PROGRAM becomes /opt/daytime; UNITS contains the folders `own` and `system`.
 set -eu
 program=$1
 units=$2
@@ -15,7 +15,7 @@ for folder in bin sbin lib lib32 lib64; do
     if [ -h "/$folder" ]; then cp -P "/$folder" .; fi
 done
 mount --bind -o ro /usr usr
-# Hides the units of this machine.
+# Hides this machine's units.
 mount --bind -o ro "$units/system" usr/lib/systemd/system
 mount -t proc none proc
 mount -t sysfs -o ro none sys

@@ -1,5 +1,5 @@
-/* A library that is preloaded into `daytime serve`. After the first accept(2), so inside the sandbox, it makes the
- * system calls of code that has taken over the process. It reports each call on standard error: "> call: works" or
+/* A library that a test preloads into `daytime serve`. After the first accept(2), when the sandbox is on, it makes the
+ * system calls that an attacker's code would make. It reports each call's result on standard error: "> call: works" or
  * "> call: errno N". */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -7,27 +7,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A running `daytime serve` under strace.
+/// A `daytime serve` that runs under strace.
 #[derive(Debug)]
 pub struct Traced {
-    /// The server. Dropping it ends the server, and then strace ends.
+    /// The server. Dropping it ends the server, and strace ends when the server does.
     pub server: Running,
-    /// Process id of strace.
+    /// The process id of strace.
     tracer: String,
     trace: PathBuf,
 }
 
-/// Returns the first words of a command line under strace, for all threads (`-f`). With `-D`, the command is a child of
-/// the caller and not of strace. So strace ends when the caller ends the command.
+/// Returns the first words of a command line that runs a command under strace, including all its threads (`-f`). With
+/// `-D`, the command is the caller's child rather than strace's, so strace ends when the caller ends the command.
 ///
 /// # Errors
-/// The reason for [`skip`](super::skip).
+/// The error is the reason to pass to [`skip`](super::skip).
 pub fn strace(trace: &Path) -> Result<[OsString; 5], String> {
     Ok([program("strace")?.into(), "-D".into(), "-f".into(), "-o".into(), trace.into()])
 }
 
 impl Traced {
-    /// Starts a `daytime serve` whose command line begins with the words of [`strace`], and waits for its addresses.
+    /// Starts a `daytime serve` whose command line begins with the words from [`strace`], and waits until it has
+    /// printed its addresses.
     pub fn start(command: Command, trace: &Path) -> Self {
         let server = Running::start(command);
         let tracer = server.status("TracerPid");
@@ -35,7 +36,7 @@ impl Traced {
         Self { server, tracer, trace: trace.to_owned() }
     }
 
-    /// Stops the server and waits for the end of strace. Returns the output of strace.
+    /// Stops the server and waits until strace has ended. Returns strace's output.
     pub fn stopped(self) -> String {
         let Self { server, tracer, trace } = self;
         server.stopped();

@@ -18,7 +18,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
             Prediction::new(transport, TIME, Expected::at_least(least)),
         ]
     };
-    // The kernel and its timers decide how many acknowledgements travel with other packets.
+    // How many acknowledgements travel with other packets depends on the kernel and its timers.
     let fewest = (6, "packet");
     let stream = if is_late(setting) {
         Expected::at_least(fewest)
@@ -40,7 +40,7 @@ fn exchange(
 ) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _serving = network.serve(SERVER)?;
-    // A missing reply shows in the packets, so the error is not needed.
+    // If the reply is missing, the trace shows it, so the error is not needed.
     let _answer = network.ask(transport)?;
     network.recorder.settle(QUIET_TIME + network.round_trip())?;
     observe(results, transport, network.trace());

@@ -18,19 +18,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Maximum number of datagrams, after which the lab ends the loop. The loop would not end otherwise, except after
-/// [`MAX_LOOP_TIME`].
+/// Number of datagrams after which the lab stops the loop. The lab also stops the loop after [`MAX_LOOP_TIME`], because
+/// the loop would never end by itself.
 const MAX_LOOP_DATAGRAMS: usize = 1000;
 const MAX_LOOP_TIME: Duration = Duration::from_secs(1);
 
-/// Timeout of a read, after which the service checks whether it must stop.
+/// Read timeout, after which the service checks whether it must stop.
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let delay = conditions(setting).delay;
-    // The longer the delay, the fewer datagrams fit into MAX_LOOP_TIME. Half of that number is predicted.
+    // The longer the delay, the fewer datagrams the loop can send within MAX_LOOP_TIME. The lab predicts at least half
+    // of that number.
     let in_time = MAX_LOOP_TIME.as_micros() / delay.as_micros().max(1) / 2;
     let many = u64::try_from(in_time).unwrap_or(u64::MAX).clamp(1, MIN_LOOP_DATAGRAMS);
     vec![
@@ -43,7 +44,8 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Predicted minimum number of datagrams. An idle machine sends thousands in a second, a busy one fewer.
+/// Upper limit for the predicted minimum number of datagrams. An idle machine sends thousands per second, a busy one
+/// fewer.
 const MIN_LOOP_DATAGRAMS: u64 = 100;
 
 fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
@@ -52,12 +54,12 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     guarded(setting, results)
 }
 
-/// Returns conditions without a delay, because the lab counts how many datagrams the loop makes.
+/// Returns link conditions with a default delay of 0, so that the loop sends as many datagrams as possible.
 fn conditions(setting: &Setting) -> Conditions {
     Conditions::of(&setting.options, Duration::ZERO)
 }
 
-/// Sends a forged SYN to the server, with the victim's address as its source.
+/// Sends the server a SYN whose forged source is the victim's address.
 fn stream(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let (_victim, server) = (network.serve(CLIENT)?, network.serve(SERVER)?);
@@ -71,7 +73,7 @@ fn stream(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Runs two services without a guard, which answer every datagram.
+/// Runs two services without a guard, which reply to every datagram.
 fn unguarded(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let stopped = Arc::new(AtomicBool::new(false));
@@ -112,7 +114,7 @@ fn start_unguarded(
     })
 }
 
-/// Runs the real services, which have the guard.
+/// Runs two instances of the real service, whose guard decides which datagrams to answer.
 fn guarded(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _services = (network.serve(CLIENT)?, network.serve(SERVER)?);

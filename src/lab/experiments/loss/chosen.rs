@@ -1,4 +1,4 @@
-//! The exchanges of the drawings: their link loses chosen packets, and none at random.
+//! The exchanges that the report draws: their link drops chosen packets, and none at random.
 
 use super::{TRIES, WHOLE, conditions, received, service, time_without_loss, timeout_of_all_tries};
 use crate::lab::analysis::time_to_the_answer;
@@ -10,33 +10,34 @@ use crate::trace::{Fate, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
-/// Numbers of packets of an exchange over TCP, which begins with SYN, SYN-ACK, ACK, and the reply with the FIN.
+/// Packet numbers in an exchange over TCP. The exchange begins with SYN (1), SYN-ACK (2), ACK (3), and the reply with
+/// the FIN (4).
 const SYN: u32 = 1;
 const REPLY: u32 = 4;
-/// Numbers of packets of an exchange over UDP.
+/// Packet numbers in an exchange over UDP.
 const QUESTION: u32 = 1;
 const ANSWER: u32 = 2;
 
 const LOST: &str = "packet lost on purpose";
 const RECEIVED: &str = "reply received";
 const TIME: &str = "time to the reply";
-const DATA_RECEIVED: &str = "lost reply: received";
-const DATA_TIME: &str = "lost reply: time";
+const DATA_RECEIVED: &str = "reply lost: received";
+const DATA_TIME: &str = "reply lost: time";
 const ONE_TRY: &str = "replies with one try";
 const RETRY: &str = "replies with retries";
 
-/// An exchange over TCP with the packets that its link loses, and the names of its drawing and its findings.
+/// An exchange over TCP: the packets that its link drops, and the names of its part of the report and of its findings.
 struct Lost {
     part: &'static str,
     reply: &'static str,
     time: &'static str,
     drop: Vec<u32>,
-    /// Loss by kind of packet, because duplicates would shift the numbers.
+    /// Selects the reply by its content rather than by its number, because duplicates would shift the numbers.
     fault: Fault,
 }
 
-/// Returns the exchanges over TCP. The first one loses the SYN, or the packets of `--drop`; its findings have the
-/// same names in both cases.
+/// Returns the exchanges over TCP. In the first one the link drops the SYN, or the packets that `--drop` selects; its
+/// findings have the same names in both cases.
 fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
     let chosen = |part, drop: &[u32]| Lost {
         part,
@@ -58,15 +59,16 @@ fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
     }
 }
 
-/// Returns the numbers of the packets that the link loses over UDP.
-fn lost_over_udp(setting: &Setting) -> &[u32] {
+/// Returns the name of the drawing over UDP, and the numbers of the packets that the link drops there. With `--drop`
+/// the name is empty, because these packets may be of any kind.
+fn lost_over_udp(setting: &Setting) -> (&'static str, &[u32]) {
     match &setting.options.drop[..] {
-        [] => &[QUESTION],
-        asked => asked,
+        [] => ("question lost", &[QUESTION]),
+        asked => ("", asked),
     }
 }
 
-/// Returns the packets that the link lost, in words.
+/// Lists the kinds of the packets that the link dropped, such as `SYN, reply`, or `nothing`.
 fn lost_packets(trace: &Trace) -> String {
     let lost = trace.packets().filter(|(_, packet)| matches!(packet.fate, Fate::Lost(_)));
     let words = lost.map(|(event, packet)| match kind(&packet.octets) {
@@ -78,7 +80,7 @@ fn lost_packets(trace: &Trace) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
-/// Returns the conditions of the link without random loss, but with duplicates and late packets.
+/// Returns the conditions of a link without random loss, but with the duplicates and late packets that the options set.
 fn without_chance(setting: &Setting, drop: &[u32], fault: Fault) -> Conditions {
     Conditions { loss: 0.0, drop: drop.to_vec(), fault, ..conditions(setting) }
 }
@@ -102,33 +104,34 @@ pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// Predicts the time to the reply. One lost packet costs the timeout after which a host retransmits it (RFC 6298).
-/// With other losses, duplicates and late packets only the minimum is predicted: two round trips.
+/// Predicts the time to the reply. One lost packet costs the timeout after which a host retransmits it (RFC 6298). For
+/// any other losses, and with duplicates or late packets, the lab predicts only the minimum: two round trips.
 fn expected_time(setting: &Setting, lost: &Lost) -> Expected {
     let conditions = without_chance(setting, &lost.drop, lost.fault);
     let is_steady = conditions.duplicate <= 0.0 && conditions.reorder <= 0.0;
     let timeout = match (lost.fault, &lost.drop[..]) {
         _ if !is_steady || sim::repeats_in_vain(&conditions) => None,
         (Fault::LoseReply, _) | (_, [REPLY]) => Some(measured_timeout(conditions.delay)),
-        // The client does not notice a lost ACK, since it has nothing to send; the server repeats its SYN-ACK.
+        // If the handshake's ACK is lost, the server retransmits its SYN-ACK; the client has no data to send and
+        // notices nothing.
         (_, [number]) if *number < REPLY => Some(sim::FIRST_TIMEOUT),
-        (_, [_]) => Some(Duration::ZERO), // A loss after the reply has arrived costs no time.
+        (_, [_]) => Some(Duration::ZERO), // a loss after the reply has arrived costs no time
         _ => None,
     };
     let least = time_without_loss(setting);
     timeout.map_or_else(|| Expected::at_least(least), |timeout| Expected::is(least + timeout))
 }
 
-/// Returns the retransmission timeout after one measured round trip R: R + 4·R/2, at least a second (RFC 6298,
-/// sections 2.2 and 2.4). `smoltcp` counts both terms in whole milliseconds.
+/// Returns the retransmission timeout after one measured round trip R: R + 4·R/2, but at least a second (RFC 6298,
+/// sections 2.2 and 2.4). `smoltcp` rounds both terms down to whole milliseconds.
 fn measured_timeout(delay: Duration) -> Duration {
     let round_trip = u64::try_from((2 * delay).as_millis()).unwrap_or(u64::MAX);
     let timeout = round_trip.saturating_add((round_trip / 2).saturating_mul(4));
     Duration::from_millis(timeout).max(sim::FIRST_TIMEOUT)
 }
 
-/// Predicts how many replies a client receives. A lost question or reply leaves the first try without a reply. The
-/// retry gets one, or up to four if packets are duplicated. For other mixes of options there is no prediction.
+/// Predicts how many replies a client receives. If the query or the reply is lost, the first try gets no reply. The
+/// retry gets one, or up to four if packets are duplicated. For other combinations of options the lab predicts nothing.
 fn expected_replies(setting: &Setting, tries: u32) -> Expected {
     let is_duplicated = conditions(setting).duplicate > 0.0;
     let replies = |count| Expected::is((count, "reply"));
@@ -146,8 +149,8 @@ pub(super) fn run(setting: &Setting, results: &mut Results) {
     for lost in lost_over_tcp(setting) {
         run_tcp_exchange(setting, &lost, results);
     }
-    let drop = lost_over_udp(setting);
-    for (name, tries, part) in [(ONE_TRY, 1, "one try"), (RETRY, TRIES, "a retry")] {
+    let (part, drop) = lost_over_udp(setting);
+    for (name, tries) in [(ONE_TRY, 1), (RETRY, TRIES)] {
         let timeout = timeout_of_all_tries(setting, Duration::from_secs(3));
         let (mut client, mut service) = (Asker::new(1, tries - 1, timeout), service());
         let conditions = without_chance(setting, drop, Fault::None);
@@ -158,7 +161,10 @@ pub(super) fn run(setting: &Setting, results: &mut Results) {
             results.observe(Udp, LOST, lost_packets(&trace));
         }
         results.observe(Udp, name, (client.received, "reply"));
-        results.keep_trace(Udp, part, trace);
+        // The report draws only the exchange with retries, because it begins exactly like the exchange with one try.
+        if tries > 1 {
+            results.keep_trace(Udp, part, trace);
+        }
     }
 }
 
@@ -180,8 +186,9 @@ fn run_tcp_exchange(setting: &Setting, lost: &Lost, results: &mut Results) {
     results.keep_trace(Tcp, lost.part, trace);
 }
 
-/// Returns the time after which the client gives up. Timeouts double up to a minute, so each lost packet costs at most
-/// one minute.
+/// Returns the time after which the client gives up: two minutes for each packet that `--drop` selects and for two
+/// more, plus 100 one-way delays. This is long enough, because timeouts double up to a minute, so each lost packet
+/// costs at most a minute.
 fn patience(conditions: &Conditions) -> Duration {
     let lost = u32::try_from(conditions.drop.len()).unwrap_or(u32::MAX).saturating_add(2);
     Duration::from_mins(2).saturating_mul(lost) + 100 * conditions.delay
@@ -203,7 +210,7 @@ mod tests {
         as_predicted(&LAB, Engine::Sim, seed, options)
     }
 
-    /// Returns the packets that the link lost.
+    /// Returns the kinds of the packets that the link dropped.
     fn lost(part: &Part) -> Vec<&'static str> {
         let packets = part.trace.packets().map(|(_, packet)| packet);
         let lost = packets.filter(|packet| matches!(packet.fate, Fate::Lost(_)));
@@ -217,9 +224,8 @@ mod tests {
             let all: Vec<_> = outcome.parts.iter().map(|part| (&*part.name, lost(part))).collect();
             let expected = [
                 ("SYN lost", vec!["SYN"]),
-                ("reply lost", vec!["FIN"]), // the server sends the FIN with the reply
-                ("one try", vec!["datagram"]),
-                ("a retry", vec!["datagram"]),
+                ("reply lost", vec!["FIN"]), // the segment with the reply also carries the FIN
+                ("question lost", vec!["datagram"]),
             ];
             assert_eq!(all, expected);
         }
@@ -249,7 +255,7 @@ mod tests {
             predictions.map(|it| (it.transport, it.what)).collect::<Vec<_>>()
         };
         let mut unset = names(Vec::new());
-        // With chosen packets, no further exchange loses the reply.
+        // If the user chooses the packets to drop, the lab runs no second exchange in which the reply is lost.
         unset.retain(|(_, what)| ![DATA_RECEIVED, DATA_TIME].contains(what));
         assert_eq!(names(vec![2]), unset);
     }
@@ -267,6 +273,13 @@ mod tests {
     }
 
     #[test]
+    fn a_drawing_of_chosen_packets_names_no_packet() {
+        let outcome = run(1, LabOptions { drop: vec![2], ..few() });
+        let names: Vec<&str> = outcome.parts.iter().map(|part| &*part.name).collect();
+        assert_eq!(names, ["", ""], "packet 2 is the SYN-ACK over TCP and the reply over UDP");
+    }
+
+    #[test]
     fn an_option_at_zero_predicts_the_same_as_an_unset_one() {
         let setting = |options| Setting { seed: 1, options };
         let zero = LabOptions { duplicate: Some(0.0), reorder: Some(0.0), ..few() };
@@ -281,7 +294,7 @@ mod tests {
             finding.and_then(|finding| finding.observed.clone())
         };
         let outcome = run(1, options);
-        // A duplicated question gets two replies, and each reply is duplicated.
+        // A duplicated query gets two replies, and each reply is duplicated.
         assert_eq!(replies(&outcome, RETRY), Some((4, "reply").into()));
         assert_eq!(replies(&outcome, ONE_TRY), Some((0, "reply").into()));
     }

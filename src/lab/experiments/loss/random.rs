@@ -1,4 +1,4 @@
-//! Exchanges with random loss: how many of them succeed.
+//! Exchanges with random loss: counts how many of them succeed.
 
 use super::{TRIES, conditions, received, service, time_without_loss, timeout_of_all_tries};
 use crate::lab::analysis::count as count_of;
@@ -19,24 +19,24 @@ const MEDIAN: &str = "median time to the reply";
 pub(super) const ONE_TRY: &str = "answered with one try";
 pub(super) const FOUR_TRIES: &str = "answered with four tries";
 
-/// The nouns of the counts over TCP.
+/// Nouns for the counts over TCP.
 const PACKET: &str = "packet";
 const REPLY: &str = "reply";
 const CLIENTS: &str = "client";
 
-/// Text instead of the median if no client has received a reply.
+/// Shown instead of the median if no client received a reply.
 const NO_REPLY: &str = "no reply";
 
-/// Maximum number of exchanges over TCP. One exchange takes as much computing time as a hundred over UDP.
+/// Maximum number of exchanges over TCP. One of them takes as much computing time as a hundred exchanges over UDP.
 const MAX_STREAMS: u32 = 100;
-/// Time after which a client over TCP gives up: late enough for many retransmissions.
+/// Time after which a client over TCP gives up. It leaves time for many retransmissions.
 const TCP_DEADLINE: Duration = Duration::from_hours(24);
-/// Maximum share of lost packets for which the lab predicts that TCP repairs every loss within [`TCP_DEADLINE`]. Even
-/// with the longest delay, retransmissions are at most a minute apart. So the prediction fails for only one seed in a
+/// Maximum loss probability for which the lab predicts that TCP recovers from every loss within [`TCP_DEADLINE`]. Even
+/// with the longest delay, retransmissions are at most a minute apart, so the prediction fails for only one seed in a
 /// million.
 const MAX_REPAIRED_LOSS: f64 = 0.5;
 
-/// Probability below which the lab predicts that a result never occurs.
+/// The lab predicts that a result never occurs if its probability is below this.
 const MAX_CHANCE: f64 = 1e-9;
 
 pub(super) fn count(setting: &Setting) -> u32 {
@@ -57,8 +57,8 @@ pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// Predicts the exchanges over TCP if TCP repairs all losses, or if the link loses every packet. For a loss in between,
-/// no formula gives the number of clients that give up, so the lab only observes this number.
+/// Predicts the exchanges over TCP if TCP recovers from all losses, or if the link drops every packet. For a loss
+/// probability in between, no formula gives the number of clients that give up, so the lab only observes it.
 fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     let (share, all) = (conditions(setting).loss, u64::from(streams(setting)));
     let count = |count, of| Expected::is((count, of));
@@ -69,7 +69,7 @@ fn predict_streams(setting: &Setting) -> Vec<Prediction> {
         ..1.0 => (Expected::OBSERVE, Expected::OBSERVE, Expected::OBSERVE),
         _ => (count(0, REPLY), count(all, CLIENTS), Expected::is(NO_REPLY)),
     };
-    // Each exchange sends at least seven packets.
+    // Each exchange takes at least seven packets.
     let all_pass = (1.0 - share).powf(7.0 * f64::from(streams(setting)));
     let lost = match share {
         ..=0.0 => count(0, PACKET),
@@ -85,9 +85,9 @@ fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Predicts a share within five standard errors of its probability, plus five exchanges. The five exchanges matter for
-/// small counts, whose errors have no normal distribution: no share of a million seeds was further off. The test over
-/// 10 000 fixed seeds allows three standard errors.
+/// Predicts that a share differs from its probability by at most five standard errors plus five exchanges. The five
+/// exchanges matter for small counts, whose errors are not normally distributed: with a million seeds, no share
+/// differed by more. The test over 10 000 fixed seeds allows three standard errors.
 fn share(what: &'static str, probability: f64, setting: &Setting) -> Prediction {
     if probability <= 0.0 || probability >= 1.0 {
         return Prediction::is(Udp, what, Value::share(probability));
@@ -107,7 +107,7 @@ pub(super) fn run(setting: &Setting, results: &mut Results) {
     }
 }
 
-/// Returns a random seed for each exchange. So runs with neighbouring seeds have no exchange in common.
+/// Returns a random seed for each exchange, so that runs with neighbouring seeds have no exchange in common.
 fn seeds(seed: u64) -> impl Iterator<Item = u64> {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     iter::repeat_with(move || random.next_u64())
@@ -136,7 +136,8 @@ fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, results:
     results.observe(Tcp, MEDIAN, median.map_or(NO_REPLY.into(), Value::from));
 }
 
-/// Runs one exchange. Returns how much of the reply arrived, the time of its arrival, and the number of lost packets.
+/// Runs one exchange. Returns how much of the reply arrived, when its first octet arrived, and the number of lost
+/// packets.
 fn run_tcp_exchange(setting: &Setting, seed: u64) -> (&'static str, Option<Duration>, u64) {
     let mut network = Network::new(conditions(setting), seed);
     let mut client = StreamClient::new(Duration::ZERO, TCP_DEADLINE, 50_000);
@@ -145,7 +146,7 @@ fn run_tcp_exchange(setting: &Setting, seed: u64) -> (&'static str, Option<Durat
     (received(&client.octets), client.answered, network.lost)
 }
 
-/// Returns how many of the exchanges with these seeds get a reply.
+/// Runs one exchange for each seed. Returns how many of them get a reply.
 fn answered(setting: &Setting, tries: u32, seeds: impl Iterator<Item = u64>) -> u32 {
     let (conditions, timeout) =
         (conditions(setting), timeout_of_all_tries(setting, Duration::from_secs(15)));
@@ -219,7 +220,7 @@ mod tests {
         assert_eq!(predicted(1.0), clients(100));
     }
 
-    /// The limit is three standard errors: with 97 of 100 choices of seeds all eight figures are within it. These
+    /// Allows three standard errors: for 97 of 100 choices of seeds, all eight figures stay within this limit. These
     /// seeds are fixed, so the test cannot fail by chance.
     #[test]
     fn over_10_000_seeds_the_share_answered_agrees_with_the_formulas() {
@@ -238,6 +239,6 @@ mod tests {
                 all += count;
             }
         }
-        println!("{all} exchanges in {:?}", started.elapsed()); // only printed, because the time depends on the machine
+        println!("{all} exchanges in {:?}", started.elapsed()); // not asserted, because the time depends on the machine
     }
 }

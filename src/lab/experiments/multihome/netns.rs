@@ -21,7 +21,7 @@ use socket2::Socket;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// Address of the servers, to which the client sends its questions.
+/// Server address to which the client sends its queries.
 const ASKED: SocketAddr = SocketAddr::new(IpAddr::V4(SECOND_ADDRESS), PORT);
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
@@ -52,7 +52,7 @@ fn network(setting: &Setting) -> Result<Network, Obstacle> {
     Ok(network)
 }
 
-/// Waits until no more packets travel, and adds the trace as a drawing.
+/// Waits until no more packets are under way, and adds the trace to the results, so that the report draws it.
 fn show(
     network: &Network,
     transport: Transport,
@@ -105,7 +105,7 @@ fn careless_datagrams(setting: &Setting, results: &mut Results) -> Result<(), Ob
     show(&network, Udp, CARELESS, results)
 }
 
-/// Answers one datagram with `sendto`, without regard to its destination address.
+/// Replies to one datagram with `sendto`, so that the kernel chooses the source address of the reply.
 fn answer_from_anywhere(server: &RecordedSocket, reply: &Reply) -> Result<(), CallError> {
     let from = |(_, peer): &(usize, SocketAddr)| format!("from {}", peer.ip());
     let (_, peer) = server.receive_from("recvfrom()", from)?;
@@ -113,7 +113,8 @@ fn answer_from_anywhere(server: &RecordedSocket, reply: &Reply) -> Result<(), Ca
     Ok(())
 }
 
-/// Asks the service of this crate. The drawing shows none of its calls, because the service does not record them.
+/// Queries this crate's own service. The trace shows none of the service's calls, because the service does not record
+/// them.
 fn ask_service(
     setting: &Setting,
     transport: Transport,
@@ -123,17 +124,21 @@ fn ask_service(
     let _serving = network.serve_at(SERVER, WILDCARD)?;
     let came = |reply: String| if reply.ends_with("octets") { A_REPLY.into() } else { reply };
     match transport {
-        Tcp => results.observe(Tcp, SERVICE_REPLY, came(ask_stream(&network, PATIENCE + timeout)?)),
+        // Over TCP the packets are the same as with the careless server, so the report does not draw them again.
+        Tcp => {
+            results.observe(Tcp, SERVICE_REPLY, came(ask_stream(&network, PATIENCE + timeout)?));
+            Ok(())
+        }
         Udp => {
             let (reply, source) = ask_datagrams(&network, timeout)?;
             results.observe(Udp, SERVICE_REPLY, came(reply));
             results.observe(Udp, SERVICE_FROM, source);
+            show(&network, Udp, "daytime serve", results)
         }
     }
-    show(&network, transport, "daytime serve", results)
 }
 
-/// Asks over TCP. Returns the result of the client's receive.
+/// Queries the server over TCP. Returns the result of the client's receive.
 fn ask_stream(network: &Network, timeout: Duration) -> Result<String, Obstacle> {
     network.on(CLIENT, "ask", move |recorder| {
         let client = client_socket(recorder, Tcp, timeout)?;
@@ -142,8 +147,8 @@ fn ask_stream(network: &Network, timeout: Duration) -> Result<String, Obstacle> 
     })
 }
 
-/// Asks from a connected socket, then from an unconnected one. Returns the result of the first receive, and the
-/// source of the reply to the second.
+/// Sends a query from a connected socket, then another from an unconnected one. Returns the result of the first
+/// receive, and the source address of the reply to the second query.
 fn ask_datagrams(network: &Network, timeout: Duration) -> Result<(String, String), Obstacle> {
     network.on(CLIENT, "ask over UDP", move |recorder| {
         let connected = client_socket(recorder, Udp, timeout)?;

@@ -17,7 +17,7 @@ use std::net::Ipv4Addr;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::Duration;
 
-/// Timeout of a read, after which the thread checks whether it must stop.
+/// Read timeout, after which the thread checks whether it must stop.
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 pub(super) const COPIES: &str = "copies, packets received";
@@ -73,8 +73,8 @@ fn listen_in(
 
 pub(super) const ALL: &str = "all, to the octet";
 
-/// Compares the packets that arrived at the server's host with the copies of its raw socket. Returns the result in
-/// words.
+/// Compares the packets that arrived at the server's host with the copies that its raw socket received. Returns `ALL`
+/// if every packet has an equal copy, or else text such as `2 of 3`.
 fn compare_copies(copies: &[Vec<u8>], trace: &Trace) -> String {
     let came = sent_by(trace, CLIENT).filter(|(_, packet)| arrival(packet).is_some());
     let came: Vec<&Vec<u8>> = came.map(|(_, packet)| &packet.octets).collect();
@@ -86,8 +86,8 @@ fn compare_copies(copies: &[Vec<u8>], trace: &Trace) -> String {
     }
 }
 
-/// Lets the real client ask the real server while a raw socket is open on the server's host. Returns the copies of
-/// the raw socket, and the client's result.
+/// Lets the real client query the real server while a raw socket is open on the server's host. Returns the copies that
+/// the raw socket received, and the client's result.
 fn exchange(network: &Network, transport: Transport) -> Result<(Vec<Vec<u8>>, String), Obstacle> {
     let _serving = network.serve(SERVER)?;
     let raw = network.on(SERVER, "open a raw socket", move |recorder| {
@@ -116,8 +116,8 @@ fn open(transport: Transport) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Tries to open a raw socket in a thread that has dropped its capabilities, as a user's thread has none. Returns the
-/// result.
+/// Tries to open a raw socket in a thread that has dropped its capabilities, as if an unprivileged user ran the thread.
+/// Returns the result.
 fn without_capabilities(network: &Network, transport: Transport) -> Result<String, Obstacle> {
     let what = "try without capabilities";
     let tried = network.meanwhile(SERVER, what, move |recorder| {
@@ -129,7 +129,7 @@ fn without_capabilities(network: &Network, transport: Transport) -> Result<Strin
     tried.wait(PATIENCE).map_err(failed(what))
 }
 
-/// Reads copies until the channel is closed and no copy is left.
+/// Reads the raw socket's copies until the channel is closed and no copy is left.
 fn take(
     recorder: &Recorder,
     mut raw: impl Read,
@@ -154,13 +154,14 @@ fn take(
     }
 }
 
-/// Returns the octets of the IPv4 header of a packet (RFC 791, section 3.1); 0 if the packet is not IPv4.
+/// Returns the length in octets of a packet's IPv4 header (RFC 791, section 3.1). Returns 0 if the packet is not TCP,
+/// UDP or ICMP port unreachable over IPv4.
 fn ip_header(packet: &[u8]) -> usize {
     let octets = packet.first().map_or(0, |first| usize::from(first & 15) * 4);
     if kind(packet) == Kind::Other { 0 } else { octets }
 }
 
-/// Returns the octets of the server's address.
+/// Returns the server's address as four octets.
 fn source() -> [u8; 4] {
     Ipv4Addr::octets(&ADDRESSES[SERVER.0])
 }
@@ -170,7 +171,7 @@ mod tests {
     use super::*;
     use crate::trace::{Action, Event, Fate, Packet};
 
-    /// A reader that returns these results, and then end of file.
+    /// A reader that returns these results from last to first, then `WouldBlock`.
     struct Interrupted(Vec<io::Result<usize>>);
 
     impl Read for Interrupted {

@@ -58,7 +58,7 @@ fn datagram(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     {
         let before = unreachable(&network.trace()).count();
         results.observe(Udp, what, ask(&network, socket, reply_timeout(setting))?);
-        // Waits for the ICMP message: silence means something only if the message has arrived.
+        // Waits for the ICMP message: only if it has arrived does the socket's silence show that the socket ignored it.
         network.recorder.wait(PATIENCE + network.round_trip(), |trace| {
             unreachable(trace).skip(before).any(|it| arrival(it).is_some())
         })?;
@@ -70,13 +70,13 @@ fn datagram(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Returns the ICMP messages that report a closed port.
+/// Returns the ICMP messages in the trace that report a closed port.
 fn unreachable(trace: &Trace) -> impl Iterator<Item = &Packet> {
     let packets = trace.packets().map(|(_, packet)| packet);
     packets.filter(|packet| kind(&packet.octets) == Kind::PortUnreachable)
 }
 
-/// Kind of a client's datagram socket.
+/// Kind of datagram socket that the client uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClientSocket {
     Connected,
@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_missing_message_is_an_observation_and_the_run_goes_on() {
-        // Loses the SYN, which is repeated, and the first question, which is not: so one ICMP message is missing.
+        // The link drops packet 1 of each exchange. TCP retransmits its SYN, but no one retransmits the first UDP
+        // query, so one ICMP message is missing.
         let options = LabOptions { drop: vec![1], ..LabOptions::default() };
         let procedure = PROCEDURE;
         let run = match procedure.perform(&Setting { seed: 1, options }) {

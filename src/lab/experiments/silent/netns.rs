@@ -8,22 +8,21 @@ use crate::lab::netns::{Network, conditions, connect, is_late, procedure, reply_
 use crate::lab::{Expected, Obstacle, Prediction, Procedure, Results, Setting, Value};
 use crate::transport::Transport::{self, Tcp, Udp};
 
-/// Minimum predicted ratio of two waits. The kernel doubles them, but on a busy machine one may seem longer and the
-/// next one shorter.
+/// Minimum predicted ratio of two consecutive waits. The kernel doubles the wait each time, but on a busy machine a
+/// measured wait may be too long and the next one too short.
 const MIN_GROWTH: f64 = 1.25;
 
-/// Number of repetitions that may be probes for a lost tail (RFC 8985, section 7.3); the waits double only
-/// afterwards.
+/// Number of retransmissions that may be tail loss probes (RFC 8985, section 7.3). The waits double only after them.
 const PROBES: usize = 1;
 
-/// Number of repetitions to wait for: the first may be a probe, and the next two show the growth.
+/// Number of retransmissions to wait for: the first may be a tail loss probe, and the next two show how the waits grow.
 const REPETITIONS: usize = 3;
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);
-    // The client acknowledges the SYN-ACK once more if the server sends it again.
+    // The client acknowledges the SYN-ACK once more each time the server retransmits it.
     let after = (if is_late(setting) { 3 } else { 0 }, "packet");
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
@@ -45,7 +44,7 @@ fn cut(setting: &Setting, transport: Transport, results: &mut Results) -> Result
     let network = Network::new(conditions, setting)?;
     let _serving = network.serve(SERVER)?;
     let timeout = reply_timeout(setting);
-    // The socket stays open until the end of the trace: closing it would send a packet.
+    // The socket stays open until the trace ends, because closing it would send a packet.
     let (came, _socket) = network.on(CLIENT, "ask", move |recorder| {
         let client = connect(recorder, transport, timeout)?;
         if transport == Udp {

@@ -1,5 +1,5 @@
 //! Lab `unread` on the real kernel, between two network namespaces: the server closes with unread input, and the link
-//! loses the reply.
+//! drops the reply.
 
 use crate::lab::analysis::{count, replies, sent_by};
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
@@ -15,9 +15,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 
-/// Octets that the client sends and the server does not read.
+/// Data that the client sends and the server does not read.
 const QUESTION: &[u8] = b"time, please\r\n";
-/// The reply, in the form of ctime(3): 26 octets.
+/// The reply, in `ctime` syntax: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
 pub(super) const READ: &str = "octets the client read";
@@ -70,7 +70,7 @@ fn stream(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
         }
     })?;
     closing.wait(PATIENCE).map_err(failed("serve"))?;
-    // Waits long enough for a retransmission, which would follow after at least 0.2 s.
+    // Waits long enough to see a retransmission, which would follow after 0.2 s at the earliest.
     network.recorder.settle(2 * reply_timeout(setting))?;
     observe_stream(results, network.trace(), read, end);
     Ok(())
@@ -83,10 +83,10 @@ fn listen(recorder: &Recorder) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Replies to a question, leaves it unread, and closes.
+/// Replies to a query without reading it, and closes the connection.
 fn reply_and_close(stream: RecordedSocket) -> io::Result<()> {
     stream.socket.set_read_timeout(Some(PATIENCE))?;
-    // The question has arrived, and stays in the receive buffer.
+    // Peeking waits for the query to arrive, and leaves it in the receive buffer.
     let mut room = [MaybeUninit::uninit()];
     let peek = |stream: &Socket| within_timeout(stream, || stream.peek(&mut room));
     stream.call("recv(1), MSG_PEEK", peek, |taken| octets(*taken))?;
@@ -95,7 +95,8 @@ fn reply_and_close(stream: RecordedSocket) -> io::Result<()> {
     Ok(())
 }
 
-/// Records the octets that the client read, how its reading ended, and the packets of both hosts.
+/// Records the number of octets that the client read, the result of its last read, and the packets that both hosts
+/// sent.
 fn observe_stream(results: &mut Results, trace: Trace, read: usize, end: String) {
     let last = sent_by(&trace, SERVER).last();
     let last = last.map_or("nothing", |(_, packet)| kind(&packet.octets).words());
@@ -107,8 +108,8 @@ fn observe_stream(results: &mut Results, trace: Trace, read: usize, end: String)
     results.keep_trace(Tcp, "with the reply lost", trace);
 }
 
-/// Returns the client's challenge ACKs: acknowledgements after a reset that did not end the connection (RFC 5961,
-/// section 3.2).
+/// Returns the client's challenge ACKs: the empty ACKs that it sends after a reset that does not end the connection
+/// (RFC 5961, section 3.2).
 fn challenges(trace: &Trace) -> impl Iterator<Item = &Packet> {
     let is = |(event, packet): &(&Event, &Packet), host, what| {
         event.host == host && kind(&packet.octets) == Kind::Segment(what, 0)

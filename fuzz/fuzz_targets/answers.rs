@@ -1,0 +1,47 @@
+//! A student may hand in any file. Reading and grading must end without a panic, and a grade must be safe to print.
+//!
+//! The first octet of the input says how it becomes a file: as it is, in place of the answer to an item, or in place of
+//! all answers.
+
+#![no_main]
+
+use daytime::internals::{empty_answers, grade_answers};
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+static EMPTY: LazyLock<String> = LazyLock::new(empty_answers);
+
+fuzz_target!(|input: &[u8]| {
+    let Some((how, input)) = input.split_first() else { return };
+    let file = match how % 3 {
+        0 => input.to_vec(),
+        1 => with_answer(usize::from(how / 3), &String::from_utf8_lossy(input)).into_bytes(),
+        _ => with_answers(input),
+    };
+    match grade_answers(&file) {
+        Ok(grade) => {
+            assert!(grade.contains("exchange-tcp-time"), "{grade}");
+            assert!(!grade.contains('\x1b'), "{grade:?}");
+        }
+        Err(mistakes) => {
+            assert!(!mistakes.is_empty());
+            let is_safe = |text: &String| !text.chars().any(|it| it.is_control() && it != '\n');
+            assert!(mistakes.iter().all(is_safe), "{mistakes:?}");
+        }
+    }
+});
+
+/// Returns the file with a text as the answer to the item of this number.
+fn with_answer(number: usize, text: &str) -> String {
+    let text: String = text.chars().flat_map(|it| format!("\\U{:08X}", u32::from(it)).into_bytes()).map(char::from).collect();
+    let places: Vec<usize> = EMPTY.match_indices(" = \"\"\n").map(|(at, _)| at + 4).collect();
+    let mut file = EMPTY.clone();
+    file.insert_str(places[number % places.len()], &text);
+    file
+}
+
+/// Returns the header with these octets below `[answers]`.
+fn with_answers(octets: &[u8]) -> Vec<u8> {
+    let (header, _) = EMPTY.split_once("[answers]\n").expect("a header");
+    [header.as_bytes(), b"[answers]\n", octets].concat()
+}

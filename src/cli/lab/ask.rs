@@ -1,0 +1,175 @@
+//! `daytime lab run --ask`: the student predicts, the lab runs, the student observes and reads the verdict.
+
+mod file;
+mod screen;
+mod terminal;
+
+use super::{Files, PlannedRuns, form, next_steps, status};
+use crate::cli::args::LabRun;
+use crate::cli::failure::Failure;
+use crate::cli::print_exactly;
+use crate::cli::progress::Progress;
+use crate::lab::question::verdict::AnsweredQuestion;
+use crate::lab::{self, Lab, Procedure, Report, Setting};
+use crate::report::lab::ask::{self as text, Phase, Position};
+use crate::report::lab::{self as report, Detail, FinishedRun};
+use screen::Screen;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use terminal::Prompt;
+
+/// Runs the labs one after another, and asks before and after each.
+pub(super) fn run(
+    runs: PlannedRuns,
+    setting: &Setting,
+    files: &Files<'_>,
+    arguments: &LabRun,
+    quiet: bool,
+) -> Result<ExitCode, Failure> {
+    let answers = file::answers(&runs, setting, arguments)?;
+    let screen = Screen::of(arguments, answers.is_some());
+    let session =
+        Session { arguments, setting, files, screen, is_asking: answers.is_none(), quiet };
+    let (mut done, mut ended) = (Vec::new(), Ok(()));
+    for (number, (lab, procedure)) in runs.into_iter().enumerate() {
+        let answers = match &answers {
+            Some(all) => all.get(number).cloned().unwrap_or_default(),
+            None => unanswered(lab, procedure, setting),
+        };
+        match session.run(lab, procedure, number, answers) {
+            Ok(run) => done.push(run),
+            Err(failure) => {
+                ended = Err(failure);
+                break;
+            }
+        }
+    }
+    session.print_result(&done)?;
+    files.write_index(&done)?;
+    ended.map(|()| status(arguments, &done))
+}
+
+fn unanswered(
+    lab: &'static Lab,
+    procedure: &Procedure,
+    setting: &Setting,
+) -> Vec<AnsweredQuestion> {
+    let unanswered = |question| AnsweredQuestion { question, prediction: None, observation: None };
+    lab.questions(procedure, setting).into_iter().map(unanswered).collect()
+}
+
+/// Everything that the runs of one command share.
+struct Session<'a> {
+    arguments: &'a LabRun,
+    setting: &'a Setting,
+    files: &'a Files<'a>,
+    screen: Screen,
+    /// Whether a student at the terminal answers.
+    is_asking: bool,
+    quiet: bool,
+}
+
+impl Session<'_> {
+    /// Runs one lab: the predictions, the run, the observations with their verdicts.
+    fn run(
+        &self,
+        lab: &'static Lab,
+        procedure: &'static Procedure,
+        number: usize,
+        mut answers: Vec<AnsweredQuestion>,
+    ) -> Result<FinishedRun, Failure> {
+        let Self { setting, screen, .. } = self;
+        screen.print(&report::before_run(lab, procedure, setting, Detail::Usual, number))?;
+        screen.print(&text::method(lab, procedure, setting))?;
+        if answers.is_empty() {
+            screen.print(&text::no_questions())?;
+        } else if self.is_asking {
+            self.predict(lab, procedure, &mut answers)?;
+        }
+        let (report, took) = self.perform(lab, procedure);
+        if report.outcome.is_err() {
+            screen.print(&text::not_run(&report))?;
+        } else {
+            self.observe(&report, &mut answers)?;
+        }
+        let run = self.files.write(report, took, Some(answers))?;
+        screen.print(&report::captures(&run))?;
+        screen.print(&report::reports(&run))?;
+        Ok(run)
+    }
+
+    fn predict(
+        &self,
+        lab: &'static Lab,
+        procedure: &Procedure,
+        answers: &mut [AnsweredQuestion],
+    ) -> Result<(), Failure> {
+        self.screen.print(&text::instructions(answers.len()))?;
+        let (values, count) = ((procedure.values)(self.setting), answers.len());
+        for (index, answer) in answers.iter_mut().enumerate() {
+            let prompt = Prompt {
+                question: answer.question,
+                values: &values,
+                phase: Phase::Prediction,
+                position: Position { number: index + 1, count },
+                lab: lab.name(),
+                observations: "",
+            };
+            answer.prediction = prompt.ask(self.screen)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the lab. Returns the report and the duration.
+    fn perform(&self, lab: &'static Lab, procedure: &'static Procedure) -> (Report, Duration) {
+        let progress = Progress::start_named(self.quiet || self.screen == Screen::Nowhere, 1);
+        progress.begin(0, 1, &format!("{} on {}", lab.name(), procedure.engine));
+        let began = Instant::now();
+        let report = lab::run_and_compare(lab, procedure, self.setting);
+        progress.finish();
+        (report, began.elapsed())
+    }
+
+    /// Shows the run, takes the observations, and prints the verdict on each question and the lesson.
+    fn observe(&self, report: &Report, answers: &mut [AnsweredQuestion]) -> Result<(), Failure> {
+        let (screen, detail) = (self.screen, self.arguments.detail());
+        let observations = text::observations(report, detail, form(self.arguments));
+        screen.show(&observations)?;
+        let (values, count) = ((report.procedure.values)(&report.setting), answers.len());
+        for (index, answer) in answers.iter_mut().enumerate() {
+            let phase = if self.is_asking { Phase::Observation } else { Phase::Verdict };
+            let (question, position) = (answer.question, Position { number: index + 1, count });
+            let prompt = Prompt {
+                question,
+                values: &values,
+                phase,
+                position,
+                lab: report.lab.name(),
+                observations: &observations,
+            };
+            if self.is_asking {
+                answer.observation = prompt.ask(screen)?;
+            } else {
+                screen.print(&text::question(question, &values, phase, position))?;
+            }
+            screen.print(&text::verdict(answer, report))?;
+        }
+        if self.is_asking && count > 0 {
+            // Every answer is given, so the end of the input stops nothing any more.
+            terminal::pause(screen, "the score")?;
+        }
+        screen.print(&text::debrief(answers, report, detail))?;
+        screen.print(&report::next(report, next_steps(self.arguments)))
+    }
+
+    /// Prints the output that needs the results of all labs.
+    fn print_result(&self, done: &[FinishedRun]) -> Result<(), Failure> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        if self.arguments.json {
+            return print_exactly(&format!("{:#}\n", report::json::runs(done)));
+        }
+        if done.len() > 1 { self.screen.print(&report::summary(done)) } else { Ok(()) }
+    }
+}

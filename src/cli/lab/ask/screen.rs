@@ -1,0 +1,55 @@
+//! Where the texts of `--ask` go.
+
+use crate::cli::args::LabRun;
+use crate::cli::failure::Failure;
+use crate::cli::{alphabet, pager, print, print_paged};
+use std::io::{self, Write};
+
+/// Tells a student how to leave a pager. Otherwise `less` shows nothing but a colon.
+const PAGER_HELP: &str = "  Space shows the next page, and q goes on to the questions.\n";
+
+/// The place of the texts. JSON has standard output for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Screen {
+    Output,
+    /// Standard error: a student answers, and standard output gets JSON.
+    Error,
+    /// The answers come from a file, and standard output gets JSON.
+    Nowhere,
+}
+
+impl Screen {
+    pub(super) fn of(arguments: &LabRun, has_file: bool) -> Self {
+        match (arguments.json, has_file) {
+            (false, _) => Self::Output,
+            (true, false) => Self::Error,
+            (true, true) => Self::Nowhere,
+        }
+    }
+
+    pub(super) fn print(self, text: &str) -> Result<(), Failure> {
+        match self {
+            Self::Output => print(text),
+            Self::Error => {
+                let mut error = anstream::stderr().lock();
+                let text = alphabet::shown(text);
+                let printed = error.write_all(text.as_bytes()).and_then(|()| error.flush());
+                printed.map_err(|cause| cannot_ask(&cause))
+            }
+            Self::Nowhere => Ok(()),
+        }
+    }
+
+    /// Prints a text that may be longer than the screen. A student can ask for it again.
+    pub(super) fn show(self, text: &str) -> Result<(), Failure> {
+        match self {
+            Self::Output if pager::is_possible() => print_paged(&format!("{PAGER_HELP}{text}")),
+            Self::Output => print(text),
+            Self::Error | Self::Nowhere => self.print(text),
+        }
+    }
+}
+
+fn cannot_ask(error: &io::Error) -> Failure {
+    Failure::Message(format!("cannot ask on standard error: {error}"))
+}

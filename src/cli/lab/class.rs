@@ -1,0 +1,96 @@
+//! Reads the files that a teacher names: class list and secret.
+
+use crate::cli::args::Drawn;
+use crate::cli::complain;
+use crate::cli::failure::Failure;
+use crate::report::escaped;
+use crate::teach::bank::Runs;
+use crate::teach::class::{Student, students};
+use crate::teach::draw::{MIN_SECRET_OCTETS, Secret, SheetName};
+use crate::teach::mistake::Mistake;
+use crate::teach::sheet::{Header, Sheet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Maximum length in octets of a class list or a list of marks.
+const MAX_LIST_OCTETS: u64 = 16 << 20;
+/// Maximum length of a secret file in octets.
+const MAX_SECRET_OCTETS: u64 = 64 << 10;
+/// Permissions of group and others to read or to write.
+const OTHERS_MAY: u32 = 0o066;
+
+/// How to make a secret file.
+const MAKE_SECRET: &str = "make one with: (umask 077; head -c 32 /dev/urandom | base64 > FILE)";
+
+/// Reads the secret. Refuses a file that other users may read.
+pub(super) fn secret(path: &Path) -> Result<Secret, Failure> {
+    let name = path.display();
+    let fail = |error: io::Error| {
+        Failure::Message(format!("cannot read the secret file {name}: {error}; {MAKE_SECRET}"))
+    };
+    let file = File::open(path).map_err(fail)?;
+    let mode = file.metadata().map_err(fail)?.mode();
+    if mode & OTHERS_MAY != 0 {
+        return Err(Failure::Message(format!(
+            "other users may read or change the secret file {name}: chmod 600 {name}"
+        )));
+    }
+    let mut content = Vec::new();
+    file.take(MAX_SECRET_OCTETS).read_to_end(&mut content).map_err(fail)?;
+    Secret::of(&content).ok_or_else(|| {
+        Failure::Message(format!(
+            "the secret file {name} is empty or shorter than {MIN_SECRET_OCTETS} octets; {MAKE_SECRET}"
+        ))
+    })
+}
+
+/// Reads a list of at most 16 MiB.
+pub(super) fn list(path: &Path) -> Result<Vec<u8>, Failure> {
+    let cannot =
+        |reason: &str| Failure::Message(format!("cannot read {}: {reason}", path.display()));
+    let read = || {
+        let mut content = Vec::new();
+        File::open(path)?.take(MAX_LIST_OCTETS + 1).read_to_end(&mut content)?;
+        Ok(content)
+    };
+    let content = read().map_err(|error: io::Error| cannot(&error.to_string()))?;
+    let is_huge = content.len() as u64 > MAX_LIST_OCTETS;
+    if is_huge { Err(cannot("it is longer than 16 MiB")) } else { Ok(content) }
+}
+
+/// Reads a class list. Prints every mistake.
+pub(super) fn class(path: &Path, id_column: Option<&str>) -> Result<Vec<Student>, Failure> {
+    students(&list(path)?, id_column).map_err(|mistakes| {
+        report(path, &mistakes);
+        Failure::Message(format!("the class list {} has mistakes", path.display()))
+    })
+}
+
+/// Returns a path that is safe to print. A student may have named a file that was handed in.
+pub(super) fn shown(path: &Path) -> String {
+    escaped(&path.display().to_string())
+}
+
+/// Prints the mistakes of a file, each with its line.
+pub(super) fn report(path: &Path, mistakes: &[Mistake]) {
+    for mistake in mistakes {
+        complain(&format!("daytime: {}:{mistake}", shown(path)));
+    }
+}
+
+/// Draws the sheet of each student of a class.
+pub(super) fn sheets(arguments: &Drawn) -> Result<Vec<(Student, Sheet)>, Failure> {
+    let secret = secret(&arguments.secret_file)?;
+    let (students, labs) =
+        (class(&arguments.class, arguments.id_column.as_deref())?, arguments.labs());
+    let mut runs = Runs::default();
+    let sheets = students.into_iter().map(|student| {
+        let assignment = arguments.assignment.clone();
+        let name = SheetName { assignment, student: student.id.clone() };
+        let header = Header::new(&secret, name, &labs);
+        (student, Sheet::draw(&secret, header, &mut runs))
+    });
+    Ok(sheets.collect())
+}

@@ -1,0 +1,79 @@
+//! Runs `daytime lab sheet` and `daytime lab key`.
+
+use super::capture::Captures;
+use super::class::sheets;
+use crate::cli::args::{Key, Sheet as SheetArguments};
+use crate::cli::failure::Failure;
+use crate::cli::{print, print_exactly};
+use crate::lab::Engine;
+use crate::report::plural;
+use crate::teach::key;
+use crate::teach::sheet::{Sheet, answers_file, html};
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Writes a folder for each student, with a sheet and an answer file.
+pub(super) fn write_sheets(arguments: &SheetArguments) -> Result<ExitCode, Failure> {
+    let sheets = sheets(&arguments.drawn)?;
+    for (student, sheet) in &sheets {
+        let folder = arguments.out.join(&student.folder);
+        fs::create_dir_all(&folder).map_err(|error| {
+            Failure::Message(format!("cannot create directory {}: {error}", folder.display()))
+        })?;
+        let page = html(sheet, student.name.as_deref())
+            .map_err(|error| Failure::Message(format!("cannot make the sheet: {error}")))?;
+        write(&folder.join("sheet.html"), &page)?;
+        write(&folder.join("answers.toml"), &answers_file(sheet))?;
+    }
+    let count = plural(sheets.len() as u64, "sheet");
+    print(&format!("{count} in {}\n", arguments.out.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file, unless a file of this name has something else, such as the answers of a student.
+fn write(path: &Path, content: &str) -> Result<(), Failure> {
+    let name = path.display();
+    if path.exists() {
+        return match fs::read(path) {
+            Ok(there) if there == content.as_bytes() => Ok(()),
+            _ => Err(Failure::Message(format!(
+                "{name} exists and is different: name another directory with --out"
+            ))),
+        };
+    }
+    fs::write(path, content)
+        .map_err(|error| Failure::Message(format!("cannot write {name}: {error}")))
+}
+
+/// Prints the keys.
+pub(super) fn print_key(arguments: &Key) -> Result<ExitCode, Failure> {
+    let all = sheets(&arguments.drawn)?;
+    let is_unknown = |id: &&String| !all.iter().any(|(student, _)| student.id == **id);
+    if let Some(id) = arguments.students.iter().find(is_unknown) {
+        return Err(Failure::Message(format!("the class list has no student {id:?}")));
+    }
+    let is_wanted = |id: &String| arguments.students.is_empty() || arguments.students.contains(id);
+    let wanted: Vec<_> = all.into_iter().filter(|(student, _)| is_wanted(&student.id)).collect();
+    if let Some(folder) = &arguments.pcapng {
+        wanted
+            .iter()
+            .try_for_each(|(student, sheet)| write_packets(&folder.join(&student.folder), sheet))?;
+    }
+    let sheets: Vec<_> = wanted.into_iter().map(|(_, sheet)| sheet).collect();
+    if arguments.json {
+        print_exactly(&format!("{:#}\n", key::json(&sheets)))?;
+    } else {
+        print(&key::text(&sheets))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the packets of the runs that a sheet's items come from.
+fn write_packets(folder: &Path, sheet: &Sheet) -> Result<(), Failure> {
+    let captures = Captures::open(folder)?;
+    for lab in &sheet.labs {
+        captures.write_parts(lab.lab.name(), Engine::Sim, lab.parts())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Reads what a student enters as the answer to a question.
+
+use super::{AnswerForm, NumberAnswer, Question, unit_of_time};
+
+/// Upper bound of a number, larger than any that a lab counts or measures, so that its digits fit a line.
+const MAX_NUMBER: f64 = 1e12;
+
+/// A student's answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// The index of a choice.
+    Choice(usize),
+    /// A number in the unit of the question.
+    Number(f64),
+}
+
+impl Question {
+    /// Reads an answer: the number or the text of a choice, or a number with or without its unit.
+    ///
+    /// # Errors
+    /// The text is not an answer to this question. The error says what an answer looks like.
+    pub(crate) fn read(&self, text: &str) -> Result<Answer, String> {
+        let text = text.trim();
+        match &self.form {
+            AnswerForm::Choice(choices) => {
+                let count = choices.len();
+                let by_text = choices.iter().position(|it| it.text.eq_ignore_ascii_case(text));
+                let by_number = text.parse().ok().filter(|it| (1..=count).contains(it));
+                let index = by_number.map(|it: usize| it - 1).or(by_text);
+                index.map(Answer::Choice).ok_or_else(|| {
+                    format!("enter a number from 1 to {count}, or the text of a choice")
+                })
+            }
+            AnswerForm::Number(number) => number.read(text).map(Answer::Number),
+        }
+    }
+}
+
+impl NumberAnswer {
+    fn read(&self, text: &str) -> Result<f64, String> {
+        let of_unit = |it: char| !it.is_ascii_digit() && !matches!(it, '.' | ',' | '-' | '+');
+        let (number, unit) = text.split_at(text.find(of_unit).unwrap_or(text.len()));
+        let factor = self.factor(unit.trim());
+        let number: Option<f64> = number.replace(',', ".").parse().ok();
+        let read = number.zip(factor).map(|(number, factor)| number * factor);
+        let good = read.filter(|it| (0.0..MAX_NUMBER).contains(it));
+        good.ok_or_else(|| {
+            format!("enter a number of {}, such as 12 or 12 {}", self.unit, self.unit)
+        })
+    }
+
+    /// Returns by how much a number with this unit is multiplied; `None` for a foreign unit.
+    fn factor(&self, unit: &str) -> Option<f64> {
+        let is_own =
+            unit.is_empty() || unit == self.unit || self.singular().is_some_and(|it| it == unit);
+        if is_own {
+            return Some(1.0);
+        }
+        Some(unit_of_time(self.unit)? / unit_of_time(unit)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::find;
+    use crate::lab::question::Tolerance;
+    use crate::transport::Transport;
+
+    fn read(lab: &str, id: &str, text: &str) -> Option<Answer> {
+        let questions = &find(lab).expect("a lab").text.questions;
+        let question = questions.iter().find(|it| it.id == id).expect("a question");
+        question.read(text).ok()
+    }
+
+    #[test]
+    fn a_choice_is_named_by_its_number_or_its_text() {
+        let read = |text| read("exchange", "tcp-packets", text);
+        assert_eq!(read(" 1 "), Some(Answer::Choice(0)));
+        assert_eq!(read("6 TO 9 packets"), Some(Answer::Choice(2)));
+        for wrong in ["0", "5", "-1", "1.0", "6", "", "packets"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_count_may_have_its_noun_in_the_singular_or_plural() {
+        let of = |unit| NumberAnswer {
+            transport: Transport::Tcp,
+            what: "what",
+            unit,
+            within: Tolerance::Absolute(0.0),
+            known: Vec::new(),
+            why_right: String::new(),
+            why_other: String::new(),
+        };
+        for (unit, text) in
+            [("replies", "1 reply"), ("replies", "2 replies"), ("packets", "1 packet")]
+        {
+            assert!(of(unit).read(text).is_ok(), "{text}");
+        }
+        assert_eq!(
+            (of("replies").in_words(1.0), of("replies").in_words(2.0)),
+            ("1 reply".into(), "2 replies".into())
+        );
+        assert_eq!(
+            (of("ms").in_words(1.0), of("%").in_words(40.62)),
+            ("1 ms".into(), "40.62 %".into())
+        );
+    }
+
+    #[test]
+    fn a_number_may_have_its_unit_or_another_unit_of_time() {
+        let read = |text| read("exchange", "tcp-time", text);
+        for right in ["80", "80 ms", "80ms", "80,0", "0.08 s", "80000 µs", "80000us", "+80"] {
+            let Some(Answer::Number(number)) = read(right) else { panic!("{right}") };
+            assert!((number - 80.0).abs() < 1e-9, "{right}: {number}");
+        }
+        for wrong in
+            ["", "ms", "-80", "80 m", "80 %", "80 packets", "1e3", "nan", "inf", "8 0", "1,0,0"]
+        {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(read(&"9".repeat(400)), None);
+    }
+}

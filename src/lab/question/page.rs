@@ -1,0 +1,315 @@
+//! Reads the section `## Questions` of a lab's page.
+//!
+//! ```text
+//! ### How many packets does one exchange over TCP take?
+//!
+//! <!-- id: tcp-packets; decided by: tcp packet last "ACK" -->
+//!
+//! - 2 packets <!-- tcp packets sent = 2 -->: Why this is right or wrong.
+//! - 7 packets <!-- tcp packets sent = 7 | tcp packets sent = 6 -->: …
+//! - none at all <!-- never -->: …
+//! - another number <!-- otherwise -->: …
+//!
+//! ### After how many milliseconds does the client have the reply over TCP?
+//!
+//! <!-- id: tcp-time; number: tcp time to the reply; unit: ms; within: 5 % -->
+//!
+//! - as long as over UDP <!-- udp time to the reply -->: Why a student may think so, and what is wrong.
+//! - half of it <!-- 0.5 × tcp time to the reply -->: …
+//! - the right number <!-- right -->: Why it is right.
+//! - any other number <!-- other -->: What the student should count.
+//! ```
+
+use super::{
+    Amount, AnswerForm, Choice, Condition, DecidingEvent, EventKind, Holds, KnownNumber,
+    NumberAnswer, Question, Tolerance,
+};
+use crate::lab::lesson::transport_and_name;
+use crate::lab::markdown::{Mistake, items, strip_markup};
+use crate::lab::{Engine, Ground};
+use crate::transport::Transport;
+
+/// Reads all questions of the section.
+pub(in crate::lab) fn questions(body: &'static str) -> Result<Vec<Question>, Mistake> {
+    let (before, _) = body.split_once("\n### ").unwrap_or((body, ""));
+    if !before.trim().is_empty() {
+        return Err(Mistake { expected: "only questions, each below ###", at: before });
+    }
+    let mut questions: Vec<Question> = Vec::new();
+    for part in body.split("\n### ").skip(1) {
+        let question = question(part)?;
+        if questions.iter().any(|other| other.id == question.id) {
+            return Err(Mistake { expected: "another id: this one is taken", at: part });
+        }
+        questions.push(question);
+    }
+    Ok(questions)
+}
+
+fn question(part: &'static str) -> Result<Question, Mistake> {
+    let mistake = |expected| Mistake { expected, at: part };
+    let (text, rest) = part.split_once('\n').ok_or(mistake("a question that ends with ?"))?;
+    if !text.ends_with('?') {
+        return Err(mistake("a question that ends with ?"));
+    }
+    let comment = rest.trim_start().strip_prefix("<!--").and_then(|it| it.split_once("-->"));
+    let (comment, answers) = comment.ok_or(Mistake {
+        expected: "<!-- id: …; decided by: … --> below the question",
+        at: rest,
+    })?;
+    let answers = answers.strip_prefix('\n').unwrap_or(answers);
+    let mut facts = Facts::default();
+    for pair in comment.split(';').map(str::trim) {
+        facts.read(pair).map_err(|expected| Mistake { expected, at: pair })?;
+    }
+    let id = facts.id.ok_or(Mistake { expected: "id: a-short-name", at: comment })?;
+    let form = match facts.number {
+        None => AnswerForm::Choice(choices(answers)?),
+        Some(number) => AnswerForm::Number(number_answer(number, &facts, comment, answers)?),
+    };
+    let Facts { engines, only_if, decided_by, .. } = facts;
+    Ok(Question { id, text: strip_markup(text), engines, only_if, form, decided_by })
+}
+
+/// The comment below a question.
+#[derive(Default)]
+struct Facts {
+    id: Option<&'static str>,
+    engines: Vec<Engine>,
+    only_if: Vec<Condition>,
+    number: Option<(Transport, &'static str)>,
+    unit: Option<&'static str>,
+    within: Option<Tolerance>,
+    decided_by: Vec<DecidingEvent>,
+}
+
+impl Facts {
+    /// Reads `key: value`, or returns the expected form as an error.
+    fn read(&mut self, pair: &'static str) -> Result<(), &'static str> {
+        let keys = "a key: id, decided by, number, unit, within, on, or only if";
+        let (key, value) = pair.split_once(": ").ok_or(keys)?;
+        match key {
+            "id" => self.id = Some(id(value).ok_or("letters, digits and dashes as the id")?),
+            "decided by" => self.decided_by.push(
+                deciding_event(value)
+                    .ok_or("an event such as tcp part \"SYN lost\" packet last \"FIN\"")?,
+            ),
+            "number" => {
+                self.number =
+                    Some(transport_and_name(value).ok_or("a finding such as tcp packets")?);
+            }
+            "unit" => self.unit = Some(value),
+            "within" => self.within = Some(tolerance(value).ok_or("5 % or a number")?),
+            "on" => {
+                let engines: Result<_, _> = value.split(", ").map(str::parse).collect();
+                self.engines = engines.map_err(|_| "names of engines: sim, netns")?;
+            }
+            "only if" => self.only_if.push(condition(value).ok_or(GROUNDS)?),
+            _ => return Err(keys),
+        }
+        Ok(())
+    }
+}
+
+const GROUNDS: &str = "grounds such as tcp packets > 6 | tcp packets = 2";
+
+fn id(value: &'static str) -> Option<&'static str> {
+    let is_good = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
+    (!value.is_empty() && value.chars().all(is_good)).then_some(value)
+}
+
+fn tolerance(value: &str) -> Option<Tolerance> {
+    let read = |text: &str| text.parse().ok().filter(|it: &f64| it.is_finite() && *it >= 0.0);
+    match value.strip_suffix(" %") {
+        Some(percent) => Some(Tolerance::Share(read(percent)? / 100.0)),
+        None => Some(Tolerance::Absolute(read(value)?)),
+    }
+}
+
+/// Reads `ground; ground | ground`: all grounds of one alternative hold.
+fn condition(text: &'static str) -> Option<Condition> {
+    let all = |it: &'static str| it.split(';').map(|it| Ground::parse(it.trim())).collect();
+    text.split('|').map(all).collect::<Option<Vec<Vec<Ground>>>>().map(Condition)
+}
+
+/// Reads `tcp packet "FIN"`, with `part "NAME"` before the kind and `last` after it if needed.
+fn deciding_event(text: &'static str) -> Option<DecidingEvent> {
+    let (transport, mut rest) = text.split_once(' ')?;
+    let mut part = None;
+    if let Some(named) = rest.strip_prefix("part \"") {
+        let (name, after) = named.split_once("\" ")?;
+        (part, rest) = (Some(name), after);
+    }
+    let (kind, rest) = rest.split_once(' ')?;
+    let kind: EventKind = kind.parse().ok()?;
+    let (is_last, label) = match rest.strip_prefix("last ") {
+        Some(label) => (true, label),
+        None => (false, rest),
+    };
+    let text = label.strip_prefix('"').and_then(|label| label.strip_suffix('"'))?;
+    Some(DecidingEvent { transport: transport.parse().ok()?, part, kind, is_last, text })
+}
+
+/// An answer on a page: `the answer <!-- its grounds -->: the explanation`.
+struct Answer {
+    text: String,
+    grounds: &'static str,
+    why: String,
+}
+
+fn answer(item: &'static str) -> Result<Answer, &'static str> {
+    let form = "an answer, its grounds in a comment, a colon, and an explanation";
+    let (text, rest) = item.split_once("<!--").ok_or(form)?;
+    let (grounds, why) = rest.split_once("-->").ok_or(form)?;
+    let (text, why) = (strip_markup(text), strip_markup(why.strip_prefix(':').ok_or(form)?));
+    if text.is_empty() || why.is_empty() {
+        return Err(form);
+    }
+    Ok(Answer { text, grounds: grounds.trim(), why })
+}
+
+fn choices(body: &'static str) -> Result<Vec<Choice>, Mistake> {
+    let choices = items(body, |item| {
+        let Answer { text, grounds, why } = answer(item)?;
+        let holds = match grounds {
+            "never" => Holds::Never,
+            "otherwise" => Holds::Otherwise,
+            grounds => Holds::If(condition(grounds).ok_or(GROUNDS)?),
+        };
+        Ok(Choice { text, holds, why })
+    })?;
+    let others = choices.iter().filter(|it| matches!(it.holds, Holds::Otherwise)).count();
+    let differ = |(at, one): (usize, &Choice)| choices[..at].iter().all(|it| it.text != one.text);
+    match choices.len() {
+        2..=9 if others < 2 && choices.iter().enumerate().all(differ) => Ok(choices),
+        _ => Err(Mistake { expected: "2 to 9 different choices, one of them otherwise", at: body }),
+    }
+}
+
+fn number_answer(
+    (transport, what): (Transport, &'static str),
+    facts: &Facts,
+    comment: &'static str,
+    body: &'static str,
+) -> Result<NumberAnswer, Mistake> {
+    let unit =
+        facts.unit.ok_or(Mistake { expected: "unit: ms, s, µs, % or a noun", at: comment })?;
+    let (mut why_right, mut why_other, mut known) = (None, None, Vec::new());
+    for Answer { grounds, why, .. } in items(body, answer)? {
+        match grounds {
+            "right" => why_right = Some(why),
+            "other" => why_other = Some(why),
+            number => {
+                let expected = "a number, 0.5 × a finding, right, or other";
+                let amount = amount(number).ok_or(Mistake { expected, at: number })?;
+                known.push(KnownNumber { amount, why });
+            }
+        }
+    }
+    let both = why_right.zip(why_other);
+    let expected = "one answer <!-- right --> and one <!-- other -->";
+    let (why_right, why_other) = both.ok_or(Mistake { expected, at: body })?;
+    let within = facts.within.unwrap_or(Tolerance::Absolute(0.0));
+    Ok(NumberAnswer { transport, what, unit, within, known, why_right, why_other })
+}
+
+/// Reads `7`, `udp time to the reply`, or `0.5 × tcp time to the reply`.
+fn amount(text: &'static str) -> Option<Amount> {
+    let number = |text: &str| text.parse().ok().filter(|it: &f64| it.is_finite());
+    if let Some(number) = number(text) {
+        return Some(Amount::Number(number));
+    }
+    let (times, finding) = text.split_once(" × ").unwrap_or(("1", text));
+    let (transport, what) = transport_and_name(finding)?;
+    Some(Amount::Finding(number(times)?, transport, what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::markdown::line;
+
+    const BODY: &str = "
+### How many ticks?
+
+<!-- id: ticks; on: sim, netns; only if: tcp delay = 0; decided by: tcp part \"a, b\" call last \"tick()\";
+     decided by: udp packet \"\" -->
+
+- `one`
+  tick <!-- tcp ticks = 1; udp ticks = 1 | tcp ticks > 9 -->: Because
+  it ticks once.
+- two <!-- never -->: No.
+- three <!-- otherwise -->: Yes.
+
+### How long?
+
+<!-- id: time; number: tcp time; unit: ms; within: 5 % -->
+
+- half <!-- 0.5 × tcp time -->: Half.
+- seven <!-- 7 -->: Seven.
+- as over UDP <!-- udp time -->: UDP.
+- right <!-- right -->: Right.
+- other <!-- other -->: Other.
+";
+
+    #[test]
+    fn the_section_has_choices_and_numbers_with_their_conditions() {
+        let questions = questions(BODY).expect("questions");
+        let [ticks, time] = &questions[..] else { panic!("{questions:?}") };
+        assert_eq!((ticks.id, &*ticks.text), ("ticks", "How many ticks?"));
+        assert_eq!((ticks.engines.len(), ticks.only_if.len()), (2, 1));
+        let event = |transport, part, kind, is_last, text| DecidingEvent {
+            transport,
+            part,
+            kind,
+            is_last,
+            text,
+        };
+        let call = event(Transport::Tcp, Some("a, b"), EventKind::Call, true, "tick()");
+        let packet = event(Transport::Udp, None, EventKind::Packet, false, "");
+        assert_eq!(ticks.decided_by, [call, packet]);
+        let AnswerForm::Choice(choices) = &ticks.form else { panic!("{ticks:?}") };
+        assert_eq!((&*choices[0].text, &*choices[0].why), ("one tick", "Because it ticks once."));
+        let Holds::If(Condition(alternatives)) = &choices[0].holds else { panic!("{choices:?}") };
+        assert_eq!(alternatives.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+
+        let AnswerForm::Number(number) = &time.form else { panic!("{time:?}") };
+        assert_eq!((number.unit, number.within), ("ms", Tolerance::Share(0.05)));
+        assert_eq!((&*number.why_right, &*number.why_other), ("Right.", "Other."));
+        let amounts: Vec<&Amount> = number.known.iter().map(|it| &it.amount).collect();
+        let finding = |times, transport| Amount::Finding(times, transport, "time");
+        let expected =
+            [finding(0.5, Transport::Tcp), Amount::Number(7.0), finding(1.0, Transport::Udp)];
+        assert_eq!(amounts, expected.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_mistake_in_a_question_is_reported_with_its_line() {
+        for (right, wrong, number) in [
+            ("\n### How many", "\nQuestions:\n### How many", 2),
+            ("How many ticks?", "Ticks", 2),
+            ("<!-- id: ticks", "<!-- ID: ticks", 4),
+            ("id: ticks", "id: Ticks!", 4),
+            ("id: ticks; ", "", 4),
+            ("on: sim, netns", "on: simulator", 4),
+            ("only if: tcp delay = 0", "only if: delay", 4),
+            ("udp packet", "udp segment", 5),
+            ("tcp ticks = 1;", "ticks = 1;", 7),
+            (" -->: Because", " --> Because", 7),
+            ("-->: No.", "-->:", 10),
+            ("<!-- never -->", "<!-- otherwise -->", 7),
+            ("- three", "- two", 7),
+            ("number: tcp time", "number: time", 15),
+            ("; unit: ms", "", 15),
+            ("within: 5 %", "within: -5 %", 15),
+            ("<!-- 7 -->", "<!-- seven -->", 18),
+            ("<!-- other -->", "<!-- 8 -->", 17),
+            ("id: time", "id: ticks", 13),
+        ] {
+            let page: &'static str = BODY.replacen(right, wrong, 1).leak();
+            assert_ne!(page, BODY, "{right:?} is not there");
+            let mistake = questions(page).map(drop).map_err(|it| line(page, it.at));
+            assert_eq!(mistake, Err(number), "{wrong:?} for {right:?}");
+        }
+    }
+}

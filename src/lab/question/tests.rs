@@ -1,0 +1,142 @@
+//! Every question of every lab against real runs.
+
+use super::verdict::{Mark, Shown};
+use super::{AnswerForm, Holds, Question};
+use crate::lab::question::answer::Answer;
+use crate::lab::{
+    Engine, LABS, LabOption, LabOptions, Obstacle, OptionRange, Procedure, Report, Setting,
+    run_and_compare,
+};
+use std::time::Duration;
+
+/// Returns a setting without options, and for each option settings with values of its range.
+pub(crate) fn settings(procedure: &Procedure) -> Vec<Setting> {
+    let mut all = vec![LabOptions::default()];
+    for OptionRange { option, values } in procedure.options {
+        let (from, to) = (*values.start(), *values.end());
+        // Real time passes on the real kernel, so there are fewer runs on it.
+        let some: &[u32] = match procedure.engine {
+            Engine::Sim => &[2, 4, 10, 50, 100, 1000],
+            Engine::Loopback | Engine::Netns => &[2, 50],
+        };
+        let first = Some(from).filter(|_| procedure.engine == Engine::Sim);
+        for at in first.into_iter().chain(some.iter().map(|at| *at.clamp(&from, &to))) {
+            all.push(with(*option, at));
+        }
+    }
+    all.dedup();
+    all.into_iter().map(|options| Setting { options, ..Setting::default() }).collect()
+}
+
+fn with(option: LabOption, at: u32) -> LabOptions {
+    let (one, share) = (LabOptions::default(), Some(f64::from(at)));
+    match option {
+        LabOption::Backlog => LabOptions { backlog: u16::try_from(at).ok(), ..one },
+        LabOption::Buffer => LabOptions { buffer: Some(at), ..one },
+        LabOption::Count => LabOptions { count: Some(at), ..one },
+        LabOption::Delay => LabOptions { delay: Some(Duration::from_millis(at.into())), ..one },
+        LabOption::Drop => LabOptions { drop: vec![at], ..one },
+        LabOption::Duplicate => LabOptions { duplicate: share, ..one },
+        LabOption::Loss => LabOptions { loss: share, ..one },
+        LabOption::Reorder => LabOptions { reorder: share, ..one },
+    }
+}
+
+/// Calls `check` for each question that a run asks, on each engine that this system has.
+fn for_each_question(settings: fn(&Procedure) -> Vec<Setting>, check: fn(&Question, &Report)) {
+    let mut asked = 0;
+    for lab in LABS.iter().filter(|lab| !lab.text.questions.is_empty()) {
+        for procedure in lab.procedures {
+            for setting in settings(procedure) {
+                let report = run_and_compare(lab, procedure, &setting);
+                match &report.outcome {
+                    Err(Obstacle::Missing(why)) => eprintln!("skipped: {}: {why}", lab.name),
+                    outcome => assert!(outcome.is_ok(), "{}: {outcome:?}", lab.name),
+                }
+                let predictions = (procedure.predict)(&setting);
+                let questions = lab.text.questions.iter();
+                for question in questions.filter(|it| it.applies(procedure.engine, &predictions)) {
+                    if report.outcome.is_ok() {
+                        check(question, &report);
+                        asked += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(asked > 5, "only {asked} questions were asked");
+}
+
+#[test]
+fn in_every_run_exactly_one_choice_is_right_and_each_number_is_known() {
+    for_each_question(settings, |question, report| {
+        let Report { lab, procedure, setting, .. } = report;
+        let run = format!("{} on {} with {:?}", lab.name, procedure.engine, setting.options);
+        let shown = question.shown(report.findings());
+        let shown = shown.unwrap_or_else(|| panic!("{run}: {}: none or several", question.id));
+        assert!(!question.why_right(shown).is_empty(), "{run}: {}", question.id);
+        if let (AnswerForm::Choice(choices), Shown::Choice(right)) = (&question.form, shown) {
+            for given in 0..choices.len() {
+                let answer = Answer::Choice(given);
+                let mark = if given == right { Mark::Right } else { Mark::Wrong };
+                assert_eq!(question.mark(Some(answer), shown), mark, "{run}: {}", question.id);
+                assert!(!question.why(answer, shown, report.findings()).is_empty());
+            }
+        }
+    });
+}
+
+#[test]
+fn every_question_is_asked_in_some_run_and_has_a_choice_that_can_be_right() {
+    for lab in LABS {
+        for question in &lab.text.questions {
+            let is_asked = lab.procedures.iter().any(|procedure| {
+                let asked =
+                    |it: &Setting| question.applies(procedure.engine, &(procedure.predict)(it));
+                settings(procedure).iter().any(asked)
+            });
+            assert!(is_asked, "{}: {} is never asked", lab.name, question.id);
+            if let AnswerForm::Choice(choices) = &question.form {
+                let can_be_right = choices.iter().any(|it| !matches!(it.holds, Holds::Never));
+                assert!(can_be_right, "{}: {}", lab.name, question.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_lab_asks_at_least_two_questions_in_its_usual_run_on_each_engine() {
+    for lab in LABS {
+        for procedure in lab.procedures {
+            let asked = lab.questions(procedure, &Setting::default()).len();
+            let engine = procedure.engine;
+            assert!((2..=5).contains(&asked), "{} on {engine} asks {asked} questions", lab.name);
+        }
+    }
+}
+
+#[test]
+fn the_right_choice_is_not_known_by_its_place_or_its_length() {
+    let (mut places, mut longest, mut shortest, mut all) = ([0; 9], 0, 0, 0);
+    for lab in LABS {
+        for procedure in lab.procedures.iter().take(1) {
+            let report = run_and_compare(lab, procedure, &Setting::default());
+            for question in lab.questions(procedure, &Setting::default()) {
+                let (AnswerForm::Choice(choices), Some(Shown::Choice(right))) =
+                    (&question.form, question.shown(report.findings()))
+                else {
+                    continue;
+                };
+                let others = || choices.iter().enumerate().filter(|(at, _)| *at != right);
+                let length = choices[right].text.len();
+                longest += usize::from(others().all(|(_, it)| it.text.len() < length));
+                shortest += usize::from(others().all(|(_, it)| it.text.len() > length));
+                places[right] += 1;
+                all += 1;
+            }
+        }
+    }
+    assert!(all > 30, "{all}");
+    assert!(places.iter().all(|it| it * 2 < all), "{places:?} of {all}");
+    assert!(longest * 3 < all && shortest * 3 < all, "{longest}, {shortest} of {all}");
+}

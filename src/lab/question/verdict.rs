@@ -1,0 +1,220 @@
+//! Compares a student's prediction and observation with what the run shows.
+
+use super::answer::Answer;
+use super::{Amount, AnswerForm, Choice, Condition, Holds, NumberAnswer, Question, Tolerance};
+use crate::lab::finding::{Finding, find};
+use crate::transport::Transport;
+
+/// A question with the answers of a student.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnsweredQuestion {
+    pub question: &'static Question,
+    /// The answer before the run; `None` if the student gave none.
+    pub prediction: Option<Answer>,
+    /// The answer after the run; `None` if the student gave none.
+    pub observation: Option<Answer>,
+}
+
+/// What the run shows for a question.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Shown {
+    /// The index of the only choice that the findings support.
+    Choice(usize),
+    /// The number that the run observed, in the unit of the question.
+    Number(f64),
+}
+
+named! {
+    /// Whether an answer is what the run shows.
+    pub(crate) enum Mark {
+        Right = "right",
+        Wrong = "wrong",
+        /// The student gave no answer.
+        None = "no answer",
+    }
+}
+
+impl From<Shown> for Answer {
+    /// Returns the answer that is right.
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Choice(index) => Self::Choice(index),
+            Shown::Number(number) => Self::Number(number),
+        }
+    }
+}
+
+impl Question {
+    /// Returns what the run shows; `None` if the findings support no choice or several, or lack the number.
+    pub(crate) fn shown(&self, findings: &[Finding]) -> Option<Shown> {
+        match &self.form {
+            AnswerForm::Choice(choices) => match supported(choices, findings)[..] {
+                [only] => Some(Shown::Choice(only)),
+                _ => None,
+            },
+            AnswerForm::Number(number) => number.of_run(findings).map(Shown::Number),
+        }
+    }
+
+    /// Compares an answer with what the run shows.
+    pub(crate) fn mark(&self, answer: Option<Answer>, shown: Shown) -> Mark {
+        let is_right = match (answer, shown) {
+            (None, _) => return Mark::None,
+            (Some(Answer::Choice(given)), Shown::Choice(right)) => given == right,
+            (Some(Answer::Number(given)), Shown::Number(right)) => self.agrees(given, right),
+            _ => false,
+        };
+        if is_right { Mark::Right } else { Mark::Wrong }
+    }
+
+    /// Returns why an answer is right or wrong.
+    pub(crate) fn why(&self, answer: Answer, shown: Shown, findings: &[Finding]) -> &str {
+        match (&self.form, answer) {
+            (AnswerForm::Choice(choices), Answer::Choice(given)) => {
+                choices.get(given).map_or("", |choice| &choice.why)
+            }
+            (AnswerForm::Number(number), Answer::Number(given)) => {
+                match self.mark(Some(answer), shown) {
+                    Mark::Right => &number.why_right,
+                    _ => number.why_wrong(given, findings),
+                }
+            }
+            _ => "",
+        }
+    }
+
+    /// Returns why the run's answer is right.
+    pub(crate) fn why_right(&self, shown: Shown) -> &str {
+        match (&self.form, shown) {
+            (AnswerForm::Choice(choices), Shown::Choice(right)) => {
+                choices.get(right).map_or("", |choice| &choice.why)
+            }
+            (AnswerForm::Number(number), _) => &number.why_right,
+            _ => "",
+        }
+    }
+
+    /// Returns the findings that the run's answer rests on.
+    pub(crate) fn deciding_findings<'a>(
+        &self,
+        shown: Shown,
+        findings: &'a [Finding],
+    ) -> Vec<&'a Finding> {
+        let names = match (&self.form, shown) {
+            (AnswerForm::Choice(choices), Shown::Choice(right)) => {
+                choices.get(right).map(Choice::findings).unwrap_or_default()
+            }
+            (AnswerForm::Number(number), _) => vec![(number.transport, number.what)],
+            _ => Vec::new(),
+        };
+        names.into_iter().filter_map(|(transport, what)| find(findings, transport, what)).collect()
+    }
+
+    fn agrees(&self, given: f64, right: f64) -> bool {
+        matches!(&self.form, AnswerForm::Number(number) if number.within.allows(given, right))
+    }
+}
+
+/// Returns the indices of the choices that the findings support.
+fn supported(choices: &[Choice], findings: &[Finding]) -> Vec<usize> {
+    let holds =
+        |it: &Choice| matches!(&it.holds, Holds::If(condition) if condition.holds(findings));
+    let supported: Vec<usize> = (0..choices.len()).filter(|at| holds(&choices[*at])).collect();
+    if supported.is_empty() {
+        let otherwise = |it: &Choice| matches!(it.holds, Holds::Otherwise);
+        return choices.iter().position(otherwise).into_iter().collect();
+    }
+    supported
+}
+
+impl Choice {
+    /// Returns the names of the findings in the condition, each once.
+    fn findings(&self) -> Vec<(Transport, &'static str)> {
+        let Holds::If(Condition(alternatives)) = &self.holds else { return Vec::new() };
+        let mut names = Vec::new();
+        for ground in alternatives.iter().flatten() {
+            let name = (ground.transport, ground.what);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+impl NumberAnswer {
+    /// Returns the explanation of the first known wrong number that the answer agrees with, or the general one.
+    fn why_wrong(&self, given: f64, findings: &[Finding]) -> &str {
+        let is_it = |amount: &Amount| {
+            self.amount(amount, findings).is_some_and(|it| self.within.allows(given, it))
+        };
+        let known = self.known.iter().find(|known| is_it(&known.amount));
+        known.map_or(&self.why_other, |known| &known.why)
+    }
+
+    fn amount(&self, amount: &Amount, findings: &[Finding]) -> Option<f64> {
+        match amount {
+            Amount::Number(number) => Some(*number),
+            Amount::Finding(times, transport, what) => {
+                let value = find(findings, *transport, what)?.observed()?;
+                Some(times * self.in_unit(value)?)
+            }
+        }
+    }
+}
+
+impl Tolerance {
+    fn allows(self, given: f64, right: f64) -> bool {
+        /// Share of a number that a conversion between units may change.
+        const ROUNDING: f64 = 1e-9;
+        let tolerance = match self {
+            Self::Share(share) => share * right.abs(),
+            Self::Absolute(number) => number,
+        };
+        (given - right).abs() <= tolerance + right.abs() * ROUNDING
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{Engine, Report, Setting, find};
+
+    /// Returns a question of `exchange`, and a run with this delay in milliseconds.
+    fn asked(id: &str, delay: u64) -> (&'static Question, Report) {
+        let lab = find("exchange").expect("a lab");
+        let question = lab.text.questions.iter().find(|it| it.id == id).expect("a question");
+        let setting = Setting::default().delay(std::time::Duration::from_millis(delay));
+        (question, lab.run(Engine::Sim, &setting).expect("it ran"))
+    }
+
+    #[test]
+    fn the_right_choice_follows_from_the_run() {
+        let (question, report) = asked("tcp-packets", 20);
+        assert_eq!(question.shown(report.findings()), Some(Shown::Choice(2)));
+        let (question, report) = asked("tcp-packets", 1000);
+        assert_eq!(question.shown(report.findings()), Some(Shown::Choice(3)), "a retransmission");
+        assert_eq!(question.shown(&[]), None, "no finding, no verdict");
+    }
+
+    #[test]
+    fn a_number_is_right_within_its_tolerance_and_a_known_mistake_has_its_own_explanation() {
+        let (question, report) = asked("tcp-time", 200);
+        let shown = question.shown(report.findings()).expect("a time");
+        assert_eq!(shown, Shown::Number(800.0));
+        for (given, expected, beginning) in [
+            (800.0, Mark::Right, "Four packets follow"),
+            (839.9, Mark::Right, "Four packets follow"),
+            (841.0, Mark::Wrong, "Count the packets"),
+            (400.0, Mark::Wrong, "One round trip is enough"),
+            (1200.0, Mark::Wrong, "The third round trip"),
+        ] {
+            let answer = Answer::Number(given);
+            assert_eq!(question.mark(Some(answer), shown), expected, "{given}");
+            let why = question.why(answer, shown, report.findings());
+            assert!(why.starts_with(beginning), "{given}: {why}");
+        }
+        assert_eq!(question.mark(None, shown), Mark::None);
+        assert_eq!(question.mark(Some(Answer::Choice(0)), shown), Mark::Wrong);
+    }
+}

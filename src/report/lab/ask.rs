@@ -1,0 +1,251 @@
+//! The texts of `lab run --ask`: questions before a run and after it, and the verdicts on a student's answers.
+
+use super::{Detail, deciding, ending, lesson, marked, observed, theory, what_happened};
+use crate::lab::question::answer::Answer;
+use crate::lab::question::verdict::{AnsweredQuestion, Mark, Shown};
+use crate::lab::question::{AnswerForm, Question};
+use crate::lab::{Lab, Procedure, Report, Setting, Values, fill};
+use crate::report::ladder::Form;
+use crate::report::page::{BAD, Columns, GOOD, PLAIN, Page, STRONG, WIDTH, wrap};
+use crate::report::plural;
+use anstyle::Style;
+
+/// When a question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Before the run.
+    Prediction,
+    /// After the run.
+    Observation,
+    /// After both, above the verdict on answers from a file.
+    Verdict,
+}
+
+/// The place of a question among the questions of its lab.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    /// From 1.
+    pub number: usize,
+    pub count: usize,
+}
+
+/// Widths of the columns of a verdict: whose answer, the mark with its word, and the answer.
+const VERDICT: Columns<3> = Columns(2, [13, 8, 53]);
+
+/// Returns the method of the lab, which a student reads before the first question.
+pub(crate) fn method(lab: &Lab, procedure: &Procedure, setting: &Setting) -> String {
+    let mut page = Page::default();
+    page.heading("WHAT IS DONE");
+    page.paragraph(2, &lab.method(procedure, setting));
+    page.finish()
+}
+
+/// Returns the line with which a plain run points to `--ask`.
+pub(crate) fn hint(name: &str) -> String {
+    format!("\nPredict it yourself: daytime lab run {name} --ask\n")
+}
+
+/// Returns how a student answers this number of questions on a terminal.
+pub(crate) fn instructions(questions: usize) -> String {
+    let mut page = Page::default();
+    page.heading("YOUR TURN");
+    let count = plural(u64::try_from(questions).unwrap_or(u64::MAX), "question");
+    page.paragraph(
+        2,
+        &format!(
+            "{count}. First you predict each answer. Then the lab runs, and you enter what you observe. Type the number of \
+             a choice, or a number with or without its unit. An empty line is no answer, ? repeats the question, and \
+             Ctrl-D stops."
+        ),
+    );
+    page.finish()
+}
+
+/// Returns the text above the prompt for a run without questions.
+pub(crate) fn no_questions() -> String {
+    let mut page = Page::default();
+    page.line("");
+    page.paragraph(
+        2,
+        "This lab has no questions for this engine and these options, so it only runs.",
+    );
+    page.finish()
+}
+
+/// Returns a question with its choices. `values` are the values of the options.
+pub(crate) fn question(
+    question: &Question,
+    values: &Values,
+    phase: Phase,
+    Position { number, count }: Position,
+) -> String {
+    let mut page = Page::default();
+    let aim = match phase {
+        Phase::Prediction => "PREDICT",
+        Phase::Observation => "OBSERVE",
+        Phase::Verdict => "QUESTION",
+    };
+    page.heading(&format!("{aim} {number} of {count}"));
+    for line in wrap(&fill(&question.text, values), WIDTH - 2) {
+        page.line(format_args!("  {STRONG}{line}{STRONG:#}"));
+    }
+    if let AnswerForm::Choice(choices) = &question.form {
+        for (index, choice) in choices.iter().enumerate() {
+            marked(&mut page, &format!("  {}) ", index + 1), &fill(&choice.text, values));
+        }
+    }
+    page.finish()
+}
+
+/// Returns the text before the cursor where a student types the answer.
+pub(crate) fn prompt(question: &Question, phase: Phase) -> String {
+    let (whose, more) = match phase {
+        Phase::Prediction => ("Your prediction", ""),
+        Phase::Observation | Phase::Verdict => ("Your observation", ", d: the run again"),
+    };
+    match &question.form {
+        AnswerForm::Choice(choices) => format!("{whose} (1 to {}{more}): ", choices.len()),
+        AnswerForm::Number(number) => format!("{whose} ({}{more}): ", number.unit),
+    }
+}
+
+/// Returns the text after input that is not an answer.
+pub(crate) fn not_an_answer(expected: &str) -> String {
+    format!("  That is not an answer: {expected}.\n  An empty line skips the question.\n")
+}
+
+/// Returns what the run shows, without any prediction of the program: drawings and observed values.
+pub(crate) fn observations(report: &Report, detail: Detail, form: Form) -> String {
+    let mut page = Page::default();
+    if detail != Detail::Brief {
+        what_happened(&mut page, report, form);
+    }
+    observed::values(&mut page, report.findings(), report.lab.time_unit);
+    page.finish()
+}
+
+/// Returns the verdict on both answers to a question, and its reasons.
+pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report) -> String {
+    let AnsweredQuestion { question, prediction, observation } = answered;
+    let values = (report.procedure.values)(&report.setting);
+    let mut page = Page::default();
+    page.line("");
+    let Some(shown) = question.shown(report.findings()) else {
+        page.paragraph(2, "No verdict: this run does not show the answer.");
+        return page.finish();
+    };
+    for (whose, answer) in [("prediction", prediction), ("observation", observation)] {
+        let (style, mark) = mark(question.mark(*answer, shown));
+        let answer = in_words(question, *answer, &values);
+        page.row(&VERDICT, [(PLAIN, whose), (style, mark), (PLAIN, &answer)]);
+    }
+    let right = shown_in_words(question, shown, &values);
+    page.row(&VERDICT, [(PLAIN, "the run shows"), (PLAIN, ""), (STRONG, &right)]);
+    page.line("");
+    for reason in reasons(answered, shown, report, &values) {
+        marked(&mut page, "  - ", &reason);
+    }
+    page.finish()
+}
+
+/// Returns the explanation of each wrong answer, of the right one, and what decides.
+fn reasons(
+    AnsweredQuestion { question, prediction, observation }: &AnsweredQuestion,
+    shown: Shown,
+    report: &Report,
+    values: &Values,
+) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let is_wrong = |it: &Answer| question.mark(Some(*it), shown) == Mark::Wrong;
+    for answer in [prediction, observation].into_iter().flatten().filter(|it| is_wrong(it)) {
+        let why = fill(question.why(*answer, shown, report.findings()), values);
+        let reason = format!("{} is wrong: {why}", quoted(question, *answer, values));
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    let right = quoted(question, shown.into(), values);
+    reasons.push(format!("{right} is right: {}", fill(question.why_right(shown), values)));
+    let rows = deciding::rows(report, question, shown);
+    if !rows.is_empty() {
+        reasons.push(format!("Observed: {}.", rows.join("; ")));
+    }
+    if let Some(decision) = deciding::decision(report, question) {
+        reasons.push(format!("{}.", decision.in_words(deciding::unit(report))));
+    }
+    reasons
+}
+
+/// Returns the score of the answers, the lesson of the run, and with `--explain` theory and other systems.
+pub(crate) fn debrief(answers: &[AnsweredQuestion], report: &Report, detail: Detail) -> String {
+    let mut page = Page::default();
+    if !answers.is_empty() {
+        page.heading("SCORE");
+        page.line(format_args!("  {}", score(answers, report)));
+    }
+    if report.is_as_predicted() {
+        page.heading("LESSON");
+    } else {
+        observed::observed(&mut page, report.findings(), report.lab.time_unit);
+        page.heading("LESSON");
+    }
+    lesson(&mut page, report, "  ");
+    if detail == Detail::Explained {
+        theory(&mut page, report.lab);
+        page.heading("ELSEWHERE");
+        page.paragraph(2, &report.lab.text.other_systems);
+    }
+    page.finish()
+}
+
+/// Returns how many predictions and observations are right: `2 of 3 predictions right, 3 of 3 observations right`.
+fn score(answers: &[AnsweredQuestion], report: &Report) -> String {
+    let right = |of: fn(&AnsweredQuestion) -> Option<Answer>| {
+        let is_right = |it: &&AnsweredQuestion| {
+            let shown = it.question.shown(report.findings());
+            shown.is_some_and(|shown| it.question.mark(of(it), shown) == Mark::Right)
+        };
+        answers.iter().filter(is_right).count()
+    };
+    let (predicted, observed) = (right(|it| it.prediction), right(|it| it.observation));
+    let count = answers.len();
+    format!("{predicted} of {count} predictions right, {observed} of {count} observations right")
+}
+
+/// Returns why the lab did not run, after the predictions.
+pub(crate) fn not_run(report: &Report) -> String {
+    let mut page = Page::default();
+    page.heading("NOT RUN");
+    page.paragraph(2, &ending(report).1);
+    page.finish()
+}
+
+/// Returns an answer in words.
+pub(crate) fn in_words(question: &Question, answer: Option<Answer>, values: &Values) -> String {
+    match (&question.form, answer) {
+        (AnswerForm::Choice(choices), Some(Answer::Choice(index))) => {
+            choices.get(index).map(|it| fill(&it.text, values)).unwrap_or_default()
+        }
+        (AnswerForm::Number(number), Some(Answer::Number(given))) => number.in_words(given),
+        _ => "none".to_owned(),
+    }
+}
+
+/// Returns what the run shows in words.
+pub(crate) fn shown_in_words(question: &Question, shown: Shown, values: &Values) -> String {
+    in_words(question, Some(shown.into()), values)
+}
+
+/// Returns a number in words, or the text of a choice in quotes.
+fn quoted(question: &Question, answer: Answer, values: &Values) -> String {
+    let words = in_words(question, Some(answer), values);
+    if matches!(answer, Answer::Choice(_)) { format!("\"{words}\"") } else { words }
+}
+
+fn mark(mark: Mark) -> (Style, &'static str) {
+    match mark {
+        Mark::Right => (GOOD, "✓ right"),
+        Mark::Wrong => (BAD, "✗ wrong"),
+        Mark::None => (PLAIN, "–"),
+    }
+}

@@ -1,0 +1,24 @@
+//! The explanation that a teacher marks by hand: the lab's question in the student's own words.
+
+use crate::lab::Lab;
+use crate::teach::item::{Criterion, Item, Kind};
+
+/// Makes the item. Its rubric is the theory of the lab, which holds on every machine.
+pub(super) fn of(lab: &'static Lab) -> Item {
+    let criteria: Vec<Criterion> = lab
+        .text
+        .theory
+        .iter()
+        .map(|theory| Criterion {
+            points: 1,
+            text: format!("{} ({}).", theory.says, theory.source),
+        })
+        .collect();
+    let prompt = format!(
+        "{} Explain it in your own words, for TCP and for UDP. Name the rule that decides.",
+        lab.question()
+    );
+    let points = criteria.iter().map(|it| it.points).sum();
+    let kind = Kind::Explanation(criteria);
+    Item { id: format!("{}-explanation", lab.name()), points, prompt, table: None, kind }
+}

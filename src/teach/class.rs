@@ -1,0 +1,238 @@
+//! Reads a class list: CSV as learning-management systems export it.
+
+use super::mistake::{Mistake, line_of as line_at};
+use std::collections::BTreeMap;
+
+/// A student of a class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Student {
+    /// Identifier in the class list, such as a number or an account.
+    pub id: String,
+    /// Name for the sheet; `None` without a column for it.
+    pub name: Option<String>,
+    /// Name of the student's folder, which every file system accepts.
+    pub folder: String,
+}
+
+/// Columns that may have the identifier, the best first. Case, spaces and punctuation do not count.
+const ID_COLUMNS: [&str; 9] =
+    ["studentid", "idnumber", "sid", "id", "student", "username", "login", "emailaddress", "email"];
+const NAME_COLUMNS: [&str; 2] = ["name", "fullname"];
+const FIRST_NAME_COLUMNS: [&str; 2] = ["firstname", "givenname"];
+const LAST_NAME_COLUMNS: [&str; 3] = ["lastname", "surname", "familyname"];
+
+/// Maximum number of students in a list.
+const MAX_STUDENTS: usize = 10_000;
+/// Maximum number of characters of an identifier.
+const MAX_ID_CHARACTERS: usize = 100;
+
+/// Reads a class list. `id_column` names the column of the identifier, if the user has named it.
+///
+/// # Errors
+/// Every mistake of the list, in the order of the lines.
+pub(crate) fn students(file: &[u8], id_column: Option<&str>) -> Result<Vec<Student>, Vec<Mistake>> {
+    let text =
+        std::str::from_utf8(file).map_err(|error| vec![not_utf8(file, error.valid_up_to())])?;
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter(text))
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let columns = reader.headers().map_err(|error| vec![Mistake::at(1, &error.to_string())]);
+    let columns =
+        Columns::of(columns?, id_column).map_err(|reason| vec![Mistake::at(1, &reason)])?;
+    let (mut class, mut mistakes) = (Class::default(), Vec::new());
+    for record in reader.records() {
+        let read = record.map_err(|error| Mistake::at(line_of(&error), &error.to_string()));
+        if let Err(mistake) = read.and_then(|record| class.add(&columns, &record)) {
+            mistakes.push(mistake);
+        }
+    }
+    if class.students.is_empty() && mistakes.is_empty() {
+        mistakes.push(Mistake::at(1, "the list has no students below its header"));
+    }
+    if mistakes.is_empty() { Ok(class.students) } else { Err(mistakes) }
+}
+
+fn not_utf8(file: &[u8], at: usize) -> Mistake {
+    let line = line_at(file, at);
+    Mistake::at(line, "not UTF-8: save the list as CSV in UTF-8")
+}
+
+fn line_of(error: &csv::Error) -> usize {
+    let position = error.position().map_or(1, csv::Position::line);
+    usize::try_from(position).unwrap_or(usize::MAX)
+}
+
+/// Returns the delimiter of the header: a comma, or a semicolon or a tab as some spreadsheets write.
+fn delimiter(text: &str) -> u8 {
+    let header = text.lines().next().unwrap_or_default();
+    let others = [b';', b'\t'].into_iter().find(|it| header.contains(char::from(*it)));
+    if header.contains(',') { b',' } else { others.unwrap_or(b',') }
+}
+
+/// The columns of a list that are read.
+struct Columns {
+    id: usize,
+    name: Vec<usize>,
+}
+
+impl Columns {
+    fn of(header: &csv::StringRecord, id_column: Option<&str>) -> Result<Self, String> {
+        let names: Vec<String> = header.iter().map(plain).collect();
+        let find = |wanted: &[&str]| {
+            wanted.iter().find_map(|wanted| names.iter().position(|name| name == wanted))
+        };
+        let id = match id_column {
+            Some(column) => {
+                find(&[&plain(column)]).ok_or_else(|| format!("no column \"{column}\""))
+            }
+            None => find(&ID_COLUMNS).ok_or_else(|| {
+                "no column for the student's id, such as student_id, \"ID number\" or SID; \
+                 --id-column names another one"
+                    .to_owned()
+            }),
+        }?;
+        let parts = [find(&FIRST_NAME_COLUMNS), find(&LAST_NAME_COLUMNS)];
+        let name = find(&NAME_COLUMNS).map(|it| vec![it]);
+        Ok(Self { id, name: name.unwrap_or_else(|| parts.into_iter().flatten().collect()) })
+    }
+}
+
+/// Returns the name of a column in lower case, letters and digits only.
+fn plain(column: &str) -> String {
+    column.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The students read so far.
+#[derive(Default)]
+struct Class {
+    students: Vec<Student>,
+    /// Lines of the folders, in lower case, because some file systems ignore case.
+    folders: BTreeMap<String, (usize, String)>,
+}
+
+impl Class {
+    fn add(&mut self, columns: &Columns, record: &csv::StringRecord) -> Result<(), Mistake> {
+        let line = record.position().map_or(1, csv::Position::line);
+        let line = usize::try_from(line).unwrap_or(usize::MAX);
+        let field = |at: usize| record.get(at).unwrap_or_default().trim();
+        let id = field(columns.id);
+        let folder = folder(id).map_err(|reason| Mistake::at(line, &reason))?;
+        if self.students.len() == MAX_STUDENTS {
+            return Err(Mistake::at(line, &format!("more than {MAX_STUDENTS} students")));
+        }
+        let key = folder.to_lowercase();
+        if let Some((earlier, other)) = self.folders.get(&key) {
+            return Err(Mistake::at(
+                line,
+                &if other == id {
+                    format!("the id {id:?} is already in line {earlier}")
+                } else {
+                    format!(
+                        "the ids {id:?} and {other:?} (line {earlier}) give the same file name {key:?}"
+                    )
+                },
+            ));
+        }
+        self.folders.insert(key, (line, id.to_owned()));
+        let name = columns.name.iter().map(|at| field(*at)).filter(|part| !part.is_empty());
+        let name = Some(name.collect::<Vec<_>>().join(" ")).filter(|name| !name.is_empty());
+        self.students.push(Student { id: id.to_owned(), name, folder });
+        Ok(())
+    }
+}
+
+/// Returns the name of the folder of an identifier. Replaces characters that a file system may refuse by dashes.
+pub(crate) fn folder(id: &str) -> Result<String, String> {
+    if id.is_empty() {
+        return Err("the student's id is empty".to_owned());
+    }
+    if id.chars().any(char::is_control) {
+        return Err(format!("the id {id:?} has a control character"));
+    }
+    if id.chars().count() > MAX_ID_CHARACTERS {
+        return Err(format!("the id has more than {MAX_ID_CHARACTERS} characters"));
+    }
+    let safe = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '@' | '.' | '+');
+    let name: String = id.chars().map(|it| if safe(it) { it } else { '-' }).collect();
+    let name = name.trim_matches('.');
+    if name.is_empty() {
+        Err(format!("the id {id:?} has no letter or digit"))
+    } else {
+        Ok(name.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(file: &str) -> Vec<(String, Option<String>)> {
+        let students = students(file.as_bytes(), None).expect("a list");
+        students.into_iter().map(|it| (it.id, it.name)).collect()
+    }
+
+    fn reasons(file: &str) -> Vec<(usize, String)> {
+        let mistakes = students(file.as_bytes(), None).expect_err("mistakes");
+        mistakes.into_iter().map(|it| (it.line, it.reason)).collect()
+    }
+
+    #[test]
+    fn lists_of_common_systems_are_read() {
+        let both = |id: &str, name: &str| vec![(id.to_owned(), Some(name.to_owned()))];
+        for nbgrader in [
+            "id,last_name,first_name,email\ns1,Roe,Jo,jo@x\n",
+            "\u{feff}id,surname,given name\r\ns1,Roe,Jo\r\n",
+        ] {
+            assert_eq!(ids(nbgrader), both("s1", "Jo Roe"));
+        }
+        let moodle = "Identifier,Full name,ID number,Email address\nParticipant 1,Jo Roe,s1,jo@x\n";
+        assert_eq!(ids(moodle), both("s1", "Jo Roe"));
+        assert_eq!(
+            ids("Name,SID,Email,Role\n\"Roe, Jo\",s1,jo@x,Student\n"),
+            both("s1", "Roe, Jo")
+        );
+        assert_eq!(ids("student_id;name\ns1;Jo Roe\n"), both("s1", "Jo Roe"));
+        assert_eq!(ids("email\njo@x.org\n"), [("jo@x.org".to_owned(), None)]);
+    }
+
+    #[test]
+    fn the_user_may_name_the_column() {
+        let list = b"id,matriculation\n1,m7\n";
+        let students = students(list, Some("Matriculation")).expect("a list");
+        assert_eq!(students[0].id, "m7");
+        let none = super::students(list, Some("other")).expect_err("no such column");
+        assert_eq!(none, [Mistake::at(1, "no column \"other\"")]);
+    }
+
+    #[test]
+    fn every_mistake_has_its_line() {
+        let list = "id\ns1\n\ns2\ns1\n\" \"\nS2\na/b\na b\n...\n";
+        let found = reasons(list);
+        let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [5, 6, 7, 9, 10], "{found:?}");
+        for (at, words) in
+            ["already in line 2", "empty", "same file name", "same file name", "no letter"]
+                .iter()
+                .enumerate()
+        {
+            assert!(found[at].1.contains(words), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_without_ids_or_students_or_utf_8_is_refused() {
+        assert!(reasons("first,last\nJo,Roe\n")[0].1.contains("no column for the student's id"));
+        assert!(reasons("id\n")[0].1.contains("no students"));
+        assert!(reasons("")[0].1.contains("no column"));
+        let latin = students(b"id,name\ns1,J\xf6\n", None).expect_err("not UTF-8");
+        assert_eq!(latin[0].line, 2);
+    }
+
+    #[test]
+    fn a_folder_has_no_separator_and_no_hidden_name() {
+        assert_eq!(folder("../a\\b").as_deref(), Ok("-a-b"));
+        assert!(folder("a\nb").is_err() && folder(&"x".repeat(101)).is_err());
+    }
+}

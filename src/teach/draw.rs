@@ -1,0 +1,178 @@
+//! Draws the options of each student from the teacher's secret.
+//!
+//! A sheet is a function of the secret and of [`SheetName`]. The fields are hashed with their lengths before them, so
+//! that no two names give the same octets.
+
+use hmac::{Hmac, KeyInit, Mac};
+use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::{Rng, SeedableRng};
+use sha2::Sha256;
+use std::fmt;
+
+/// Version of the items. A change that gives a student other items or other numbers needs a new version, because a grade
+/// draws the items again.
+pub(crate) const VERSION: u64 = 1;
+
+/// The teacher's secret. Its octets are never shown, not even by `Debug`.
+#[derive(Clone)]
+pub(crate) struct Secret(Vec<u8>);
+
+/// The name of one student's sheet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SheetName {
+    pub assignment: String,
+    pub student: String,
+}
+
+/// A source of random numbers for one purpose, such as the items of one lab.
+#[derive(Debug)]
+pub(crate) struct Draw(Pcg64Mcg);
+
+/// Minimum length of a secret in octets: 128 bits, if its octets are random.
+pub(crate) const MIN_SECRET_OCTETS: usize = 16;
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Secret {
+    /// Makes a secret of the content of a file, without white space at both ends. Returns `None` if it is too short.
+    pub(crate) fn of(content: &[u8]) -> Option<Self> {
+        let content = content.trim_ascii();
+        (content.len() >= MIN_SECRET_OCTETS).then(|| Self(content.to_vec()))
+    }
+
+    /// Returns the key of a sheet, from which its options are drawn.
+    fn sheet_key(&self, SheetName { assignment, student }: &SheetName) -> [u8; 32] {
+        let version = VERSION.to_be_bytes();
+        code(&self.0, &[&version, assignment.as_bytes(), student.as_bytes()])
+    }
+
+    /// Returns the source of random numbers for one purpose on a sheet.
+    pub(crate) fn draw(&self, name: &SheetName, purpose: &str) -> Draw {
+        let code = code(&self.sheet_key(name), &[b"draw", purpose.as_bytes()]);
+        Draw(Pcg64Mcg::from_seed(std::array::from_fn(|at| code[at])))
+    }
+
+    /// Returns a code over these fields. It cannot be made without the secret.
+    pub(crate) fn tag(&self, name: &SheetName, fields: &[&[u8]]) -> [u8; 16] {
+        let fields: Vec<&[u8]> = [&b"tag"[..]].into_iter().chain(fields.iter().copied()).collect();
+        let code = code(&self.sheet_key(name), &fields);
+        std::array::from_fn(|at| code[at])
+    }
+}
+
+/// Returns the HMAC-SHA-256 of the fields, each with its length before it.
+fn code(key: &[u8], fields: &[&[u8]]) -> [u8; 32] {
+    let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(key) else {
+        unreachable!("HMAC accepts a key of any length")
+    };
+    for field in fields {
+        hmac.update(&(field.len() as u64).to_be_bytes());
+        hmac.update(field);
+    }
+    hmac.finalize().into_bytes().into()
+}
+
+impl Draw {
+    /// Makes a source from a public seed, for quizzes.
+    #[cfg_attr(not(test), allow(dead_code, reason = "sheets have a secret, quizzes a seed"))]
+    pub(crate) fn seeded(seed: u64, purpose: &str) -> Self {
+        let code = code(&seed.to_be_bytes(), &[purpose.as_bytes()]);
+        Self(Pcg64Mcg::from_seed(std::array::from_fn(|at| code[at])))
+    }
+
+    /// Draws a number below `end`, each with the same probability. Returns 0 if `end` is 0.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        let end = end as u64;
+        // Multiplying by 2⁶⁴ and rejecting nothing is uneven by less than one in 2⁵⁰ for a few choices.
+        let wide = u128::from(self.0.next_u64()) * u128::from(end);
+        usize::try_from(wide >> 64).unwrap_or(0)
+    }
+
+    /// Draws one of the values.
+    pub(crate) fn one_of<T: Copy>(&mut self, values: &[T], otherwise: T) -> T {
+        values.get(self.below(values.len())).copied().unwrap_or(otherwise)
+    }
+
+    /// Draws 32 bits.
+    pub(crate) fn word(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
+    /// Brings the values into a random order (Fisher–Yates).
+    pub(crate) fn shuffle<T>(&mut self, values: &mut [T]) {
+        for last in (1..values.len()).rev() {
+            values.swap(last, self.below(last + 1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::hex;
+    use std::collections::BTreeSet;
+
+    fn secret() -> Secret {
+        Secret::of(b"0123456789abcdef\n").expect("long enough")
+    }
+
+    fn name(assignment: &str, student: &str) -> SheetName {
+        SheetName { assignment: assignment.to_owned(), student: student.to_owned() }
+    }
+
+    #[test]
+    fn the_code_is_hmac_sha_256() {
+        // Python: hmac.new(b"Jefe", len(field).to_bytes(8, "big") + field, "sha256").hexdigest()
+        let code = code(b"Jefe", &[b"what do ya want for nothing?"]);
+        assert_eq!(hex(&code), "f80838b2e599dfbe7a38f7a7a17809946762357529df986b87919b732a79be43");
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_and_the_line_end_does_not_count() {
+        assert!(Secret::of(b"0123456789abcde\n").is_none() && Secret::of(b"").is_none());
+        assert_eq!(secret().0, b"0123456789abcdef");
+        assert_eq!(format!("{:?}", secret()), "Secret(…)");
+    }
+
+    #[test]
+    fn no_two_names_draw_the_same() {
+        let names = [("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", ""), ("a", "b"), ("b", "a")];
+        let drawn: BTreeSet<u32> = names
+            .iter()
+            .map(|(one, other)| secret().draw(&name(one, other), "lab").word())
+            .collect();
+        assert_eq!(drawn.len(), names.len());
+        let [one, other] = ["lab", "order"].map(|it| secret().draw(&name("a", "b"), it).word());
+        assert_ne!(one, other);
+        let again = secret().draw(&name("a", "b"), "lab").word();
+        assert_eq!(one, again);
+    }
+
+    #[test]
+    fn a_tag_depends_on_the_secret_and_on_every_field() {
+        let other = Secret::of(b"another secret of a teacher").expect("long enough");
+        let tags = [
+            secret().tag(&name("a", "b"), &[b"loss"]),
+            secret().tag(&name("a", "b"), &[b"lo", b"ss"]),
+            secret().tag(&name("a", "c"), &[b"loss"]),
+            other.tag(&name("a", "b"), &[b"loss"]),
+        ];
+        assert_eq!(BTreeSet::from(tags).len(), 4);
+    }
+
+    #[test]
+    fn every_value_is_drawn_as_often_as_the_others() {
+        let (mut draw, mut counts) = (secret().draw(&name("a", "b"), "test"), [0; 5]);
+        (0..5000).for_each(|_| counts[draw.below(5)] += 1);
+        assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
+        let mut shuffled: Vec<usize> = (0..26).collect();
+        draw.shuffle(&mut shuffled);
+        assert_ne!(shuffled, (0..26).collect::<Vec<_>>());
+        shuffled.sort_unstable();
+        assert_eq!(shuffled, (0..26).collect::<Vec<_>>());
+    }
+}

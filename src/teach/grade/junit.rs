@@ -1,0 +1,42 @@
+//! Grades as JUnit XML: one suite for each student, one test case for each item.
+
+use super::{Grade, GradedItem, Outcome};
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
+
+/// Returns the grades as one report.
+///
+/// # Errors
+/// The XML cannot be written to memory.
+pub(crate) fn junit(grades: &[Grade]) -> Result<String, SerializeError> {
+    let mut report = Report::new("daytime lab grade");
+    for grade in grades {
+        let mut suite = TestSuite::new(format!("{} {}", grade.name.assignment, grade.name.student));
+        suite.add_test_cases(grade.items.iter().map(|item| case(grade, item)));
+        report.add_test_suite(suite);
+    }
+    report.to_string()
+}
+
+fn case(grade: &Grade, item: &GradedItem) -> TestCase {
+    let mut case = TestCase::new(item.id.as_str(), status(item));
+    case.set_classname(grade.name.assignment.as_str());
+    let points = item.points.unwrap_or_default();
+    case.set_system_out(format!("{points} of {} points\n{}", item.max, item.feedback));
+    case
+}
+
+/// Returns the status: a success has all points, an item without a mark is skipped.
+fn status(item: &GradedItem) -> TestCaseStatus {
+    let mut status = match item.outcome {
+        Outcome::Right => return TestCaseStatus::success(),
+        Outcome::Marked if item.points == Some(item.max) => return TestCaseStatus::success(),
+        Outcome::Unmarked => TestCaseStatus::skipped(),
+        Outcome::Unreadable => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Outcome::Empty | Outcome::Marked | Outcome::Partly | Outcome::Wrong => {
+            TestCaseStatus::non_success(NonSuccessKind::Failure)
+        }
+    };
+    status.set_message(item.outcome.name());
+    status.set_description(item.feedback.as_str());
+    status
+}

@@ -1,0 +1,115 @@
+//! Points that a teacher has given by hand.
+
+use super::{Grade, GradedItem, Outcome, Points};
+use crate::teach::mistake::Mistake;
+use std::collections::BTreeMap;
+
+/// Marks by student and item.
+#[derive(Debug, Default)]
+pub(crate) struct Marks(BTreeMap<(String, String), Mark>);
+
+/// The mark of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub points: Points,
+    /// Feedback for the student. May be empty.
+    pub comment: String,
+    pub line: usize,
+}
+
+/// Columns of the file; `comment` may be missing.
+const COLUMNS: [&str; 4] = ["student_id", "item", "points", "comment"];
+
+impl Marks {
+    /// Reads CSV with the columns `student_id`, `item`, `points` and `comment`.
+    ///
+    /// # Errors
+    /// The first mistake of the file.
+    pub(crate) fn read(file: &[u8]) -> Result<Self, Mistake> {
+        let mut reader = ::csv::ReaderBuilder::new().flexible(true).from_reader(file);
+        let error = |error: &::csv::Error| {
+            let line = error.position().map_or(1, ::csv::Position::line);
+            Mistake::at(usize::try_from(line).unwrap_or(usize::MAX), &error.to_string())
+        };
+        let header = reader.headers().map_err(|it| error(&it))?.clone();
+        let column = |name: &str| header.iter().position(|it| it.trim() == name);
+        let [student, item, points, comment] = COLUMNS.map(column);
+        let (Some(student), Some(item), Some(points)) = (student, item, points) else {
+            return Err(Mistake::at(1, "the header needs student_id, item and points"));
+        };
+        let mut marks = Self::default();
+        for record in reader.records() {
+            let record = record.map_err(|it| error(&it))?;
+            let line = record.position().map_or(1, ::csv::Position::line);
+            let line = usize::try_from(line).unwrap_or(usize::MAX);
+            let field = |at: usize| record.get(at).unwrap_or_default().trim().to_owned();
+            let points = read_points(&field(points))
+                .ok_or_else(|| Mistake::at(line, "points is not a number such as 2 or 1.5"))?;
+            let comment = comment.map(field).unwrap_or_default();
+            let key = (field(student), field(item));
+            if marks.0.insert(key, Mark { points, comment, line }).is_some() {
+                return Err(Mistake::at(line, "this student has two marks for this item"));
+            }
+        }
+        Ok(marks)
+    }
+
+    pub(super) fn of(&self, student: &str, item: &str) -> Option<&Mark> {
+        self.0.get(&(student.to_owned(), item.to_owned()))
+    }
+
+    /// Returns the marks that no grade has used, or that are above the maximum of their item.
+    pub(crate) fn mistakes(&self, grades: &[Grade]) -> Vec<Mistake> {
+        let wrong = self.0.iter().filter_map(|((student, item), mark)| {
+            let mut grades = grades.iter().filter(|grade| grade.name.student == *student);
+            let item = grades.find_map(|grade| grade.items.iter().find(|it| it.id == *item));
+            let reason = match item {
+                None => "no graded file has this student with this item".to_owned(),
+                Some(GradedItem { outcome: Outcome::Marked, max, .. }) if mark.points > *max => {
+                    format!("more than the maximum of {max} points")
+                }
+                Some(GradedItem { outcome: Outcome::Marked, .. }) => return None,
+                Some(_) => "this item is not marked by hand".to_owned(),
+            };
+            Some(Mistake { line: mark.line, reason })
+        });
+        let mut wrong: Vec<Mistake> = wrong.collect();
+        wrong.sort_by_key(|mistake| mistake.line);
+        wrong
+    }
+}
+
+/// Reads points with at most two decimals.
+fn read_points(text: &str) -> Option<Points> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(part) || part.len() > 2 {
+        return None;
+    }
+    let part: u32 = format!("{part:0<2}").parse().ok()?;
+    whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(part).map(Points)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_have_points_with_two_decimals_and_a_comment() {
+        let file = b"student_id,item,points,comment\ns1,loss-explanation,1.5,\"good, but short\"\n";
+        let marks = Marks::read(file).expect("marks");
+        let mark = marks.of("s1", "loss-explanation").expect("a mark");
+        assert_eq!((mark.points, &*mark.comment, mark.line), (Points(150), "good, but short", 2));
+        assert_eq!(marks.of("s2", "loss-explanation"), None);
+    }
+
+    #[test]
+    fn a_mistake_has_its_line() {
+        let line = |file: &str| Marks::read(file.as_bytes()).expect_err("a mistake").line;
+        assert_eq!(line("student,item\n"), 1);
+        for points in ["", "-1", "1.234", "two", "99999999999", "1.", ".5"] {
+            assert_eq!(line(&format!("student_id,item,points\ns1,a,1\ns1,b,{points}\n")), 3);
+        }
+        assert_eq!(line("student_id,item,points\ns1,a,1\ns1,a,2\n"), 3);
+    }
+}

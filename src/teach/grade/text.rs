@@ -1,0 +1,34 @@
+//! Grades as text for people.
+
+use super::{Grade, GradedItem};
+use crate::report::escaped;
+use std::fmt::Write;
+
+/// Returns the grades, each with all items.
+pub(crate) fn text(grades: &[Grade]) -> String {
+    grades.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+fn one(grade: &Grade) -> String {
+    let (student, assignment) = (escaped(&grade.name.student), escaped(&grade.name.assignment));
+    let mut text = format!("{student}, {assignment}: {} of {} points", grade.points(), grade.max());
+    let unmarked = grade.unmarked().count();
+    if unmarked > 0 {
+        let _ = write!(text, "; {unmarked} to mark by hand");
+    }
+    grade.items.iter().fold(text + "\n", |text, item| text + &lines(item))
+}
+
+/// Returns the lines of an item: points, answer and feedback.
+pub(super) fn lines(item: &GradedItem) -> String {
+    let points = item.points.map_or_else(|| "–".to_owned(), |points| points.to_string());
+    let mut lines = format!("  {}: {points} of {}, {}\n", item.id, item.max, item.outcome);
+    if !item.answer.is_empty() {
+        let answer: Vec<String> = item.answer.lines().map(escaped).collect();
+        lines.extend(["    answer: ", &answer.join("\n            "), "\n"]);
+    }
+    if !item.feedback.is_empty() {
+        lines.extend(["    ", &escaped(&item.feedback), "\n"]);
+    }
+    lines
+}

@@ -1,0 +1,39 @@
+//! Labels to bring into the order of time.
+
+use super::letter;
+
+/// Packets to bring into order. No two labels are equal, and no two packets were sent at the same time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// Labels as they are shown, in an order without meaning.
+    pub labels: Vec<String>,
+    /// Positions in `labels`, in the right order.
+    pub right: Vec<usize>,
+    /// What decides the order.
+    pub explanation: String,
+}
+
+impl Order {
+    /// Returns the labels in the right order.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &str> {
+        self.right.iter().filter_map(|at| self.labels.get(*at)).map(String::as_str)
+    }
+
+    pub(super) fn right_answer(&self) -> String {
+        let letters: Vec<String> = self.right.iter().map(|at| letter(*at).to_string()).collect();
+        letters.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_has_the_letters_of_the_labels_in_the_right_order() {
+        let labels = ["ACK", "SYN", "SYN, ACK"].map(str::to_owned).to_vec();
+        let order = Order { labels, right: vec![1, 2, 0], explanation: String::new() };
+        assert_eq!(order.right_answer(), "B C A");
+        assert_eq!(order.in_order().collect::<Vec<_>>(), ["SYN", "SYN, ACK", "ACK"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! A table of TCP packets, and the fields of it that a student has to fill in.
+
+use super::letter;
+use crate::trace::{Fate, HostId, Trace};
+use crate::wire::decode::{Content, Decoded, Flags, decode};
+use std::fmt;
+
+/// The first TCP packets of one part of a run, in the order in which they were sent. The table has no times and not all
+/// packets, because other items ask for times and for the number of packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PacketTable {
+    pub caption: String,
+    pub rows: Vec<PacketRow>,
+    /// Cells that show a letter instead of their value.
+    pub blanks: Vec<Blank>,
+}
+
+/// Maximum number of packets of a table: up to the acknowledgement of the reply.
+const MAX_ROWS: usize = 5;
+
+/// One packet of a [`PacketTable`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PacketRow {
+    /// Names of the hosts.
+    pub from: String,
+    pub to: String,
+    /// Control bits without PSH, which has no meaning for these items.
+    pub flags: Flags,
+    pub sequence: u32,
+    /// `None` without the ACK flag.
+    pub acknowledgement: Option<u32>,
+    /// Number of octets of application data.
+    pub length: usize,
+    pub is_lost: bool,
+}
+
+/// A cell whose value a student fills in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blank {
+    /// Index of the row.
+    pub row: usize,
+    pub field: PacketField,
+}
+
+/// A field of a packet that can be left blank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PacketField {
+    Acknowledgement,
+    Flags,
+    Length,
+    Sequence,
+}
+
+/// The content of a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// Letter of the blank.
+    Blank(char),
+    Value(String),
+}
+
+/// A blank field of a packet, with its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Field {
+    /// Number of the blank among the blanks of the table (0-based).
+    pub blank: usize,
+    pub asked: PacketField,
+    pub answer: FieldValue,
+    /// How the value follows from the other packets.
+    pub explanation: String,
+}
+
+/// The value of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldValue {
+    Flags(Flags),
+    Number(u64),
+}
+
+impl PacketField {
+    /// Returns the name of the field, as the head of its column.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledgement => "acknowledgement number",
+            Self::Flags => "flags",
+            Self::Length => "octets of data",
+            Self::Sequence => "sequence number",
+        }
+    }
+}
+
+impl PacketTable {
+    /// Makes a table of the first TCP packets of a trace.
+    pub(crate) fn of(trace: &Trace, caption: String) -> Self {
+        let name =
+            |HostId(host): HostId| trace.hosts.get(host).map_or("", |it| &it.name).to_owned();
+        let rows = trace.packets().filter_map(|(event, packet)| {
+            let (from, to) = (name(event.host), name(packet.to));
+            let is_lost = matches!(packet.fate, Fate::Lost(_));
+            PacketRow::of(&decode(&packet.octets)?, from, to, is_lost)
+        });
+        Self { caption, rows: rows.take(MAX_ROWS).collect(), blanks: Vec::new() }
+    }
+
+    /// Returns what the table shows of a packet's field. An acknowledgement number without the ACK flag is a dash.
+    pub(crate) fn cell(&self, row: usize, field: PacketField) -> Cell {
+        if let Some(number) = self.blanks.iter().position(|it| *it == Blank { row, field }) {
+            return Cell::Blank(letter(number));
+        }
+        let value = self.rows.get(row).and_then(|row| row.value(field));
+        Cell::Value(value.map_or_else(|| "–".to_owned(), |value| value.to_string()))
+    }
+}
+
+impl PacketRow {
+    fn of(packet: &Decoded, from: String, to: String, is_lost: bool) -> Option<Self> {
+        let Content::Tcp { flags, sequence, acknowledgement, .. } = packet.content else {
+            return None;
+        };
+        let acknowledgement = flags.contains(Flags::ACK).then_some(acknowledgement);
+        let (flags, length) = (flags.without(Flags::PSH), packet.carried);
+        Some(Self { from, to, flags, sequence, acknowledgement, length, is_lost })
+    }
+
+    /// Returns the value of a field; `None` for an acknowledgement number without the ACK flag.
+    pub(crate) fn value(&self, field: PacketField) -> Option<FieldValue> {
+        match field {
+            PacketField::Acknowledgement => {
+                self.acknowledgement.map(|number| FieldValue::Number(number.into()))
+            }
+            PacketField::Flags => Some(FieldValue::Flags(self.flags)),
+            PacketField::Length => Some(FieldValue::Number(self.length as u64)),
+            PacketField::Sequence => Some(FieldValue::Number(self.sequence.into())),
+        }
+    }
+}
+
+impl fmt::Display for FieldValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flags(flags) => flags.fmt(f),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{self, Engine, Setting};
+
+    fn table() -> PacketTable {
+        let exchange = lab::find("exchange").expect("a lab of that name");
+        let report = exchange.run(Engine::Sim, &Setting::default()).expect("it runs");
+        PacketTable::of(&report.parts()[0].trace, "TCP".to_owned())
+    }
+
+    #[test]
+    fn the_table_has_the_first_segments_with_their_fields() {
+        let table = table();
+        let flags: Vec<String> = table.rows.iter().map(|row| row.flags.to_string()).collect();
+        assert_eq!(flags, ["SYN", "SYN, ACK", "ACK", "FIN, ACK", "ACK"]);
+        let [syn, reply] = [&table.rows[0], &table.rows[3]];
+        assert_eq!((syn.acknowledgement, syn.length), (None, 0));
+        assert_eq!(reply.acknowledgement, Some(syn.sequence.wrapping_add(1)));
+        assert_eq!((reply.length, &*reply.from, &*reply.to), (40, "server", "client"));
+    }
+
+    #[test]
+    fn a_blank_cell_shows_its_letter_and_no_value() {
+        let mut table = table();
+        table.blanks = vec![
+            Blank { row: 3, field: PacketField::Sequence },
+            Blank { row: 3, field: PacketField::Length },
+        ];
+        assert_eq!(table.cell(3, PacketField::Length), Cell::Blank('B'));
+        assert_eq!(table.cell(3, PacketField::Flags), Cell::Value("FIN, ACK".to_owned()));
+        assert_eq!(table.cell(0, PacketField::Acknowledgement), Cell::Value("–".to_owned()));
+    }
+}

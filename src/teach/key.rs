@@ -1,0 +1,97 @@
+//! The key: the right answer of each item of a student's sheet.
+
+use super::item::{Item, Kind};
+use super::sheet::Sheet;
+use crate::report::escaped;
+use serde_json::{Value, json};
+
+/// Returns the keys as text for people.
+pub(crate) fn text(sheets: &[Sheet]) -> String {
+    sheets.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+fn one(sheet: &Sheet) -> String {
+    let name = &sheet.header.name;
+    let (student, assignment) = (escaped(&name.student), escaped(&name.assignment));
+    let mut text = format!("{student}, {assignment}, sheet {}\n", sheet.header.sheet);
+    for lab in &sheet.labs {
+        text.extend(["  ", &lab.command, "\n"]);
+        text.extend(lab.items.iter().map(lines));
+    }
+    text
+}
+
+fn lines(item: &Item) -> String {
+    match &item.kind {
+        Kind::Explanation(criteria) => {
+            let criteria = criteria.iter().map(|it| format!("      {}: {}\n", it.points, it.text));
+            format!(
+                "    {}: by hand, at most {} points\n{}",
+                item.id,
+                item.points,
+                criteria.collect::<String>()
+            )
+        }
+        _ => format!(
+            "    {}: {}{}\n",
+            item.id,
+            item.right_answer().unwrap_or_default(),
+            tolerance(item)
+        ),
+    }
+}
+
+fn tolerance(item: &Item) -> String {
+    match &item.kind {
+        Kind::Number(number) => format!(" ± {}", number.tolerance),
+        _ => String::new(),
+    }
+}
+
+/// Returns the keys as JSON.
+pub(crate) fn json(sheets: &[Sheet]) -> Value {
+    let sheet = |sheet: &Sheet| {
+        json!({
+            "student": sheet.header.name.student,
+            "assignment": sheet.header.name.assignment,
+            "sheet": sheet.header.sheet,
+            "items": sheet.labs.iter().flat_map(|lab| lab.items.iter().map(|it| item(&lab.command, it)))
+                .collect::<Vec<_>>(),
+        })
+    };
+    json!({ "keys": sheets.iter().map(sheet).collect::<Vec<_>>() })
+}
+
+fn item(command: &str, item: &Item) -> Value {
+    let mut object = json!({
+        "item": item.id,
+        "command": command,
+        "points": item.points,
+        "prompt": item.prompt,
+        "answer": item.right_answer(),
+    });
+    match &item.kind {
+        Kind::Number(number) => {
+            object["number"] = number.answer.into();
+            object["tolerance"] = number.tolerance.into();
+            object["unit"] = number.unit.into();
+        }
+        Kind::Order(order) => object["order"] = order.in_order().collect::<Vec<_>>().into(),
+        Kind::Field(field) => {
+            let row =
+                item.table.as_ref().and_then(|it| it.blanks.get(field.blank)).map(|it| it.row + 1);
+            object["packet"] = row.into();
+            object["field"] = field.asked.name().into();
+        }
+        Kind::Explanation(criteria) => {
+            let criterion =
+                |it: &super::item::Criterion| json!({ "points": it.points, "text": it.text });
+            object["rubric"] = criteria.iter().map(criterion).collect();
+        }
+        Kind::Choice(choices) => {
+            object["choice"] =
+                choices.iter().find(|it| it.is_right).map(|it| it.text.as_str()).into();
+        }
+    }
+    object
+}

@@ -1,0 +1,81 @@
+//! The file that a student fills in and hands in.
+
+use super::{Header, Sheet};
+use crate::report::plural;
+use crate::teach::item::{Item, Kind, PacketField, letter};
+
+/// Returns `answers.toml` of a sheet: the header, and one line for each item below a comment with its form.
+pub(crate) fn answers_file(sheet: &Sheet) -> String {
+    let mut file = head(&sheet.header);
+    for (number, item) in sheet.items().enumerate() {
+        let points = plural(item.points.into(), "point");
+        let number = (number + 1).to_string();
+        let empty = match item.kind {
+            Kind::Explanation(_) => " = \"\"\"\n\n\"\"\"\n",
+            _ => " = \"\"\n",
+        };
+        file.extend(["\n# ", &number, ". (", &points, ") ", &form(item), "\n", &item.id, empty]);
+    }
+    file
+}
+
+fn head(header: &Header) -> String {
+    let Header { version, name, labs, sheet, tag } = header;
+    let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let labs: Vec<String> = labs.iter().map(|lab| text(lab)).collect();
+    format!(
+        "# Write each answer between the quotes below [answers]. Leave all other lines as they are.\n\
+         version = {version}\nsheet = {}\nassignment = {}\nstudent = {}\nlabs = [{}]\ntag = {}\n\n[answers]\n",
+        text(sheet),
+        text(&name.assignment),
+        text(&name.student),
+        labs.join(", "),
+        text(tag)
+    )
+}
+
+/// Describes the form of an answer to a student.
+pub(crate) fn form(item: &Item) -> String {
+    match &item.kind {
+        Kind::Number(number) => format!("A number in {}.", number.unit),
+        Kind::Choice(choices) => {
+            format!("The letter of one choice, A to {}.", letter(choices.len().saturating_sub(1)))
+        }
+        Kind::Order(order) => {
+            let last = letter(order.labels.len().saturating_sub(1));
+            format!("All letters from A to {last}, the first event first.")
+        }
+        Kind::Field(field) if field.asked == PacketField::Flags => {
+            "The names of the flags, such as RST, ACK.".to_owned()
+        }
+        Kind::Field(_) => "A whole number.".to_owned(),
+        Kind::Explanation(_) => "A few sentences, also on several lines.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::sheet;
+    use super::*;
+
+    #[test]
+    fn the_file_has_a_line_for_each_item_and_is_toml() {
+        let sheet = sheet(&["exchange", "loss"]);
+        let file = answers_file(&sheet);
+        let table: toml::Table = file.parse().expect("TOML");
+        let answers = table["answers"].as_table().expect("a table");
+        assert_eq!(answers.len(), sheet.items().count());
+        assert!(sheet.items().all(|item| answers.contains_key(&item.id)));
+        assert!(file.contains("\n# 1. (2 points) A number in ms.\nexchange-tcp-time = \"\"\n"));
+        assert_eq!(table["student"].as_str(), Some("s1"));
+    }
+
+    #[test]
+    fn a_name_with_quotes_stays_one_string() {
+        let mut sheet = sheet(&["loop"]);
+        let wild = "a\" \\ ''' \u{2028} ]\n[x]";
+        wild.clone_into(&mut sheet.header.name.student);
+        let table: toml::Table = answers_file(&sheet).parse().expect("TOML");
+        assert_eq!(table["student"].as_str(), Some(wild));
+    }
+}

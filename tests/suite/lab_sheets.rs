@@ -1,0 +1,382 @@
+//! `daytime lab sheet`, `key` and `grade`: from a class list to grades, and everything that may be wrong with the files.
+
+use crate::lab::lab;
+use crate::support::{bad, good, run, stderr, stdout};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A teacher's folder: class list and secret.
+pub struct Desk(TempDir);
+
+const SECRET: &str = "c2VjcmV0IG9mIHRoZSB0ZXN0cywgbmV2ZXIgc2hvd24=";
+const CLASS: &str = "student_id,name\ns1,Jo Roe\ns2,Ann Lee\ns3,Li Wei\n";
+
+impl Desk {
+    pub fn new() -> Self {
+        let desk = Self(TempDir::new().expect("a folder"));
+        desk.write("class.csv", CLASS);
+        desk.write("secret", SECRET);
+        desk.permit("secret", 0o600);
+        desk
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).expect("written");
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect(name)
+    }
+
+    fn permit(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).expect("permitted");
+    }
+
+    /// Runs a subcommand of `daytime lab` in the folder.
+    pub fn lab(&self, arguments: &str) -> Command {
+        let words: Vec<&str> = arguments.split(' ').collect();
+        let mut command = lab(&words);
+        command.current_dir(self.0.path());
+        command
+    }
+
+    /// Writes the sheets of the labs to `sheets`.
+    fn sheets(&self, labs: &str) {
+        good(&mut self.lab(&format!("sheet {} --out sheets", of(labs))));
+    }
+
+    fn grade(&self, more: &str) -> Command {
+        self.lab(format!("grade sheets --secret-file secret {more}").trim_end())
+    }
+
+    /// Returns the key of each student: the answers by item.
+    pub fn keys(&self, labs: &str) -> BTreeMap<String, Vec<Value>> {
+        let keys: Value =
+            good(&mut self.lab(&format!("key {} --json", of(labs)))).parse().expect("JSON");
+        let keys = keys["keys"].as_array().expect("keys").clone();
+        assert!(!keys.is_empty());
+        keys.iter()
+            .map(|it| {
+                let items = it["items"].as_array().expect("items").clone();
+                (it["student"].as_str().expect("an id").to_owned(), items)
+            })
+            .collect()
+    }
+
+    /// Fills in the answer files with the right answers.
+    fn fill_in(&self, labs: &str) {
+        for (student, items) in self.keys(labs) {
+            let name = format!("sheets/{student}/answers.toml");
+            let mut file = self.read(&name);
+            for item in items {
+                let (id, answer) = (item["item"].as_str().expect("an id"), item["answer"].as_str());
+                if let Some(answer) = answer {
+                    file = file
+                        .replace(&format!("\n{id} = \"\"\n"), &format!("\n{id} = \"{answer}\"\n"));
+                }
+            }
+            self.write(&name, file);
+        }
+    }
+
+    /// Runs a command that fails, and returns standard error.
+    fn complaint(&self, arguments: &str) -> String {
+        let output = run(&mut self.lab(arguments));
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {}", stderr(&output));
+        stderr(&output)
+    }
+}
+
+/// Returns the options of the subcommands that draw sheets.
+pub fn of(labs: &str) -> String {
+    format!("--class class.csv --secret-file secret --lab {labs}")
+}
+
+/// Returns all files below a folder with their content.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("readable") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).expect("readable"));
+        }
+    }
+    found
+}
+
+#[test]
+fn each_student_gets_a_sheet_and_the_right_answers_get_all_points() {
+    let desk = Desk::new();
+    desk.sheets("exchange,loss,silent,stale,loop,notes");
+    assert_eq!(files(&desk.path("sheets")).len(), 6);
+    let page = desk.read("sheets/s2/sheet.html");
+    assert!(page.contains("s2, Ann Lee") && page.contains("daytime lab run exchange --delay "));
+    desk.fill_in("exchange,loss,silent,stale,loop,notes");
+    let grades: Value = good_with_notes(&mut desk.grade("--format json")).parse().expect("JSON");
+    let grades = grades["grades"].as_array().expect("grades");
+    assert_eq!(grades.len(), 3);
+    for grade in grades {
+        assert!(grade["score"].as_f64() > Some(20.0), "{grade:#}");
+        assert_eq!(grade["score"], grade["max_score"], "{grade:#}");
+    }
+}
+
+#[test]
+fn the_same_files_come_out_twice_and_no_file_has_the_secret() {
+    let desk = Desk::new();
+    let labs = "exchange,loss,silent,stale,loop";
+    desk.sheets(labs);
+    good(&mut desk.lab(&format!("sheet {} --out again", of(labs))));
+    let [one, again] = ["sheets", "again"].map(|it| files(&desk.path(it)));
+    assert_eq!(one.len(), 6);
+    assert!(one.values().eq(again.values()));
+    good(&mut desk.lab(&format!("key {} --pcapng packets", of(labs))));
+    let shown: Vec<Vec<u8>> = [desk.keys(labs), desk.keys(labs)]
+        .map(|it| format!("{it:?}").into_bytes())
+        .into_iter()
+        .chain(["text", "json", "csv", "junit"].map(|it| {
+            let format = format!("--format {it}");
+            let [one, again] = [(); 2].map(|()| good_with_notes(&mut desk.grade(&format)));
+            assert_eq!(one, again);
+            one.into_bytes()
+        }))
+        .chain(one.into_values())
+        .chain(files(&desk.path("packets")).into_values())
+        .collect();
+    assert_eq!(shown[0], shown[1]);
+    let decoded = "secret of the tests";
+    for text in &shown {
+        let text = String::from_utf8_lossy(text);
+        assert!(
+            !text.contains(SECRET) && !text.contains(decoded) && !text.contains("seed"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn filled_answers_are_never_overwritten() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    desk.sheets("exchange"); // the same files
+    desk.fill_in("exchange");
+    let complaint = desk.complaint(&format!("sheet {} --out sheets", of("exchange")));
+    assert!(complaint.contains("sheets/s1/answers.toml exists and is different"), "{complaint}");
+}
+
+#[test]
+fn a_secret_that_others_may_read_or_that_is_short_or_missing_is_refused() {
+    let desk = Desk::new();
+    let command = format!("sheet {} --out sheets", of("exchange"));
+    for mode in [0o640, 0o604, 0o620, 0o602, 0o644] {
+        desk.permit("secret", mode);
+        let complaint = desk.complaint(&command);
+        assert!(complaint.contains("chmod 600 secret"), "{mode:o}: {complaint}");
+    }
+    desk.permit("secret", 0o400);
+    good(&mut desk.lab(&command));
+    desk.permit("secret", 0o600);
+    for short in ["", "\n\n", "fifteen octets!\n"] {
+        desk.write("secret", short);
+        let complaint = desk.complaint(&command);
+        assert!(
+            complaint.contains("shorter than 16") && complaint.contains("/dev/urandom"),
+            "{complaint}"
+        );
+    }
+    fs::remove_file(desk.path("secret")).expect("removed");
+    let complaint = desk.complaint("grade sheets --secret-file secret");
+    assert!(complaint.contains("cannot read the secret file secret"), "{complaint}");
+}
+
+#[test]
+fn every_mistake_of_a_class_list_has_its_line() {
+    let desk = Desk::new();
+    desk.write("class.csv", "student_id\ns1\n\"\"\ns1\nS1\n");
+    let complaint = desk.complaint(&format!("sheet {} --out sheets", of("exchange")));
+    for line in ["class.csv:3: the student's id is empty", "class.csv:4: ", "class.csv:5: "] {
+        assert!(complaint.contains(line), "{complaint}");
+    }
+    assert!(!desk.path("sheets").exists());
+    desk.write("class.csv", "first,last\nJo,Roe\n");
+    let complaint = desk.complaint(&format!("key {}", of("exchange")));
+    assert!(complaint.contains("class.csv:1: no column for the student's id"), "{complaint}");
+    desk.write("class.csv", "matriculation\nm7\n");
+    let key = good(&mut desk.lab(&format!("key {} --id-column matriculation", of("exchange"))));
+    assert!(key.starts_with("m7, daytime, sheet "), "{key}");
+}
+
+#[test]
+fn what_cannot_be_graded_is_reported_and_the_others_are_graded() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    desk.fill_in("exchange");
+    let file = desk.read("sheets/s1/answers.toml");
+    fs::remove_dir_all(desk.path("sheets/s1")).expect("removed");
+    desk.write("sheets/edited.toml", file.replace("\"s1\"", "\"s7\""));
+    desk.write("sheets/broken.toml", file.replace("tag = \"", "tag = "));
+    desk.write("sheets/huge.toml", "#".repeat(300_000));
+    desk.write("sheets/binary.toml", [0xff, 0xfe, 0]);
+    desk.write("sheets/empty.toml", "");
+    desk.write("sheets/wild\x1b[2J.toml", "");
+    desk.write("sheets/renamed.toml", file.replace("exchange-sequence", "exchange-sequenz"));
+    desk.write(
+        "sheets/text.toml",
+        file.replace("exchange-tcp-time = \"", "exchange-tcp-time = \"ca. "),
+    );
+    desk.write("sheets/notes.txt", "not an answer file");
+    std::os::unix::fs::symlink("nowhere", desk.path("sheets/gone.toml")).expect("a link");
+    let output = run(&mut desk.grade("--format csv --class class.csv --assignment daytime"));
+    let complaints = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{complaints}");
+    for expected in [
+        "edited.toml:5: the lines above [answers] are edited",
+        "broken.toml:7: not TOML",
+        "huge.toml:1: longer than 256 KiB",
+        "binary.toml:1: not UTF-8",
+        "empty.toml:1: the line of version is missing",
+        "renamed.toml:18: the sheet has no item exchange-sequenz",
+        "exchange-sequence is missing",
+        "text.toml:12: exchange-tcp-time: not a number of ms",
+        "cannot read sheets/gone.toml",
+    ] {
+        assert!(complaints.contains(expected), "{expected}: {complaints}");
+    }
+    assert!(!complaints.contains("notes.txt") && !complaints.contains('\x1b'), "{complaints}");
+    let table = stdout(&output);
+    let students: Vec<&str> =
+        table.lines().skip(1).filter_map(|row| row.split(',').nth(3)).collect();
+    assert_eq!(students, ["s2", "s3", "s1"], "{table}");
+}
+
+#[test]
+fn two_files_of_one_student_a_missing_student_and_a_stranger_are_reported() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    fs::copy(desk.path("sheets/s1/answers.toml"), desk.path("sheets/copy.toml")).expect("copied");
+    fs::remove_dir_all(desk.path("sheets/s2")).expect("removed");
+    desk.write("other.csv", "id\ns1\ns2\n");
+    let output = run(&mut desk.grade("--format csv --class other.csv"));
+    let complaints = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{complaints}");
+    for expected in [
+        "sheets/copy.toml:1: one of 2 files of student s1",
+        "sheets/s1/answers.toml:1: one of 2 files of student s1",
+        "no graded answer file of student s2",
+        "student s3 is not in the class list",
+    ] {
+        assert!(complaints.contains(expected), "{expected}: {complaints}");
+    }
+    assert_eq!(stdout(&output).lines().count(), 2, "only s3 is graded");
+    let other = desk.complaint("grade sheets/s3 --secret-file secret --assignment other");
+    assert!(
+        other.contains("answers.toml:5: the file is for the assignment \"daytime\""),
+        "{other}"
+    );
+    let nothing = desk.complaint("grade nowhere --secret-file secret");
+    assert!(nothing.contains("cannot read nowhere"), "{nothing}");
+}
+
+#[test]
+fn another_secret_grades_nothing() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    desk.write("secret", "another secret of another teacher");
+    let output = run(&mut desk.grade("--format text"));
+    assert_eq!((output.status.code(), &*stdout(&output)), (Some(1), ""));
+    assert_eq!(stderr(&output).matches("made with another secret").count(), 3);
+}
+
+#[test]
+fn autograders_get_one_student_and_marks_by_hand_count() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    desk.fill_in("exchange");
+    let both = run(&mut desk.grade("--format gradescope"));
+    assert_eq!(both.status.code(), Some(2));
+    assert!(stderr(&both).contains("name one answer file"));
+    let one = "grade sheets/s1/answers.toml --secret-file secret";
+    let results: Value = good_with_notes(&mut desk.lab(&format!("{one} --format gradescope")))
+        .parse()
+        .expect("JSON");
+    let test = &results["tests"][0];
+    assert_eq!((&test["score"], &test["max_score"]), (&2.0.into(), &2.0.into()));
+    assert_eq!(test["visibility"], "visible");
+    let autolab = good_with_notes(&mut desk.lab(&format!("{one} --format autolab")));
+    let scores: Value = autolab.lines().last().expect("a line").parse().expect("JSON");
+    assert_eq!(scores["scores"]["exchange-udp-time"], 2.0);
+    desk.write("marks.csv", "student_id,item,points,comment\ns1,exchange-explanation,2.5,Good\n");
+    let marked = good(&mut desk.lab(&format!("{one} --marks marks.csv")));
+    assert!(marked.contains("exchange-explanation: 2.50 of 3, marked by hand"), "{marked}");
+    desk.write("marks.csv", "student_id,item,points\ns1,exchange-explanation,9\n");
+    let complaint = desk.complaint(&format!("{one} --marks marks.csv"));
+    assert!(complaint.contains("marks.csv:2: more than the maximum of 3 points"), "{complaint}");
+    desk.write("marks.csv", "student_id,item,points\ns1,exchange-explanation,many\n");
+    assert!(desk.complaint(&format!("{one} --marks marks.csv")).contains("marks.csv:2: points"));
+}
+
+/// Returns standard output of a command that succeeds and may write notes to standard error.
+fn good_with_notes(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
+#[test]
+fn wrong_command_lines_are_usage_errors() {
+    let desk = Desk::new();
+    for wrong in [
+        "sheet --class class.csv --secret-file secret --lab nonsense --out sheets",
+        "sheet --class class.csv --secret-file secret --out sheets",
+        "grade --secret-file secret",
+        "grade sheets --secret-file secret --format html",
+    ] {
+        let output = run(&mut desk.lab(wrong));
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+    }
+    let unknown = bad(1, &mut desk.lab(&format!("key {} --student s9", of("exchange"))));
+    assert!(unknown.contains("no student \"s9\""), "{unknown}");
+}
+
+/// Replaces each number by one digit: the points change with the questions of the labs' pages.
+fn without_numbers(text: &str) -> String {
+    let mut shown: Vec<char> =
+        text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
+    shown.dedup_by(|one, other| *one == '0' && *other == '0');
+    shown.into_iter().collect()
+}
+
+#[test]
+fn the_page_for_teachers_shows_what_the_program_prints() {
+    let page = fs::read_to_string("docs/teaching/sheets.md").expect("UTF-8");
+    let desk = TempDir::new().expect("a folder");
+    let program = Path::new(env!("CARGO_BIN_EXE_daytime")).parent().expect("a folder");
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").expect("a path"));
+    let mut commands = 0;
+    for block in page.split("```console\n").skip(1) {
+        let block = block.split("```").next().expect("a block");
+        for entry in block.split("$ ").skip(1) {
+            let (command, wanted) = entry.split_once('\n').expect("a line");
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", &format!("exec 2>&1; {command}")])
+                .current_dir(desk.path())
+                .env("PATH", &path);
+            let output = shell.output().expect("it runs");
+            assert_eq!(without_numbers(&stdout(&output)), without_numbers(wanted), "$ {command}");
+            commands += 1;
+        }
+    }
+    assert!(commands >= 8, "only {commands} commands");
+}
