@@ -268,7 +268,8 @@ fn calls(trace: &Trace, shown: &Shown) -> Vec<String> {
     let mut found: Vec<String> = omitted.iter().filter_map(|it| in_break(it, picture)).collect();
     let counted = picture.calls_left_out;
     found.extend(unless(omitted.len() <= counted, || format!("not shown: {omitted:?}")));
-    let listed = shown.listed.iter().flatten().filter(|it| it.says.contains(" = "));
+    let is_state = |it: &&Item| trace.states.iter().any(|state| it.says.starts_with(&state.name));
+    let listed = shown.listed.iter().flatten().filter(|it| !is_state(it));
     let mut unlisted = trace.calls.clone();
     for item in listed {
         match unlisted.iter().position(|it| item.is(&it.host, &it.says, exact(it.at))) {

@@ -47,7 +47,9 @@ impl Trace {
             if event["packet"].is_string() {
                 trace.packets.push(packet(event, at, host));
             } else if event["call"].is_string() {
-                let says = format!("{} = {}", text(&event["call"]), text(&event["outcome"]));
+                let (call, outcome) = (text(&event["call"]), text(&event["outcome"]));
+                let is = if outcome.is_empty() { "" } else { " = " };
+                let says = format!("{call}{is}{outcome}");
                 trace.calls.push(Call { at, host, says });
             } else {
                 trace.enter(State { host, from: at, to: None, name: text(&event["state"]) });
