@@ -41,6 +41,8 @@ mod lab_netns;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_obstacles;
 #[cfg(feature = "teach")]
+mod lab_pictures;
+#[cfg(feature = "teach")]
 mod lab_quiz;
 #[cfg(feature = "teach")]
 mod lab_reports;
