@@ -84,8 +84,8 @@ impl Page {
     }
 }
 
-/// Wraps a text at blanks and not at hyphens, so that `17:37:43-PST` stays whole. Breaks a word only if it is longer
-/// than a line.
+/// Wraps text at spaces but not at hyphens, so that `17:37:43-PST` stays whole. Breaks a word only if it is longer than
+/// a line.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let options = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(String::from).collect()

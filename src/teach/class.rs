@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Student {
     /// Identifier in the class list, such as a number or an account.
     pub id: String,
-    /// Name for the sheet; `None` without a column for it.
+    /// Name printed on the sheet; `None` if the class list has no name column.
     pub name: Option<String>,
     /// Name of the student's folder, which every file system accepts.
     pub folder: String,

@@ -9,8 +9,8 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use sha2::Sha256;
 use std::fmt;
 
-/// Version of the items. A change that gives a student other items or other numbers needs a new version, because a grade
-/// draws the items again.
+/// Version of the items. A change that would give a student different items or numbers needs a new version, because
+/// grading regenerates the items.
 pub(crate) const VERSION: u64 = 1;
 
 /// The teacher's secret. Its octets are never shown, not even by `Debug`.

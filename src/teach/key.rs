@@ -1,4 +1,4 @@
-//! The key: the right answer of each item of a student's sheet.
+//! The answer key: the right answer to each item on a student's sheet.
 
 use super::item::{Item, Kind};
 use super::sheet::Sheet;

@@ -76,7 +76,7 @@ pub(in crate::cli) struct Grade {
     pub assignment: Option<String>,
 }
 
-/// What a sheet follows from.
+/// The arguments that determine a sheet's contents.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Drawn {
     /// Class list: CSV with a header

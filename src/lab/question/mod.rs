@@ -66,7 +66,7 @@ pub(crate) struct NumberAnswer {
     /// The unit that the student sees: `ms`, `s`, `µs`, `%`, or the noun of a count in the plural.
     pub unit: &'static str,
     within: Tolerance,
-    /// Known wrong numbers, each with its explanation.
+    /// Common wrong answers, each with an explanation of the mistake.
     known: Vec<KnownNumber>,
     /// Why the right number is right.
     pub why_right: String,

@@ -132,7 +132,8 @@ fn condition(text: &'static str) -> Option<Condition> {
     text.split('|').map(all).collect::<Option<Vec<Vec<Ground>>>>().map(Condition)
 }
 
-/// Reads `tcp packet "FIN"`, with `part "NAME"` before the kind and `last` after it if needed.
+/// Reads an event such as `tcp packet "FIN"`. The kind of the event, here `packet`, may have `part "NAME"` before it
+/// and `last` after it.
 fn deciding_event(text: &'static str) -> Option<DecidingEvent> {
     let (transport, mut rest) = text.split_once(' ')?;
     let mut part = None;

@@ -97,7 +97,7 @@ pub(crate) fn question(
     page.finish()
 }
 
-/// Returns the text before the cursor where a student types the answer.
+/// Returns the prompt at which a student types the answer.
 pub(crate) fn prompt(question: &Question, phase: Phase) -> String {
     let (whose, more) = match phase {
         Phase::Prediction => ("Your prediction", ""),
@@ -114,7 +114,7 @@ pub(crate) fn not_an_answer(expected: &str) -> String {
     format!("  That is not an answer: {expected}; an empty line is no answer.\n")
 }
 
-/// Returns what the run shows, without any prediction of the program: drawings and observed values.
+/// Returns the diagrams and the observed values of a run. Leaves out the predictions that theory makes.
 pub(crate) fn observations(report: &Report, detail: Detail, form: Form) -> String {
     let mut page = Page::default();
     if detail != Detail::Brief {
@@ -124,7 +124,7 @@ pub(crate) fn observations(report: &Report, detail: Detail, form: Form) -> Strin
     page.finish()
 }
 
-/// Returns the verdict on both answers to a question, and its reasons.
+/// Returns the verdict on the student's prediction and observation for one question, with the reasons.
 pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report) -> String {
     let AnsweredQuestion { question, prediction, observation } = answered;
     let values = (report.procedure.values)(&report.setting);

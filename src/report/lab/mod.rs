@@ -203,7 +203,7 @@ fn programs(page: &mut Page, programs: &[Program]) {
     }
 }
 
-/// Lists the capture files, or says why there are none. Returns an empty text if `--pcapng` is not set.
+/// Lists the capture files, or says why there are none. Returns an empty string if `--pcapng` is not set.
 pub(crate) fn captures(done: &FinishedRun) -> String {
     let Some(captures) = &done.captures else { return String::new() };
     let mut page = Page::default();

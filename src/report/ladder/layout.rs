@@ -155,7 +155,7 @@ impl Layout {
         format!("{} to {}", self.unit.decimal(from, self.decimals), self.time(until))
     }
 
-    /// Adds a text about rows that are left out, centred between the first and the last host's line.
+    /// Adds a note about omitted rows, centred between the first host's line and the last host's.
     pub(super) fn left_out(&self, text: &str, lines: &mut Vec<Line>) {
         let (left, right) = self.ends();
         for part in wrap(text, (right - left).saturating_sub(3).max(1)) {

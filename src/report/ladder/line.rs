@@ -1,4 +1,4 @@
-//! A line of a drawing, made of character cells. Text that is put later overwrites earlier text.
+//! A line of a diagram, made of character cells. Later writes to a cell overwrite earlier ones.
 
 use anstyle::Style;
 use std::fmt::Write;

@@ -198,7 +198,7 @@ mod tests {
         trace.push(Event { at: at * MS, host, action });
     }
 
-    /// Adds a packet with this number of octets, which are not a valid IP packet.
+    /// Adds a packet of this length in octets. Its content is not valid IP.
     fn packet(trace: &mut Trace, at: u32, host: HostId, octets: usize, fate: Fate) {
         let to = if host == CLIENT { SERVER } else { CLIENT };
         let action = Action::Packet(Packet { to, octets: vec![0; octets], fate });

@@ -39,12 +39,13 @@ pub(super) struct Fold {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FoldKind {
-    /// The group above this line occurs this many times.
+    /// How often the group above this line occurs.
     Repeated(usize),
-    /// The group above this line occurs this many times, mixed with the groups that neighbouring folds count.
+    /// How often the group above this line occurs. Its occurrences are interleaved with those of the groups in the
+    /// adjacent folds.
     Alternating(usize),
-    /// The group above this line occurs `times` times. Mixed with it, the same group occurs `other_times` times with
-    /// the host `other` in place of another host.
+    /// The group above this line occurs `times` times. Interleaved with these occurrences, the same group occurs
+    /// `other_times` times with the host `other` in place of another host.
     Mirrored { times: usize, other: String, other_times: usize },
     /// The ladder with this name already shows the same rows.
     SameAs(String),

@@ -9,8 +9,8 @@ use crate::trace::{Action, Event, Trace};
 use crate::transport::Transport::Udp;
 use std::time::Duration;
 
-/// Delays in milliseconds. With four of them each, the second query gets the reply to question 2, the reply to question
-/// 1, and no reply.
+/// Delays in milliseconds. With the four shortest delays, the second query gets the reply to question 2. With the next
+/// four, it gets the reply to question 1. With the four longest, it gets no reply.
 const DELAYS: [u64; 12] = [100, 250, 400, 550, 900, 1200, 1500, 1800, 2400, 2700, 3000, 3300];
 /// Time that the server needs for a reply.
 const SERVER_DELAY: Duration = Duration::from_millis(1500);

@@ -18,8 +18,8 @@ pub(crate) struct Item {
     pub points: u32,
     /// Task as plain text, with the options that were drawn.
     pub prompt: String,
-    /// Table that the task is about. All blanks of a lab's items are in one table: a value that one item asks for is
-    /// never shown for another item.
+    /// Table that the task is about. All items of a lab that ask for a field share one table with all their blanks, so
+    /// no item shows a value that another item asks for.
     pub table: Option<PacketTable>,
     pub kind: Kind,
 }

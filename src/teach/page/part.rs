@@ -26,7 +26,7 @@ pub(super) struct PartView {
     pub caption: String,
     pub picture: Picture,
     pub unit: &'static str,
-    /// Packets before the omitted ones, and after them.
+    /// Packets before the omitted ones. If no packets are omitted, all packets.
     pub first: Vec<Row>,
     pub left_out: Option<LeftOut>,
     pub last: Vec<Row>,
@@ -58,7 +58,7 @@ pub(super) struct Row {
     pub is_lost: bool,
 }
 
-/// What the pictures of a run share.
+/// Settings common to all pictures of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shared {
     unit: Unit,
@@ -67,7 +67,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Collects what the pictures of a run share. They list at most this number of omitted packets.
+    /// Collects the settings common to all pictures of a run. Each picture lists at most `max_listed` omitted packets.
     pub(super) fn of(report: &Report, max_listed: usize) -> Self {
         let traces = report.parts().iter().map(|part| &part.trace);
         Self { unit: drawings::axis_unit(report), usual_flight: usual_flight(traces), max_listed }

@@ -169,7 +169,7 @@ impl Events {
         }
     }
 
-    /// Returns the packets and calls between the first and the last ones, if there are too many.
+    /// Returns the middle of a trace, which the picture leaves out, if packets and calls together exceed [`MAX_SHOWN`].
     fn find_left_out(&self, order_of_packets: &[usize]) -> Option<LeftOut> {
         let calls = self.calls.iter().map(|call| call.order);
         let mut orders: Vec<usize> = calls.chain(order_of_packets.iter().copied()).collect();

@@ -1,9 +1,9 @@
-//! What makes a picture a file of its own.
+//! The markup that turns a picture into a standalone file.
 
 use super::items::CallLine;
 use super::number::Px;
 
-/// What surrounds a picture that is a file of its own.
+/// Everything around the picture in a standalone file: margins, heading, and the list of calls.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) width: i32,

@@ -32,7 +32,7 @@ const MAX_STEPS: usize = 160;
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
     pub ns_per_px: f64,
-    /// Median flight in nanoseconds; 0 if no packet takes any time.
+    /// Median time in flight in nanoseconds; 0 if no packet takes any time.
     pub flight: u64,
     pub segments: Vec<Segment>,
     pub breaks: Vec<Break>,
@@ -114,7 +114,7 @@ pub(super) fn end(packet: &ShownPacket, flight: u64) -> u64 {
     packet.arrivals.iter().copied().max().unwrap_or(midway)
 }
 
-/// Whether an arrow is level, because the packet takes no time.
+/// Whether a packet's arrow is horizontal. This is the case if the packet arrives at the instant at which it is sent.
 pub(super) fn is_level(packet: &ShownPacket, flight: u64) -> bool {
     end(packet, flight) == packet.sent
 }

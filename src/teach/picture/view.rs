@@ -32,7 +32,7 @@ pub(crate) struct Style<'a> {
     pub unit: Unit,
     /// Identifier of the element that describes the picture: the table of packets, or the list of calls.
     pub described_by: &'a str,
-    /// Median flight of the whole run in nanoseconds, for a picture whose packets are all lost.
+    /// Median time in flight over the whole run, in nanoseconds. Used for a picture whose packets are all lost.
     pub usual_flight: u64,
     /// Maximum number of omitted packets that the picture lists in an attribute.
     pub max_listed: usize,

@@ -4,7 +4,8 @@ use super::{Header, Sheet};
 use crate::report::plural;
 use crate::teach::item::{Item, Kind, PacketField, letter};
 
-/// Returns `answers.toml` of a sheet: the header, and one line for each item below a comment with its form.
+/// Returns the `answers.toml` for a sheet. It contains the header, and one line per item. A comment above each line
+/// describes the form of the answer.
 pub(crate) fn answers_file(sheet: &Sheet) -> String {
     let mut file = head(&sheet.header);
     for (number, item) in sheet.items().enumerate() {

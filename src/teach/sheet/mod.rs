@@ -12,7 +12,7 @@ use super::item::Item;
 use crate::lab::{self, Lab};
 use crate::report::hex;
 
-/// What identifies a sheet. An answer file repeats it.
+/// The fields that identify a sheet. The answer file repeats them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub version: u64,
