@@ -1,4 +1,4 @@
-//! System calls beside the lines of the hosts, and states that are too short for a band.
+//! Notes beside the hosts' lines: system calls, and states that are too short for a band.
 
 use super::labels::lines_of;
 use super::scale::Scale;
@@ -32,7 +32,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Returns the height where the row ends.
+    /// Returns the height of the row's lower end.
     pub(super) fn bottom(&self) -> f64 {
         self.y + LINE * (super::number::real_count(self.lines.len()) - 1.0) + 4.0
     }
@@ -58,7 +58,8 @@ pub(super) fn rows(notes: &[&Note], scale: &Scale, width: usize) -> Vec<Row> {
     notes.iter().map(place).collect()
 }
 
-/// Returns how much height the notes of an instant need, at the host that needs the most.
+/// Returns the height that notes need below an instant, at most 160 pixels. This is the maximum over all hosts. Each
+/// host counts with its last note at or before the instant.
 pub(super) fn room(rows: &[Vec<Row>], instant: u64) -> f64 {
     let last = |rows: &Vec<Row>| {
         let row = rows.iter().rev().find(|row| row.at <= instant)?;
