@@ -5,7 +5,7 @@ use super::sheet::Sheet;
 use crate::report::escaped;
 use serde_json::{Value, json};
 
-/// Returns the keys as text for people.
+/// Returns the answer keys as text for people.
 pub(crate) fn text(sheets: &[Sheet]) -> String {
     sheets.iter().map(one).collect::<Vec<_>>().join("\n")
 }
@@ -48,7 +48,7 @@ fn tolerance(item: &Item) -> String {
     }
 }
 
-/// Returns the keys as JSON.
+/// Returns the answer keys as JSON.
 pub(crate) fn json(sheets: &[Sheet]) -> Value {
     let sheet = |sheet: &Sheet| {
         json!({

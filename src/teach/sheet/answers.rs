@@ -1,4 +1,4 @@
-//! The file that a student fills in and hands in.
+//! The answer file that a student fills in and hands in.
 
 use super::{Header, Sheet};
 use crate::report::plural;
@@ -35,7 +35,7 @@ fn head(header: &Header) -> String {
     )
 }
 
-/// Describes the form of an answer to a student.
+/// Returns a description of the form that an answer to this item must have, for the student.
 pub(crate) fn form(item: &Item) -> String {
     match &item.kind {
         Kind::Number(number) => format!("A number in {}.", number.unit),
