@@ -1,17 +1,17 @@
-//! Where the texts of `--ask` go.
+//! The output stream for the text that `--ask` prints.
 
 use crate::cli::args::LabRun;
 use crate::cli::failure::Failure;
 use crate::cli::{alphabet, print, print_paged};
 use std::io::{self, Write};
 
-/// The place of the texts. JSON has standard output for itself.
+/// The output stream for the questions and verdicts. If the user wants JSON, standard output contains only JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Screen {
     Output,
-    /// Standard error: a student answers, and standard output gets JSON.
+    /// Standard error, because standard output contains JSON and a student at the terminal answers.
     Error,
-    /// The answers come from a file, and standard output gets JSON.
+    /// Nothing is printed, because standard output contains JSON and the answers come from a file.
     Nowhere,
 }
 
@@ -37,7 +37,7 @@ impl Screen {
         }
     }
 
-    /// Prints a text that may be longer than the screen. A student can ask for it again.
+    /// Prints text that may be longer than the screen, in a pager if possible.
     pub(super) fn show(self, text: &str) -> Result<(), Failure> {
         match self {
             Self::Output => print_paged(text),
