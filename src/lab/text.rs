@@ -23,7 +23,7 @@ pub(crate) struct LabText {
     methods: Vec<(&'static str, String)>,
     /// Sentences to remember; a run prints those that its findings support.
     pub lessons: Vec<Lesson>,
-    /// How other systems and engines differ from the run.
+    /// The differences between this run and other systems and engines.
     pub other_systems: String,
     pub next: Vec<NextStep>,
     /// Questions that a student answers before and after a run.
@@ -83,7 +83,7 @@ impl LabText {
     }
 }
 
-/// Returns a text with these values in their places: `{delay: 20 ms}` is the place of `delay`.
+/// Replaces the placeholders in text with these values. For example, `{delay: 20 ms}` is the placeholder for `delay`.
 pub(crate) fn fill(text: &str, values: &[(&str, String)]) -> String {
     let mut pieces = text.split('{');
     let mut filled = pieces.next().unwrap_or_default().to_owned();
@@ -176,7 +176,7 @@ fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
     Ok(Lesson { says: strip_markup(says), rests_on })
 }
 
-/// Reads `` `a command`: a question? ``; the answer comes from another section.
+/// Reads a line such as `` `a command`: a question? ``. The answer to the question is in another section.
 fn next(item: &'static str) -> Result<NextStep, &'static str> {
     let parts = item.strip_prefix('`').and_then(|item| item.split_once("`: "));
     let parts = parts.filter(|(_, question)| question.ends_with('?'));
