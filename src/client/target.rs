@@ -27,7 +27,7 @@ pub struct Target {
     port: Option<u16>,
 }
 
-/// The reason why a text is not a valid [`Target`].
+/// The reason why a string is not a valid [`Target`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
