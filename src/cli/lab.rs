@@ -228,8 +228,8 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Returns the labs to run. `all` means each lab on each engine; with `--ask` only on its first engine, because the
-/// questions are the same on each.
+/// Returns the labs to run. `all` means each lab on each engine. With `--ask`, each lab runs only on its first engine,
+/// so that questions are not repeated.
 fn planned(arguments: &LabRun, setting: &Setting) -> Result<PlannedRuns, LabError> {
     let is_all = arguments.is_all();
     let engines_of_one = if is_all && !arguments.asks() { usize::MAX } else { 1 };

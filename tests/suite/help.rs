@@ -2,8 +2,20 @@
 
 use crate::support::{assert_fits_80_columns, assert_screen, daytime, good};
 
-const COMMANDS: [&str; 11] = [
-    "", "serve", "query", "compare", "check", "bench", "lab", "lab list", "lab run", "parse",
+const COMMANDS: [&str; 14] = [
+    "",
+    "serve",
+    "query",
+    "compare",
+    "check",
+    "bench",
+    "lab",
+    "lab list",
+    "lab run",
+    "lab sheet",
+    "lab key",
+    "lab grade",
+    "parse",
     "wire",
 ];
 

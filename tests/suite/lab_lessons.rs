@@ -147,7 +147,7 @@ const WHOLE: &str = "all of the reply";
 /// Rows of `loss` that refute the claim that no reply arrived. The names of the rows say whether the losses are
 /// chosen or random.
 const A_REPLY: [Row; 7] = [
-    ("tcp", "lost reply: received", Is(WHOLE)),
+    ("tcp", "reply lost: received", Is(WHOLE)),
     ("tcp", "reply received", Is(WHOLE)),
     ("tcp", "replies received whole", Above(0.0)),
     ("udp", "replies with one try", Above(0.0)),
@@ -158,7 +158,7 @@ const A_REPLY: [Row; 7] = [
 
 /// Rows of `loss` that refute the claim that every reply arrived.
 const NO_REPLY: [Row; 7] = [
-    ("tcp", "lost reply: received", IsNot(WHOLE)),
+    ("tcp", "reply lost: received", IsNot(WHOLE)),
     ("tcp", "reply received", IsNot(WHOLE)),
     ("tcp", "clients without a reply", Above(0.0)),
     ("udp", "replies with one try", Below(1.0)),

@@ -68,13 +68,13 @@ fn the_list_of_labs_is_this_screen() {
 }
 
 /// Maximum number of lines of a run at 80 columns.
-const RUN_LINES: usize = 70;
+const RUN_LINES: usize = 72;
 
 /// Runs that are longer: `loss` has 15 findings, and `multihome` on `netns` shows packets and calls of two servers.
 const LONGER_RUNS: [(&str, &str); 2] = [("loss", "sim"), ("multihome", "netns")];
 
 #[test]
-fn a_run_of_a_lab_has_at_most_70_lines_at_80_columns() {
+fn a_run_of_a_lab_has_at_most_72_lines_at_80_columns() {
     let mut counted = 0;
     for lab in labs() {
         for engine in words(&lab["engines"]) {

@@ -89,6 +89,7 @@ mod serve_supervised;
 mod systemd;
 #[cfg(target_os = "linux")]
 mod taken_over;
+mod teaching;
 mod units;
 #[cfg(target_os = "linux")]
 mod wire;

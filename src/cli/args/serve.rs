@@ -26,14 +26,14 @@ Examples:
 serve first prints its addresses on standard output, and logs to standard error.
 SIGINT or SIGTERM stops serve: it accepts no more, gives open connections 1 s to
 end, and exits with status 0. A second signal ends serve at once. SIGUSR1 logs
-the counters. SIGHUP reads the zone again, with --zone local; it stops serve
-only if the terminal was closed and serve was not started under nohup.
+the counters. With --zone local, SIGHUP reads the zone again. When its
+terminal closes, serve stops, unless it was started under nohup.
 As root, add --user nobody: serve then keeps its sockets and no other right.
 
-If systemd hands over sockets (LISTEN_FDS), serve uses these and refuses options
-that open sockets. serve reports readiness, watchdog and stopping on
-NOTIFY_SOCKET. Under inetd, serve logs nothing if standard error is the client's
-socket. Lines for inetd.conf:
+If systemd hands over sockets (LISTEN_FDS), serve uses these, and refuses
+options that open sockets for Daytime. serve reports readiness, watchdog and
+stopping on NOTIFY_SOCKET. Under inetd, serve logs nothing if standard error is
+the client's socket. Lines for inetd.conf:
   daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
   daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
 

@@ -236,4 +236,4 @@ fn unit_of_time(unit: &str) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,7 +10,7 @@ use crate::lab::{
 use std::time::Duration;
 
 /// Returns a setting without options, and settings in which one option has different values from its range.
-fn settings(procedure: &Procedure) -> Vec<Setting> {
+pub(crate) fn settings(procedure: &Procedure) -> Vec<Setting> {
     let mut all = vec![LabOptions::default()];
     for OptionRange { option, values } in procedure.options {
         let (from, to) = (*values.start(), *values.end());
@@ -102,4 +102,41 @@ fn every_question_is_asked_in_some_run_and_has_a_choice_that_can_be_right() {
             }
         }
     }
+}
+
+#[test]
+fn every_lab_asks_at_least_two_questions_in_its_usual_run_on_each_engine() {
+    for lab in LABS {
+        for procedure in lab.procedures {
+            let asked = lab.questions(procedure, &Setting::default()).len();
+            let engine = procedure.engine;
+            assert!((2..=5).contains(&asked), "{} on {engine} asks {asked} questions", lab.name);
+        }
+    }
+}
+
+#[test]
+fn the_right_choice_is_not_known_by_its_place_or_its_length() {
+    let (mut places, mut longest, mut shortest, mut all) = ([0; 9], 0, 0, 0);
+    for lab in LABS {
+        for procedure in lab.procedures.iter().take(1) {
+            let report = run_and_compare(lab, procedure, &Setting::default());
+            for question in lab.questions(procedure, &Setting::default()) {
+                let (AnswerForm::Choice(choices), Some(Shown::Choice(right))) =
+                    (&question.form, question.shown(report.findings()))
+                else {
+                    continue;
+                };
+                let others = || choices.iter().enumerate().filter(|(at, _)| *at != right);
+                let length = choices[right].text.len();
+                longest += usize::from(others().all(|(_, it)| it.text.len() < length));
+                shortest += usize::from(others().all(|(_, it)| it.text.len() > length));
+                places[right] += 1;
+                all += 1;
+            }
+        }
+    }
+    assert!(all > 30, "{all}");
+    assert!(places.iter().all(|it| it * 2 < all), "{places:?} of {all}");
+    assert!(longest * 3 < all && shortest * 3 < all, "{longest}, {shortest} of {all}");
 }

@@ -111,7 +111,7 @@ pub(crate) fn prompt(question: &Question, phase: Phase) -> String {
 
 /// Returns the message for input that is not an answer.
 pub(crate) fn not_an_answer(expected: &str) -> String {
-    format!("  That is not an answer: {expected}; an empty line is no answer.\n")
+    format!("  That is not an answer: {expected}.\n  An empty line skips the question.\n")
 }
 
 /// Returns the diagrams and the observed values of a run. Leaves out the predictions that theory makes.

@@ -2,8 +2,11 @@
 
 use crate::cli::args::LabRun;
 use crate::cli::failure::Failure;
-use crate::cli::{alphabet, print, print_paged};
+use crate::cli::{alphabet, pager, print, print_paged};
 use std::io::{self, Write};
+
+/// Instructions for leaving the pager. Without them, a student only sees the prompt of `less`, which is a colon.
+const PAGER_HELP: &str = "  Space shows the next page, and q goes on to the questions.\n";
 
 /// The output stream for the questions and verdicts. If the user wants JSON, standard output contains only JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +40,12 @@ impl Screen {
         }
     }
 
-    /// Prints text that may be longer than the screen, in a pager if possible.
+    /// Prints text that may be longer than the screen. Uses a pager if possible, and prints [`PAGER_HELP`] above the
+    /// text.
     pub(super) fn show(self, text: &str) -> Result<(), Failure> {
         match self {
-            Self::Output => print_paged(text),
+            Self::Output if pager::is_possible() => print_paged(&format!("{PAGER_HELP}{text}")),
+            Self::Output => print(text),
             Self::Error | Self::Nowhere => self.print(text),
         }
     }

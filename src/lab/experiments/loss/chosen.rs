@@ -21,8 +21,8 @@ const ANSWER: u32 = 2;
 const LOST: &str = "packet lost on purpose";
 const RECEIVED: &str = "reply received";
 const TIME: &str = "time to the reply";
-const DATA_RECEIVED: &str = "lost reply: received";
-const DATA_TIME: &str = "lost reply: time";
+const DATA_RECEIVED: &str = "reply lost: received";
+const DATA_TIME: &str = "reply lost: time";
 const ONE_TRY: &str = "replies with one try";
 const RETRY: &str = "replies with retries";
 
