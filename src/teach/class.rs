@@ -144,7 +144,7 @@ impl Class {
     }
 }
 
-/// Returns the folder name for an identifier. Replaces characters that a file system may refuse with dashes.
+/// Returns the folder name for an identifier. A dash takes the place of each character that a file system may refuse.
 pub(crate) fn folder(id: &str) -> Result<String, String> {
     if id.is_empty() {
         return Err("the student's id is empty".to_owned());

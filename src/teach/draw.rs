@@ -1,7 +1,7 @@
 //! Derives each student's random options from the teacher's secret.
 //!
-//! The secret and the [`SheetName`] alone determine a sheet. Each field is hashed with its length in front of it, so
-//! two different names never produce the same hash input.
+//! For a given [`VERSION`], the secret and the [`SheetName`] determine all random choices on a sheet. Each field is
+//! hashed with its length in front of it, so two different names never produce the same hash input.
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand_pcg::Pcg64Mcg;
@@ -45,7 +45,7 @@ impl Secret {
         (content.len() >= MIN_SECRET_OCTETS).then(|| Self(content.to_vec()))
     }
 
-    /// Returns the key of a sheet, from which its options are drawn.
+    /// Returns a sheet's key. The sheet's random options are derived from this key.
     fn sheet_key(&self, SheetName { assignment, student }: &SheetName) -> [u8; 32] {
         let version = VERSION.to_be_bytes();
         code(&self.0, &[&version, assignment.as_bytes(), student.as_bytes()])

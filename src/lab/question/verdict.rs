@@ -15,7 +15,7 @@ pub(crate) struct AnsweredQuestion {
     pub observation: Option<Answer>,
 }
 
-/// The answer to a question that the run shows.
+/// The right answer to a question, according to the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Shown {
     /// The index of the only choice that the findings support.

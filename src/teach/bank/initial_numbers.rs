@@ -1,7 +1,7 @@
 //! Replaces the initial sequence numbers in a trace.
 //!
-//! The simulated hosts always begin with the same numbers. On the sheet these are replaced by random ones. A student
-//! who runs the lab therefore does not see the values that the sheet leaves blank.
+//! The simulated hosts always begin with the same numbers. On the sheet, random numbers replace them. A student who
+//! runs the lab therefore does not see the values that the sheet leaves blank.
 
 use crate::lab::Part;
 use crate::teach::draw::Draw;

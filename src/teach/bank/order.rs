@@ -37,7 +37,7 @@ pub(super) fn of(
     is_enough.then(|| Order { labels: labels.collect(), right, explanation })
 }
 
-/// Returns the packets of a trace, each with its time and a label that names its sender.
+/// Returns a trace's packets, each with its time and a label that names its sender.
 pub(super) fn packets(trace: &Trace) -> Vec<(Duration, String)> {
     let mut sent: BTreeMap<HostId, SentSegments> = BTreeMap::new();
     let packets = trace.packets().filter_map(|(event, packet)| {

@@ -24,7 +24,7 @@ impl Marks {
     /// Reads CSV with the columns `student_id`, `item`, `points` and `comment`.
     ///
     /// # Errors
-    /// Returns the first mistake in the file.
+    /// Returns an error for the first mistake in the file.
     pub(crate) fn read(file: &[u8]) -> Result<Self, Mistake> {
         let mut reader = ::csv::ReaderBuilder::new().flexible(true).from_reader(file);
         let error = |error: &::csv::Error| {

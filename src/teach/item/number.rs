@@ -8,7 +8,7 @@ pub(crate) struct Number {
     pub tolerance: f64,
     /// Unit of the answer, such as `ms`, `%` or `datagrams`.
     pub unit: &'static str,
-    /// How the number is derived.
+    /// The derivation of the right number.
     pub explanation: String,
     /// Wrong answers that result from common misconceptions. They are at least three tolerances away from the right
     /// answer and from each other.

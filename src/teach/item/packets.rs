@@ -66,7 +66,7 @@ pub(crate) struct Field {
     pub blank: usize,
     pub asked: PacketField,
     pub answer: FieldValue,
-    /// How the value is derived from the other packets.
+    /// The derivation of the value from the other packets.
     pub explanation: String,
 }
 

@@ -43,7 +43,7 @@ struct ItemView<'a> {
     input: Input<'a>,
 }
 
-/// How the student fills in an answer.
+/// The form field in which a student enters an answer.
 #[derive(Debug)]
 enum Input<'a> {
     Choice(Vec<(char, &'a str)>),
