@@ -27,9 +27,8 @@ pub(crate) fn short(duration: Duration) -> String {
     }
 }
 
-/// The time unit of a table or drawing. All times in one table or drawing have the same unit, so a
-/// reader can compare them at a glance. The value of a variant is an exponent: the unit is 10 to
-/// this power nanoseconds.
+/// The time unit in a table or diagram. All times in one table or diagram have the same unit, so a reader can compare
+/// them at a glance. The value of a variant is an exponent: the unit is 10 to this power nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Microseconds = 3,
@@ -38,8 +37,7 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// Returns the unit for a set of drawings; `longest` is the time that the longest drawing
-    /// covers.
+    /// Returns the unit for a set of diagrams. `longest` is the time that the longest diagram covers.
     pub(crate) const fn of(longest: Duration) -> Self {
         match longest.as_micros() {
             0..10_000 => Self::Microseconds,

@@ -234,7 +234,7 @@ pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
     .concat())
 }
 
-/// Returns an answer file that [`grade_answers`] grades, to put answers into. Used by the fuzzer.
+/// Returns an empty answer file that [`grade_answers`] accepts. The fuzzer inserts answers into it.
 #[cfg(feature = "teach")]
 #[must_use]
 pub fn empty_answers() -> String {

@@ -295,8 +295,8 @@ impl Listen {
     }
 }
 
-/// Returns the options of a socket. `ours` holds the requested values. It is `None` for an
-/// inherited socket, because this program requested no options for that socket.
+/// Returns the options of a socket. `ours` holds the requested values. It is `None` for an inherited socket, because
+/// this program did not request any options for that socket.
 fn settings(
     ours: Option<&Listen>,
     socket: &Socket,

@@ -87,7 +87,7 @@ fn pause(since_last: Option<Duration>) -> Duration {
 }
 
 fn log_all(lines: Vec<(Event, String)>) {
-    // An operator can mend the causes of these events. Clients cause the others.
+    // An operator can fix the causes of these events. All other events are caused by clients.
     let is_of_host =
         |event| matches!(event, Event::TcpMadeRoom | Event::TcpNoTime | Event::UdpNoTime);
     for (event, line) in lines {

@@ -14,7 +14,7 @@ pub struct Reply {
     length: usize,
 }
 
-/// Reason why a text cannot be a reply.
+/// The reason why a string cannot be a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplyError {

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The events between hosts in order: packets, system calls and socket states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// The hosts, in the order of their columns in a drawing, from the left.
+    /// The hosts, in the order of their columns in a diagram from left to right.
     pub(crate) hosts: Vec<Host>,
     /// The events in order of time. Events at the same time are in the order in which they were recorded.
     pub(crate) events: Vec<Event>,

@@ -155,9 +155,9 @@ impl AskError {
         Self::Incomplete { partial: Box::new(partial), cause }
     }
 
-    /// Returns the error for a name that the resolver could not resolve. `std` hides the error
-    /// number, so this function compares the error text with the texts of glibc, musl and the BSDs.
-    /// The C library translates these texts only in a program that calls setlocale(3).
+    /// Returns the error for a name that the resolver could not resolve. `std` hides the error number, so this function
+    /// compares the error message with those of glibc, musl and the BSDs. The C library translates these messages only
+    /// in a program that calls setlocale(3).
     pub(crate) fn unresolved(host: &str, cause: io::Error) -> Self {
         const UNKNOWN: [&str; 5] = [
             "Name or service not known",

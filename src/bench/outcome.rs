@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Bench {
-    /// The host that was loaded.
+    /// The host under load.
     pub target: Target,
     /// The load's options. Durations above the maximum are reduced to it.
     pub options: BenchOptions,

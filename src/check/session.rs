@@ -26,8 +26,8 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Runs the exchanges, alternating between TCP and UDP: after each answer, xinetd discards the datagrams in its
-    /// queue, so it would drop a question sent right after another answer.
+    /// Runs the exchanges, alternating between TCP and UDP. After each answer, xinetd discards the datagrams in its
+    /// queue, so it would drop a question that is sent immediately after an answer.
     pub(super) fn observe(mut self) -> Observed {
         self.announce();
         let usual = self.ask_usual();

@@ -1,5 +1,5 @@
-//! The characters that a terminal can show: Unicode or only ASCII. Ladders and texts are written in Unicode; for an
-//! ASCII terminal, this module replaces all other characters on output.
+//! The characters that a terminal can show: Unicode or only ASCII. All output is produced in Unicode. For an ASCII
+//! terminal, this module replaces all non-ASCII characters.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -54,7 +54,7 @@ impl Cell {
 }
 
 /// Replaces the non-ASCII characters in ladders and tables. If a replacement has several characters, the additional
-/// ones take the place of blanks in the same table column, so that the next columns keep their positions.
+/// ones take the place of spaces in the same table column, so that the next columns keep their positions.
 fn to_ascii(text: &str) -> String {
     text.split_inclusive('\n').map(line_to_ascii).collect()
 }
@@ -68,7 +68,7 @@ fn line_to_ascii(line: &str) -> String {
     while at < cells.len() {
         let extra = cells[at].text.chars().count().saturating_sub(1);
         let found = (0..extra).filter(|_| take_blank(&mut cells, &mut at)).count();
-        // If there are not enough blanks for three dots, an ellipsis gets fewer.
+        // If there are not enough spaces for three dots, an ellipsis gets fewer dots.
         if cells[at].text == "..." {
             cells[at].text.truncate(1 + found);
         }
@@ -77,8 +77,8 @@ fn line_to_ascii(line: &str) -> String {
     cells.into_iter().map(|cell| cell.colours + &cell.text).collect()
 }
 
-/// Makes room for one more character in the cell by removing a blank: one of two adjacent blanks after the cell, or
-/// otherwise before the cell. Returns false if there are none. The last column in a line may always grow.
+/// Makes room for one more character in the cell by removing one of two adjacent spaces after the cell, or otherwise
+/// before the cell. Returns false if there are no such spaces. The last column in a line may always grow.
 fn take_blank(cells: &mut Vec<Cell>, at: &mut usize) -> bool {
     let is_pair = |cells: &[Cell], one: usize| cells[one].is_blank() && cells[one - 1].is_blank();
     let end = (*at + 1..cells.len()).find(|it| cells[*it].is_axis());
@@ -96,7 +96,7 @@ fn take_blank(cells: &mut Vec<Cell>, at: &mut usize) -> bool {
     false
 }
 
-/// Returns the end of the line if another table column follows the cell. Two adjacent blanks separate table columns.
+/// Returns the end of the line if another table column follows the cell. Two adjacent spaces separate table columns.
 fn has_columns_after(cells: &[Cell], at: usize) -> Option<usize> {
     let is_pair = |pair: &[Cell]| pair.iter().all(Cell::is_blank);
     cells[at + 1..].windows(2).any(is_pair).then_some(cells.len())

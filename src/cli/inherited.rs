@@ -76,8 +76,8 @@ pub(super) fn until(arguments: &Serve) -> Until {
     }
 }
 
-/// Whether standard error is a client's socket, because inetd puts that socket on descriptors 0, 1 and 2. This function
-/// reads the raw arguments, because they may be invalid.
+/// Whether standard error is a client's socket. This is the case under inetd, which passes the socket as descriptors 0,
+/// 1 and 2. The function reads the raw arguments, because they may be invalid.
 pub(super) fn client_has_stderr() -> bool {
     let of_inetd = std::env::args_os().any(|argument| {
         let argument = argument.to_string_lossy();

@@ -232,8 +232,8 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Returns the labs to run. `all` means each lab on each engine; with `--ask` only on its first engine,
-/// so that no question comes twice.
+/// Returns the labs to run. `all` means each lab on each engine. With `--ask`, each lab runs only on its first engine,
+/// so that questions are not repeated.
 fn planned(arguments: &LabRun, setting: &Setting) -> Result<PlannedRuns, LabError> {
     let is_all = arguments.is_all();
     let engines_of_one = if is_all && !arguments.asks() { usize::MAX } else { 1 };

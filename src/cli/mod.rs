@@ -81,13 +81,13 @@ fn print_usage(error: clap::Error) -> ExitCode {
     ExitCode::from(if is_usage { 2 } else { 0 })
 }
 
-/// Prints a text for people to standard output. The terminal, the locale and the options determine whether the output
-/// has colours and whether it is restricted to ASCII.
+/// Prints text for people to standard output. The terminal, the locale and the options determine whether the output has
+/// colours and whether it is restricted to ASCII.
 fn print(text: &str) -> Result<(), Failure> {
     print_exactly(&alphabet::shown(text))
 }
 
-/// Prints a text like [`print`], but through a pager if the text is longer than the terminal's screen.
+/// Prints text like [`print`], but through a pager if the text is longer than the terminal's screen.
 fn print_paged(text: &str) -> Result<(), Failure> {
     let text = alphabet::shown(text);
     if pager::show(&text) { Ok(()) } else { print_exactly(&text) }

@@ -45,7 +45,7 @@ pub(super) struct Format {
 pub(super) struct ReplyOutput {
     /// Text for standard output.
     pub text: String,
-    /// Whether the text is JSON or the reply alone, so that its characters must not be replaced with ASCII.
+    /// Whether the text is JSON or the reply alone. The characters of such text must not be replaced with ASCII.
     pub is_exact: bool,
     /// Faults in the reply, for standard error.
     pub faults: Vec<Failure>,

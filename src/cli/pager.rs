@@ -42,11 +42,11 @@ pub(super) fn is_running() -> bool {
     !MAY_END.load(Ordering::Relaxed)
 }
 
-/// Shows a text in the pager if the text is longer than the screen. Returns false if the text was not shown, because it
-/// is short or no pager can be run.
+/// Shows text in the pager if it is longer than the screen. Returns false if nothing was shown, either because the text
+/// is short or because no pager can be run.
 ///
 /// While the pager runs, no signal ends this process. Otherwise pager and shell would both read from the terminal. As
-/// with git, SIGTERM and SIGHUP end this process after the pager. Ctrl-C and Ctrl-\ concern only the pager.
+/// with git, SIGTERM and SIGHUP end this process once the pager has exited. Ctrl-C and Ctrl-\ affect only the pager.
 pub(super) fn show(text: &str) -> bool {
     let Some(command) = command().filter(|_| is_possible() && is_longer_than_screen(text)) else {
         return false;
@@ -68,7 +68,8 @@ pub(super) fn let_signals_end() {
     REGISTERED.call_once(|| {
         let signals = [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter();
         for signal in signals.filter(|signal| !sys::ignores_signal(*signal)) {
-            // If no handler can be registered, the signal ends this process before its pager. The pager still works.
+            // If no handler can be registered, a signal may end this process while the pager still runs. The pager
+            // itself is not affected.
             let _ = register_conditional_default(signal, Arc::clone(&MAY_END));
             if [SIGTERM, SIGHUP].contains(&signal) {
                 let _ =
@@ -91,7 +92,7 @@ fn is_longer_than_screen(text: &str) -> bool {
     size.is_some_and(|(_, terminal_size::Height(rows))| text.lines().count() >= rows.into())
 }
 
-/// Shows a text in the pager. Returns false if the pager cannot be run.
+/// Shows text in the pager. Returns false if the pager cannot be run.
 fn page(command: &str, text: &str) -> io::Result<bool> {
     let mut pager = match start(command) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {

@@ -31,7 +31,7 @@ options! {
         /// Maximum length of a reply in octets. A longer stream is an error; a longer datagram is
         /// truncated.
         pub limit: usize,
-        /// What the client does if a public address was asked less than 4 seconds ago.
+        /// The client's behaviour if it asked the same public address less than 4 seconds ago.
         pub pace: Pace,
     }
 }

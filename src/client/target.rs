@@ -27,7 +27,7 @@ pub struct Target {
     port: Option<u16>,
 }
 
-/// The reason why a text is not a valid [`Target`].
+/// The reason why a string is not a valid [`Target`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -95,8 +95,8 @@ impl Target {
         let host = self.host.clone();
         let resolving = thread::Builder::new().name("resolver".into()).spawn(move || {
             let resolved = (host.as_str(), port).to_socket_addrs();
-            // Sending fails if the caller has stopped waiting at the deadline. No caller then needs
-            // the result.
+            // Sending fails if the caller stopped waiting at the deadline. In that case the result
+            // is no longer needed.
             let _ = sender.send(resolved.map(Vec::from_iter));
         });
         let resolved = resolving.and_then(|_| {

@@ -13,7 +13,7 @@ impl Latencies {
         &self.0
     }
 
-    /// Returns the percentile by the nearest-rank method: the smallest latency such that at least `percent` % of all
+    /// Returns the percentile by the nearest-rank method: the smallest latency for which at least `percent` % of all
     /// latencies are not larger. A percentile of 0 is the minimum. Returns `None` if there are no latencies.
     ///
     /// ```

@@ -58,7 +58,7 @@ pub(super) fn arrival(packet: &Packet) -> Option<Duration> {
     }
 }
 
-/// What both hosts sent once the server had sent the reply for the first time.
+/// The packets that follow the first transmission of the server's reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AfterReply {
     /// Number of packets that the client sent after the server's first reply packet.

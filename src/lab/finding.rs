@@ -1,4 +1,4 @@
-//! What a lab predicts, what a run observes, and whether the two agree.
+//! Predictions, observations, and verdicts on whether the two agree.
 
 use super::Observation;
 use crate::sys;
@@ -7,18 +7,18 @@ use serde::{Serialize, Serializer};
 use std::mem;
 use std::time::Duration;
 
-/// What a lab predicts for one observation of a run.
+/// A lab's prediction for one observation in a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Prediction {
     pub transport: Transport,
     /// Short name of the observation, such as `reads to the end`.
     pub what: &'static str,
     pub expected: Expected,
-    /// Why systems other than Linux may behave differently; `None` if all systems should behave the same.
+    /// The reason why systems other than Linux may behave differently; `None` if all systems should behave the same.
     pub varies: Option<&'static str>,
 }
 
-/// What theory expects for an observation: one value, a range of values, or nothing.
+/// The value that theory expects for an observation: a single value, a range of values, or nothing.
 ///
 /// Theory expects nothing if no formula gives the value, for example if the user chooses an arbitrary set of packets to
 /// drop.
@@ -62,7 +62,7 @@ fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error>
     to.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)) // the limit is 584 years, longer than any run
 }
 
-/// What theory expects, what the run observed, and whether the two agree.
+/// A predicted value, the observed value, and a verdict on whether the two agree.
 ///
 /// ```
 /// use daytime::Transport::{Tcp, Udp};
@@ -140,13 +140,13 @@ impl Finding {
         self.prediction.what
     }
 
-    /// What theory expects.
+    /// Returns the value that theory expects.
     #[must_use]
     pub const fn expected(&self) -> &Expected {
         &self.prediction.expected
     }
 
-    /// What the run observed; `None` if the run did not get far enough to observe it.
+    /// Returns the value that the run observed; `None` if the run did not get far enough to observe it.
     #[must_use]
     pub const fn observed(&self) -> Option<&Value> {
         self.observed.as_ref()
@@ -209,7 +209,7 @@ impl Value {
         Self::Share { share }
     }
 
-    /// Whether two values can be compared: two counts with the same noun, two shares, two texts or two times.
+    /// Whether two values can be compared: two counts with the same noun, two shares, two strings or two times.
     pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Count { of: one, .. }, Self::Count { of: other, .. }) => one == other,
@@ -217,7 +217,7 @@ impl Value {
         }
     }
 
-    /// Returns the value as a number: a count, a share, or a time in seconds. Returns `None` for a text.
+    /// Returns the value as a number: a count, a share, or a time in seconds. Returns `None` for a string.
     pub(crate) fn number(&self) -> Option<f64> {
         match self {
             Self::Count { count, .. } => Some(to_f64(*count)),

@@ -74,7 +74,7 @@ use std::sync::LazyLock;
 pub struct Lab {
     /// Name on the command line, such as `loss`.
     pub(crate) name: &'static str,
-    /// The lab's texts, from its page in `docs/labs`.
+    /// The lab's text, from its page in `docs/labs`.
     pub(crate) text: LazyLock<LabText>,
     /// Unit of every predicted or observed time, on every engine.
     pub(crate) time_unit: Unit,
@@ -86,7 +86,7 @@ pub struct Lab {
 #[derive(Debug)]
 pub(crate) struct Procedure {
     pub engine: Engine,
-    /// Whether a run with this setting draws random numbers, so that the seed affects the result.
+    /// Whether a run with this setting draws random numbers. If it does, the seed affects the result.
     pub uses_seed: fn(&Setting) -> bool,
     /// Options that the procedure accepts, with their ranges.
     pub options: &'static [OptionRange],
@@ -181,14 +181,14 @@ impl Lab {
         all.filter(|it| it.applies(procedure.engine, &predictions)).collect()
     }
 
-    /// Describes what the lab does, with this setting's option values filled in.
+    /// Describes the lab's method, with this setting's option values filled in.
     pub(crate) fn method(&self, procedure: &Procedure, setting: &Setting) -> String {
         self.text.method(procedure.engine, &(procedure.values)(setting))
     }
 }
 
 impl Procedure {
-    /// Makes a procedure that has no options and draws no random numbers.
+    /// Makes a procedure without options and without random numbers.
     pub(crate) const fn new(
         engine: Engine,
         predict: fn(&Setting) -> Vec<Prediction>,

@@ -1,10 +1,10 @@
-//! What the user chooses for a run: the engine, the seed and the options.
+//! The user's choices for a run: the engine, the seed and the options.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 named! {
-    /// What a lab runs on: simulated hosts, or real sockets on loopback or between network namespaces.
+    /// The environment in which a lab runs: simulated hosts, or real sockets on loopback or between network namespaces.
     ///
     /// ```
     /// use daytime::lab::Engine;

@@ -1,9 +1,9 @@
 //! A lab's text: its page in `docs/labs`. People read the whole page; the program prints parts of it.
 //!
 //! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections of [`read_section`]. The
-//! comment after a sentence of a lesson names its grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value
-//! of an option; the page shows the default value there. The section `## Example` is for readers of the page only; a test
-//! compares it with the program's output.
+//! comment after a sentence of a lesson names its grounds ([`Ground::parse`]). `{delay: 20 ms}` is a placeholder for an
+//! option's value, and contains the default value for readers of the page. The section `## Example` is only for readers
+//! of the page. A test compares it with the program's output.
 //!
 //! `question::page` reads the section `## Questions`, whose format `docs/CONTRIBUTING.md` describes: each question is a
 //! heading, a comment for the program, and a list of answers with their conditions and explanations.
@@ -15,7 +15,7 @@ use super::question::{Question, page as question};
 use serde::Serialize;
 
 named! {
-    /// Prior knowledge that a lab needs, as the course in `docs/teaching` defines it.
+    /// Prior knowledge that a lab requires. The course in `docs/teaching` defines the levels.
     pub(crate) enum Level {
         Basic = "basic",
         Intermediate = "intermediate",
@@ -27,7 +27,7 @@ named! {
 #[derive(Debug)]
 pub(crate) struct LabText {
     pub level: Level,
-    /// Minutes that a class needs to predict, run, observe and explain.
+    /// Number of minutes that a class needs to predict, run, observe and explain.
     pub minutes: u32,
     pub question: String,
     /// Sentences of theory with their sources.
@@ -36,7 +36,7 @@ pub(crate) struct LabText {
     methods: Vec<(&'static str, String)>,
     /// Sentences to remember; a run prints those that its findings support.
     pub lessons: Vec<Lesson>,
-    /// How other systems and engines differ from the run.
+    /// The differences between this run and other systems and engines.
     pub other_systems: String,
     pub next: Vec<NextStep>,
     /// Questions that a student answers before and after a run.
@@ -111,7 +111,7 @@ impl LabText {
     }
 }
 
-/// Returns a text with these values in their places: `{delay: 20 ms}` is the place of `delay`.
+/// Replaces the placeholders in text with these values. For example, `{delay: 20 ms}` is the placeholder for `delay`.
 pub(crate) fn fill(text: &str, values: &[(&str, String)]) -> String {
     let mut pieces = text.split('{');
     let mut filled = pieces.next().unwrap_or_default().to_owned();
@@ -213,7 +213,7 @@ fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
     Ok(Lesson { says: strip_markup(says), rests_on })
 }
 
-/// Reads `` `a command`: a question? ``; the answer comes from another section.
+/// Reads a line such as `` `a command`: a question? ``. The answer to the question is in another section.
 fn next(item: &'static str) -> Result<NextStep, &'static str> {
     let parts = item.strip_prefix('`').and_then(|item| item.split_once("`: "));
     let parts = parts.filter(|(_, question)| question.ends_with('?'));

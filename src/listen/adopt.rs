@@ -117,8 +117,8 @@ pub(crate) enum Kind {
     Datagrams,
 }
 
-/// Returns the kind and the address of a socket. If the server cannot serve on the descriptor, the
-/// error says what the descriptor is.
+/// Returns the kind and the address of a socket. If the server cannot serve on the descriptor, the error says what kind
+/// of descriptor it is.
 fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String> {
     let Ok(local) = socket.local_addr() else { return Err(no_socket(number)) };
     let kind = socket.r#type().map_err(|error| format!("a socket without a type: {error}"))?;

@@ -120,7 +120,7 @@ events! {
         "ignored: loopback source, not received over loopback";
     /// The server ignored a datagram that was sent to a broadcast or multicast address.
     UdpSentToMany: Udp Ignored "sent-to-many", "ignored: sent to a broadcast or multicast address";
-    /// The server ignored a datagram that is shorter than the reply, while the options forbid
+    /// The server ignored a datagram that is shorter than the reply, because the options forbid
     /// amplification.
     UdpTooShort: Udp Ignored "too-short", "ignored: shorter than the reply";
     /// The server ignored a datagram because its content is itself a Daytime reply, so another

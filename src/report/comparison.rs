@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A comparison as tables, for the text and for the page.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    /// What was asked, and how often.
+    /// A sentence that names the server and the number of questions.
     pub head: String,
     pub sections: Vec<Section>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Tables {
 #[derive(Debug, Default)]
 pub(crate) struct Section {
     pub heading: String,
-    /// Why the section has no rows. Empty if it has some.
+    /// The reason why the section is empty. An empty string if the section has rows.
     pub note: String,
     pub rows: Vec<Row>,
 }

@@ -1,4 +1,4 @@
-//! Describes what a reply means: its time, its syntax, and anything unusual about it.
+//! Describes the meaning of a reply: its time, its syntax, and any peculiarities.
 
 use super::page::{Columns, PLAIN, Page};
 use super::plural;
@@ -37,7 +37,8 @@ fn entries(entries: impl Iterator<Item = (&'static str, String)>) -> String {
     page.finish()
 }
 
-/// Returns the octets as escaped text, without the line ends around them. Cuts a long text; `--json` prints all of it.
+/// Returns the octets as escaped text, without the line ends around them. Shortens a long reply; `--json` prints the
+/// whole reply.
 pub(crate) fn printable_line(octets: &[u8]) -> String {
     const MAX_CHARACTERS: usize = 240;
     let mut text = String::new();

@@ -47,8 +47,8 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
     }
 }
 
-/// Escapes control characters in a text that may contain octets from a peer, and the characters that change the
-/// direction or the lines of a text without being visible.
+/// Makes text that may contain octets from a peer safe to print. Escapes control characters, and invisible characters
+/// that change the direction or the line breaks of text.
 pub(crate) fn escaped(text: &str) -> String {
     let escape = |it: char| {
         let is_escaped = it.is_control() || is_invisible(it);

@@ -38,8 +38,8 @@ pub(crate) fn quoted(payload: &[u8]) -> String {
     }
 }
 
-/// Cuts a text to this number of columns. A quoted payload is cut at its beginning, because a reply has its time of day
-/// at the end. Any other text is cut at its end.
+/// Shortens text to this number of columns. A quoted payload is cut at its beginning, because a reply's time of day is
+/// at its end. Any other text is cut at its end.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     let all = text.chars().count();
     if all <= columns {
@@ -55,7 +55,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     }
 }
 
-/// Cuts the end of a text so that it fits into this number of columns.
+/// Cuts the end of text so that it fits into this number of columns.
 pub(crate) fn cut_end(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
@@ -73,7 +73,7 @@ const fn name(protocol: u8) -> Option<&'static str> {
 }
 
 /// Formats the payload's length, and notes if it was not captured completely or is only a first fragment. Returns an
-/// empty text if there is no payload.
+/// empty string if there is no payload.
 fn octets(packet: &Decoded, payload: &[u8]) -> String {
     let captured = (payload.len() < packet.carried).then(|| format!("{} captured", payload.len()));
     let fragment = packet.fragment_of.map(|_| "first fragment".to_owned());

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use textwrap::{Options, WordSplitter};
 
 pub(super) const WIDTH: usize = 80;
-/// Number of blanks between two columns.
+/// Number of spaces between two columns.
 const GAP: usize = 2;
 
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
@@ -19,7 +19,7 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 #[cfg(feature = "lab")]
 pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
 
-/// A table's columns: the number of blanks before the first column, and the width of each column.
+/// A table's columns: the number of spaces before the first column, and the width of each column.
 pub(super) struct Columns<const N: usize>(pub usize, pub [usize; N]);
 
 /// Columns for a label, for TCP and for UDP. The TCP and UDP columns are wide enough for the longest date in RFC 867's
@@ -37,7 +37,7 @@ impl Page {
         let _ = writeln!(self.0, "{line}");
     }
 
-    /// Adds a text, wrapped, with each line indented by this number of blanks.
+    /// Adds wrapped text. Each line is indented by this number of spaces.
     pub(super) fn paragraph(&mut self, blanks: usize, text: &str) {
         for line in text.split('\n').flat_map(|line| wrap(line, WIDTH - blanks)) {
             self.line(format!("{:blanks$}{line}", "").trim_end());
@@ -84,8 +84,8 @@ impl Page {
     }
 }
 
-/// Wraps a text at blanks and not at hyphens, so that `17:37:43-PST` stays whole. Breaks a word only if it is longer
-/// than a line.
+/// Wraps text at spaces but not at hyphens, so that `17:37:43-PST` stays whole. Breaks a word only if it is longer than
+/// a line.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let options = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(String::from).collect()

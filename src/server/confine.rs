@@ -346,7 +346,7 @@ pub struct TriedLayer {
 pub struct Confined {
     /// User and group of the process; `None` if no change was requested.
     pub identity: Option<Identity>,
-    /// Whether the process already had this user and group, so that nothing changed.
+    /// Whether the process already had this user and group. In that case nothing was changed.
     pub already: bool,
     /// Whether the process runs as root.
     pub is_root: bool,

@@ -29,7 +29,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Makes [`Server::run`] finish and return. A second call changes nothing.
+    /// Makes [`Server::run`] finish and return. A second call has no effect.
     pub fn stop(&self) {
         self.shared.stop();
     }

@@ -12,8 +12,8 @@ pub(crate) struct Frame<'a> {
     pub line: &'a [u8],
     /// Number of octets that precede the line in the reply.
     pub start: usize,
-    /// Whether octets follow the line, so that the line is complete. If this is false, the reply,
-    /// or the part of it that is read, ends with the line, and the line may be incomplete.
+    /// Whether octets follow the line. If they do, the line is complete. Otherwise the reply, or the part of the reply
+    /// that is read, ends with the line, and the line may be incomplete.
     pub ended: bool,
     /// Whether the line continues beyond the last octet that is read.
     pub cut: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Frame<'a> {
     pub flags: Flags,
 }
 
-/// The UTF-8 byte order mark, which some editors and libraries put at the start of a text.
+/// The UTF-8 byte order mark, which some editors and libraries put at the start of text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Maximum number of octets read from a reply, equal to the client's default limit.

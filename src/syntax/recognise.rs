@@ -225,7 +225,7 @@ pub(crate) mod tests {
         {
             let read = read(&format!("Wed Jul  3 04:05:11 2024{escape}\r\n"));
             let flags = read.strip_prefix("ctime 2024-07-03T04:05:11 - control-chars");
-            // The reader drops control characters at the end of the line, just as it drops blanks.
+            // The reader drops control characters at the end of the line, just as it drops spaces.
             assert!(matches!(flags, Some("" | " trailing-garbage")), "{escape:?}: {read}");
         }
         for half in ["\x1bPM", "\x1b]0;PM\x07", "\x1b[0mPM", "\x07nachm", "\x7f1"] {

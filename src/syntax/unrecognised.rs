@@ -92,8 +92,7 @@ impl Unrecognised {
     }
 }
 
-/// Quotes the first octets of `rest`. If `rest` is empty, returns a text that says that the line
-/// has ended.
+/// Quotes the first octets of `rest`. If `rest` is empty, returns a phrase for the end of the line.
 fn found(rest: &[u8]) -> String {
     const MAX_SHOWN_OCTETS: usize = 32;
     match rest {

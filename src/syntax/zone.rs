@@ -32,7 +32,7 @@ enum Kind {
     Fixed(FixedOffset),
 }
 
-/// The reason why a text does not give a zone.
+/// The reason why a string does not name a zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ZoneError {

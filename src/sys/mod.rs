@@ -1,9 +1,9 @@
 //! Interface to the operating system. Only this module contains code for a particular system.
 //!
-//! `linux` and `portable` have the same functions, so the rest of the crate works with either of
-//! them. `portable` needs only POSIX, and returns "unknown" where POSIX has no answer. Build with
-//! `--cfg daytime_portable` to use it on Linux. Without the features `client` and `server`,
-//! `no_sockets` replaces both. It makes no system call, so it builds for every target.
+//! `linux` and `portable` have the same functions, so the rest of the crate works with either of them. `portable` needs
+//! only POSIX, and returns "unknown" where POSIX has no answer. Build with `--cfg daytime_portable` to use it on Linux.
+//! Without the features `client` and `server`, `no_sockets` replaces both. It does not make system calls, so it builds
+//! for every target.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -35,7 +35,7 @@ pub(crate) struct Service {
     draining: Draining,
     counters: Arc<Counters>,
     first_token: usize,
-    /// Whether descriptors have run out while this worker had no connection that it could close.
+    /// Whether descriptors have run out while this worker did not have a connection that it could close.
     lacks_room: bool,
 }
 
@@ -156,8 +156,8 @@ impl Service {
         self.draining.is_empty()
     }
 
-    /// Whether descriptors ran out while this worker had no connection that it could close. Returns true once per
-    /// occurrence.
+    /// Whether descriptors ran out while this worker did not have a connection that it could close. Returns true once
+    /// per occurrence.
     pub(crate) fn lacks_room(&mut self) -> bool {
         mem::take(&mut self.lacks_room)
     }

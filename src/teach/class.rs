@@ -1,20 +1,20 @@
-//! Reads a class list: CSV as learning-management systems export it.
+//! Reads a class list in the CSV format that learning-management systems export.
 
 use super::mistake::{Mistake, line_of as line_at};
 use std::collections::BTreeMap;
 
-/// A student of a class.
+/// A student in a class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Student {
-    /// Identifier in the class list, such as a number or an account.
+    /// Identifier in the class list, such as a number or an account name.
     pub id: String,
-    /// Name for the sheet; `None` without a column for it.
+    /// Name printed on the sheet; `None` if the class list has no name column.
     pub name: Option<String>,
-    /// Name of the student's folder, which every file system accepts.
+    /// Name of the student's folder. Every file system accepts this name.
     pub folder: String,
 }
 
-/// Columns that may have the identifier, the best first. Case, spaces and punctuation do not count.
+/// Possible names of the column with the identifier, in order of preference. Case, spaces and punctuation are ignored.
 const ID_COLUMNS: [&str; 9] =
     ["studentid", "idnumber", "sid", "id", "student", "username", "login", "emailaddress", "email"];
 const NAME_COLUMNS: [&str; 2] = ["name", "fullname"];
@@ -23,13 +23,13 @@ const LAST_NAME_COLUMNS: [&str; 3] = ["lastname", "surname", "familyname"];
 
 /// Maximum number of students in a list.
 const MAX_STUDENTS: usize = 10_000;
-/// Maximum number of characters of an identifier.
+/// Maximum number of characters in an identifier.
 const MAX_ID_CHARACTERS: usize = 100;
 
-/// Reads a class list. `id_column` names the column of the identifier, if the user has named it.
+/// Reads a class list. `id_column` is the name of the column with the identifier, if the user gave one.
 ///
 /// # Errors
-/// Every mistake of the list, in the order of the lines.
+/// Returns all mistakes in the list, in the order of its lines.
 pub(crate) fn students(file: &[u8], id_column: Option<&str>) -> Result<Vec<Student>, Vec<Mistake>> {
     let text =
         std::str::from_utf8(file).map_err(|error| vec![not_utf8(file, error.valid_up_to())])?;
@@ -64,14 +64,14 @@ fn line_of(error: &csv::Error) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
 }
 
-/// Returns the delimiter of the header: a comma, or a semicolon or a tab as some spreadsheets write.
+/// Returns the delimiter used in the header: a comma, or a semicolon or tab as some spreadsheets write.
 fn delimiter(text: &str) -> u8 {
     let header = text.lines().next().unwrap_or_default();
     let others = [b';', b'\t'].into_iter().find(|it| header.contains(char::from(*it)));
     if header.contains(',') { b',' } else { others.unwrap_or(b',') }
 }
 
-/// The columns of a list that are read.
+/// Indices of the columns that are read from a list.
 struct Columns {
     id: usize,
     name: Vec<usize>,
@@ -99,7 +99,7 @@ impl Columns {
     }
 }
 
-/// Returns the name of a column in lower case, letters and digits only.
+/// Returns a column's name in lower case, reduced to its letters and digits.
 fn plain(column: &str) -> String {
     column.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -108,7 +108,8 @@ fn plain(column: &str) -> String {
 #[derive(Default)]
 struct Class {
     students: Vec<Student>,
-    /// Lines of the folders, in lower case, because some file systems ignore case.
+    /// For each folder name, the line on which it occurs. The keys are in lower case, because some file systems ignore
+    /// case.
     folders: BTreeMap<String, (usize, String)>,
 }
 
@@ -143,7 +144,7 @@ impl Class {
     }
 }
 
-/// Returns the name of the folder of an identifier. Replaces characters that a file system may refuse by dashes.
+/// Returns the folder name for an identifier. A dash takes the place of each character that a file system may refuse.
 pub(crate) fn folder(id: &str) -> Result<String, String> {
     if id.is_empty() {
         return Err("the student's id is empty".to_owned());

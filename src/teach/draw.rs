@@ -1,7 +1,7 @@
-//! Draws the options of each student from the teacher's secret.
+//! Derives each student's random options from the teacher's secret.
 //!
-//! A sheet is a function of the secret and of [`SheetName`]. The fields are hashed with their lengths before them, so
-//! that no two names give the same octets.
+//! For a given [`VERSION`], the secret and the [`SheetName`] determine all random choices on a sheet. Each field is
+//! hashed with its length in front of it, so two different names never produce the same hash input.
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand_pcg::Pcg64Mcg;
@@ -9,15 +9,15 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use sha2::Sha256;
 use std::fmt;
 
-/// Version of the items. A change that gives a student other items or other numbers needs a new version, because a grade
-/// draws the items again.
+/// Version of the items. A change that would give a student different items or numbers needs a new version, because
+/// grading regenerates the items.
 pub(crate) const VERSION: u64 = 1;
 
 /// The teacher's secret. Its octets are never shown, not even by `Debug`.
 #[derive(Clone)]
 pub(crate) struct Secret(Vec<u8>);
 
-/// The name of one student's sheet.
+/// The fields that name one student's sheet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SheetName {
     pub assignment: String,
@@ -28,7 +28,7 @@ pub(crate) struct SheetName {
 #[derive(Debug)]
 pub(crate) struct Draw(Pcg64Mcg);
 
-/// Minimum length of a secret in octets: 128 bits, if its octets are random.
+/// Minimum length of a secret in octets. This is 128 bits of entropy if the octets are random.
 pub(crate) const MIN_SECRET_OCTETS: usize = 16;
 
 impl fmt::Debug for Secret {
@@ -38,25 +38,26 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Makes a secret of the content of a file, without white space at both ends. Returns `None` if it is too short.
+    /// Makes a secret from a file's content, after removing white space at both ends. Returns `None` if the rest is too
+    /// short.
     pub(crate) fn of(content: &[u8]) -> Option<Self> {
         let content = content.trim_ascii();
         (content.len() >= MIN_SECRET_OCTETS).then(|| Self(content.to_vec()))
     }
 
-    /// Returns the key of a sheet, from which its options are drawn.
+    /// Returns a sheet's key. The sheet's random options are derived from this key.
     fn sheet_key(&self, SheetName { assignment, student }: &SheetName) -> [u8; 32] {
         let version = VERSION.to_be_bytes();
         code(&self.0, &[&version, assignment.as_bytes(), student.as_bytes()])
     }
 
-    /// Returns the source of random numbers for one purpose on a sheet.
+    /// Returns a sheet's source of random numbers for one purpose.
     pub(crate) fn draw(&self, name: &SheetName, purpose: &str) -> Draw {
         let code = code(&self.sheet_key(name), &[b"draw", purpose.as_bytes()]);
         Draw(Pcg64Mcg::from_seed(std::array::from_fn(|at| code[at])))
     }
 
-    /// Returns a code over these fields. It cannot be made without the secret.
+    /// Returns a message authentication code over these fields. It cannot be computed without the secret.
     pub(crate) fn tag(&self, name: &SheetName, fields: &[&[u8]]) -> [u8; 16] {
         let fields: Vec<&[u8]> = [&b"tag"[..]].into_iter().chain(fields.iter().copied()).collect();
         let code = code(&self.sheet_key(name), &fields);
@@ -64,7 +65,7 @@ impl Secret {
     }
 }
 
-/// Returns the HMAC-SHA-256 of the fields, each with its length before it.
+/// Returns the HMAC-SHA-256 of the fields. Each field is preceded by its length.
 fn code(key: &[u8], fields: &[&[u8]]) -> [u8; 32] {
     let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(key) else {
         unreachable!("HMAC accepts a key of any length")
@@ -77,31 +78,31 @@ fn code(key: &[u8], fields: &[&[u8]]) -> [u8; 32] {
 }
 
 impl Draw {
-    /// Makes a source from a public seed, for quizzes.
+    /// Makes a source of random numbers from a public seed, for quizzes.
     pub(crate) fn seeded(seed: u64, purpose: &str) -> Self {
         let code = code(&seed.to_be_bytes(), &[purpose.as_bytes()]);
         Self(Pcg64Mcg::from_seed(std::array::from_fn(|at| code[at])))
     }
 
-    /// Draws a number below `end`, each with the same probability. Returns 0 if `end` is 0.
+    /// Draws a number below `end`. All numbers have the same probability. Returns 0 if `end` is 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = end as u64;
-        // Multiplying by 2⁶⁴ and rejecting nothing is uneven by less than one in 2⁵⁰ for a few choices.
+        // Scaling a 64-bit number without rejection is biased by less than 2⁻⁵⁰ if the number of choices is small.
         let wide = u128::from(self.0.next_u64()) * u128::from(end);
         usize::try_from(wide >> 64).unwrap_or(0)
     }
 
-    /// Draws one of the values.
+    /// Draws one of the values. Returns `otherwise` if there are none.
     pub(crate) fn one_of<T: Copy>(&mut self, values: &[T], otherwise: T) -> T {
         values.get(self.below(values.len())).copied().unwrap_or(otherwise)
     }
 
-    /// Draws 32 bits.
+    /// Draws a random 32-bit number.
     pub(crate) fn word(&mut self) -> u32 {
         self.0.next_u32()
     }
 
-    /// Brings the values into a random order (Fisher–Yates).
+    /// Puts the values into a random order (Fisher–Yates shuffle).
     pub(crate) fn shuffle<T>(&mut self, values: &mut [T]) {
         for last in (1..values.len()).rev() {
             values.swap(last, self.below(last + 1));

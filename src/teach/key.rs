@@ -1,11 +1,11 @@
-//! The key: the right answer of each item of a student's sheet.
+//! The answer key: the right answer to each item on a student's sheet.
 
 use super::item::{Item, Kind};
 use super::sheet::Sheet;
 use crate::report::escaped;
 use serde_json::{Value, json};
 
-/// Returns the keys as text for people.
+/// Returns the answer keys as text for people.
 pub(crate) fn text(sheets: &[Sheet]) -> String {
     sheets.iter().map(one).collect::<Vec<_>>().join("\n")
 }
@@ -48,7 +48,7 @@ fn tolerance(item: &Item) -> String {
     }
 }
 
-/// Returns the keys as JSON.
+/// Returns the answer keys as JSON.
 pub(crate) fn json(sheets: &[Sheet]) -> Value {
     let sheet = |sheet: &Sheet| {
         json!({

@@ -1,5 +1,5 @@
-//! What a teacher hands out and a student hands in: reports as HTML and SVG, sheets, keys, grades and quizzes. All of
-//! it is text made from values: this module opens no socket and no file, and knows no terminal.
+//! Material for teaching: reports as HTML and SVG, exercise sheets, answer keys, grades and quizzes. This module only
+//! converts values to text and back. It does not open sockets or files, and does not depend on a terminal.
 
 pub(crate) mod bank;
 pub(crate) mod class;

@@ -18,12 +18,12 @@ use toml::de::{DeTable, DeValue};
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub(crate) struct FileError {
-    /// From 1.
+    /// Number of the line (1-based).
     line: usize,
     problem: String,
 }
 
-/// The answers of the file.
+/// The answers in a file.
 #[derive(Debug)]
 pub(crate) struct AnswerFile {
     labs: Vec<LabAnswers>,
@@ -39,10 +39,11 @@ struct LabAnswers {
 }
 
 impl AnswerFile {
-    /// Reads the text of a file.
+    /// Reads a file's text.
     ///
     /// # Errors
-    /// The text is not TOML, names an unknown lab or question, or has a value that is not an answer.
+    /// Returns an error if the text is not TOML, names an unknown lab or question, or contains a value that is not an
+    /// answer.
     pub(crate) fn read(text: &str) -> Result<Self, FileError> {
         let reader = Reader(text);
         let table = DeTable::parse(text).map_err(|error| {
@@ -56,7 +57,7 @@ impl AnswerFile {
     /// Returns the answers to these questions of a lab, in their order.
     ///
     /// # Errors
-    /// The file has no answer to one of the questions.
+    /// Returns an error if the file lacks an answer to one of the questions.
     pub(crate) fn answers(
         &self,
         lab: &'static Lab,
@@ -80,10 +81,10 @@ impl AnswerFile {
     }
 }
 
-/// The form of an entry, for messages.
+/// The form of an entry, for error messages.
 const FORM: &str = "{ predicted = \"…\", observed = \"…\" } (\"\" for no answer)";
 
-/// The text of the file, whose lines errors name.
+/// The file's text, which is used to find the line number for an error.
 #[derive(Clone, Copy)]
 struct Reader<'a>(&'a str);
 
@@ -137,7 +138,7 @@ impl Reader<'_> {
         Ok(AnsweredQuestion { question, prediction, observation })
     }
 
-    /// Reads an answer; an empty text is no answer.
+    /// Reads an answer. An empty string means that the student gave no answer.
     fn answer(
         self,
         question: &Question,

@@ -1,4 +1,4 @@
-//! Reads an answer file. A student may have written anything into it.
+//! Reads an answer file. The file is untrusted input: a student may have written anything into it.
 
 use super::draw::{SheetName, VERSION};
 use super::mistake::{Mistake, line_of};
@@ -9,17 +9,17 @@ use toml::de::{DeTable, DeValue};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Submission {
     pub header: Header,
-    /// Line of the student's id, for messages about the header.
+    /// Number of the line with the student's id, for messages about the header.
     pub header_line: usize,
     pub answers: Vec<Answer>,
 }
 
-/// An answer as the student wrote it.
+/// An answer in the student's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// Identifier of the item.
     pub id: String,
-    /// Text without white space at both ends. Empty if the student gave no answer.
+    /// The answer's text without white space at both ends. Empty if the student gave no answer.
     pub text: String,
     pub line: usize,
 }
@@ -27,13 +27,13 @@ pub(crate) struct Answer {
 /// Maximum length of an answer file in octets.
 pub(crate) const MAX_OCTETS: usize = 256 * 1024;
 
-/// Keys of the header, in the order of the file.
+/// Keys of the header, in the order in which the file lists them.
 const KEYS: [&str; 7] = ["version", "sheet", "assignment", "student", "labs", "tag", "answers"];
 
-/// Reads an answer file. The header may still be foreign: [`Header::is_genuine`] checks this.
+/// Reads an answer file. Does not check whether the header is genuine: [`Header::is_genuine`] does this.
 ///
 /// # Errors
-/// The first mistake in the form of the file.
+/// Returns the first mistake in the file's form.
 pub(crate) fn read(file: &[u8]) -> Result<Submission, Mistake> {
     if file.len() > MAX_OCTETS {
         return Err(Mistake::at(1, &format!("longer than {} KiB", MAX_OCTETS / 1024)));
@@ -51,7 +51,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Submission, Mistake> {
     file.submission()
 }
 
-/// A parsed file.
+/// A parsed answer file.
 struct File<'a> {
     text: &'a str,
     table: &'a DeTable<'a>,
@@ -74,7 +74,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Returns the value of a key of the header, and its line.
+    /// Returns the value of a key in the header, and the value's line.
     fn value(&self, name: &str) -> Result<(&'a DeValue<'a>, usize), Mistake> {
         let value = self.table.iter().find(|(key, _)| &**key.get_ref() == name);
         let missing =
@@ -137,7 +137,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// Returns an answer as text. Accepts numbers without quotes, and a list of letters.
+/// Returns an answer as text. Also accepts a number without quotes, and a list of letters.
 fn text(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),

@@ -143,7 +143,7 @@ impl Asking {
     }
 }
 
-/// Whether the error is temporary, so that the call can simply be repeated.
+/// Whether the error is temporary. After a temporary error, the call can simply be repeated.
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

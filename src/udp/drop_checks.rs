@@ -18,7 +18,7 @@ pub(super) struct DropChecks {
     suspected: bool,
 }
 
-/// What a round of the event loop has found in the receive buffers.
+/// The state of the receive buffers that one round of the event loop found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BufferState {
     /// No datagram arrived.

@@ -2,10 +2,10 @@
 //!
 //! The sender of a datagram can forge its source address, so the reply may go to a victim. Two
 //! services that answer each other never stop: CERT CA-1996-01 ("UDP Port Denial-of-Service
-//! Attack"), CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. To give forged
-//! addresses little effect, the reply is only one line in one datagram. To prevent loops, the guard
-//! rejects each datagram that may come from a service, or whose content is itself a reply
-//! (`content.rs`).
+//! Attack"), CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. To limit what an
+//! attacker gains from a forged address, the reply is only one line in one datagram. To prevent
+//! loops, the guard rejects each datagram that may come from a service, or whose content is itself
+//! a reply (`content.rs`).
 
 use super::content;
 use crate::metrics::Event;

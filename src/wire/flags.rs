@@ -27,7 +27,7 @@ impl Flags {
         (Self(0x80), "CWR"),
     ];
 
-    /// Returns the flag of this name, in capitals.
+    /// Returns the flag with this name, which must be in capitals.
     #[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "only answer files name flags"))]
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, other)| *other == name).map(|(flag, _)| *flag)

@@ -127,7 +127,7 @@ pub(in crate::cli) enum QuizFormat {
     Text2qti,
 }
 
-/// What a sheet follows from.
+/// The arguments that determine a sheet's contents.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Drawn {
     /// Class list: CSV with a header

@@ -1,4 +1,4 @@
-//! `daytime lab run --ask`: the student predicts, the lab runs, the student observes and reads the verdict.
+//! Runs `daytime lab run --ask`. The student predicts, the lab runs, and the student observes and reads the verdict.
 
 mod file;
 mod screen;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use terminal::Prompt;
 
-/// Runs the labs one after another, and asks before and after each.
+/// Runs the labs one after another, and asks questions before and after each run.
 pub(super) fn run(
     runs: PlannedRuns,
     setting: &Setting,
@@ -58,19 +58,19 @@ fn unanswered(
     lab.questions(procedure, setting).into_iter().map(unanswered).collect()
 }
 
-/// Everything that the runs of one command share.
+/// Settings common to all runs of one command.
 struct Session<'a> {
     arguments: &'a LabRun,
     setting: &'a Setting,
     files: &'a Files<'a>,
     screen: Screen,
-    /// Whether a student at the terminal answers.
+    /// Whether a student at the terminal answers. Otherwise the answers come from a file.
     is_asking: bool,
     quiet: bool,
 }
 
 impl Session<'_> {
-    /// Runs one lab: the predictions, the run, the observations with their verdicts.
+    /// Takes the predictions, runs one lab, and takes the observations.
     fn run(
         &self,
         lab: &'static Lab,
@@ -120,7 +120,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Runs the lab. Returns the report and the duration.
+    /// Runs the lab. Returns the report and the duration of the run.
     fn perform(&self, lab: &'static Lab, procedure: &'static Procedure) -> (Report, Duration) {
         let progress = Progress::start_named(self.quiet || self.screen == Screen::Nowhere, 1);
         progress.begin(0, 1, &format!("{} on {}", lab.name(), procedure.engine));
@@ -130,7 +130,7 @@ impl Session<'_> {
         (report, began.elapsed())
     }
 
-    /// Shows the run, takes the observations, and prints the verdict on each question and the lesson.
+    /// Shows the run, takes the observations, and prints the verdict for each question and the lesson.
     fn observe(&self, report: &Report, answers: &mut [AnsweredQuestion]) -> Result<(), Failure> {
         let (screen, detail) = (self.screen, self.arguments.detail());
         let observations = text::observations(report, detail, form(self.arguments));
@@ -155,7 +155,7 @@ impl Session<'_> {
             screen.print(&text::verdict(answer, report))?;
         }
         if self.is_asking && count > 0 {
-            // Every answer is given, so the end of the input stops nothing any more.
+            // All answers have been given, so an end of input here does not stop the command.
             terminal::pause(screen, "the score")?;
         }
         screen.print(&text::debrief(answers, report, detail))?;

@@ -25,7 +25,7 @@ impl<'a> Captures<'a> {
         self.write_parts(report.lab.name, report.procedure.engine, report.parts().iter())
     }
 
-    /// Writes the files of these parts of a run on an engine.
+    /// Writes the capture files for these parts of a run. The files' names contain the lab and the engine.
     pub(super) fn write_parts<'b>(
         &self,
         lab: &str,

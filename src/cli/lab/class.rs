@@ -1,4 +1,4 @@
-//! Reads the files that a teacher names: class list and secret.
+//! Reads the teacher's files: the class list and the secret.
 
 use crate::cli::args::Drawn;
 use crate::cli::complain;
@@ -14,17 +14,17 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Maximum length in octets of a class list or a list of marks.
+/// Maximum length of a class list or a list of marks in octets.
 const MAX_LIST_OCTETS: u64 = 16 << 20;
 /// Maximum length of a secret file in octets.
 const MAX_SECRET_OCTETS: u64 = 64 << 10;
-/// Permissions of group and others to read or to write.
+/// The permission bits that let the group or other users read or write.
 const OTHERS_MAY: u32 = 0o066;
 
-/// How to make a secret file.
+/// The instructions for making a secret file.
 const MAKE_SECRET: &str = "make one with: (umask 077; head -c 32 /dev/urandom | base64 > FILE)";
 
-/// Reads the secret. Refuses a file that other users may read.
+/// Reads the secret. Rejects a file that other users may read or write.
 pub(super) fn secret(path: &Path) -> Result<Secret, Failure> {
     let name = path.display();
     let fail = |error: io::Error| {
@@ -60,7 +60,7 @@ pub(super) fn list(path: &Path) -> Result<Vec<u8>, Failure> {
     if is_huge { Err(cannot("it is longer than 16 MiB")) } else { Ok(content) }
 }
 
-/// Reads a class list. Prints every mistake.
+/// Reads a class list. Prints all its mistakes.
 pub(super) fn class(path: &Path, id_column: Option<&str>) -> Result<Vec<Student>, Failure> {
     students(&list(path)?, id_column).map_err(|mistakes| {
         report(path, &mistakes);
@@ -68,19 +68,19 @@ pub(super) fn class(path: &Path, id_column: Option<&str>) -> Result<Vec<Student>
     })
 }
 
-/// Returns a path that is safe to print. A student may have named a file that was handed in.
+/// Returns a path with unsafe characters escaped for printing. A student may have chosen the name of a submitted file.
 pub(super) fn shown(path: &Path) -> String {
     escaped(&path.display().to_string())
 }
 
-/// Prints the mistakes of a file, each with its line.
+/// Prints the mistakes in a file, each with its line.
 pub(super) fn report(path: &Path, mistakes: &[Mistake]) {
     for mistake in mistakes {
         complain(&format!("daytime: {}:{mistake}", shown(path)));
     }
 }
 
-/// Draws the sheet of each student of a class.
+/// Generates the sheet for each student in a class.
 pub(super) fn sheets(arguments: &Drawn) -> Result<Vec<(Student, Sheet)>, Failure> {
     let secret = secret(&arguments.secret_file)?;
     let (students, labs) =

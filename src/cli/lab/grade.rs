@@ -16,10 +16,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Maximum depth of folders. Learning-management systems use at most four.
+/// Maximum depth of nested folders. Learning-management systems use at most four levels.
 const MAX_DEPTH: usize = 8;
 
-/// Grades the files, prints the grades, and reports everything that has no grade.
+/// Grades the files and prints the grades. Reports all files and students that did not get a grade.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let secret = secret(&arguments.secret_file)?;
     let marks = marks(arguments.marks.as_deref())?;
@@ -47,7 +47,7 @@ fn marks(path: Option<&Path>) -> Result<Marks, Failure> {
         .map_err(|mistake| Failure::Message(format!("{}:{mistake}", shown(path))))
 }
 
-/// A run, with the number of problems reported so far.
+/// One invocation of the command, with the number of problems reported so far.
 struct Run {
     secret: Secret,
     marks: Marks,
@@ -74,7 +74,7 @@ impl Run {
         graded
     }
 
-    /// Grades a file. Reports a file that cannot be graded, and returns `None`.
+    /// Grades a file. If the file cannot be graded, reports its mistakes and returns `None`.
     fn grade_file(&mut self, path: &Path, assignment: Option<&str>) -> Option<Grade> {
         let content = match content(path) {
             Ok(content) => content,
@@ -104,7 +104,8 @@ impl Run {
         }
     }
 
-    /// Returns the grades of all students with one file. Reports the files of the others.
+    /// Returns the grades for students who handed in exactly one file. Reports the files of students who handed in
+    /// several.
     fn without_duplicates(&mut self, graded: Vec<(PathBuf, Grade)>) -> Vec<Grade> {
         let mut files: BTreeMap<_, Vec<PathBuf>> = BTreeMap::new();
         for (path, grade) in &graded {
@@ -123,7 +124,7 @@ impl Run {
         graded.into_iter().map(|(_, grade)| grade).filter(is_only).collect()
     }
 
-    /// Reports students of the class without a grade, and grades without a student of the class.
+    /// Reports students in the class who have no grade, and graded students who are not in the class list.
     fn report_absent(&mut self, ids: &[&str], grades: &[Grade]) {
         let present: Vec<&str> = grades.iter().map(|grade| &*grade.name.student).collect();
         for id in ids.iter().filter(|id| !present.contains(id)) {
@@ -145,8 +146,8 @@ impl Run {
     }
 }
 
-/// Collects the answer files below a path. A path that the user named is a file of any name; in a directory, only files
-/// `*.toml` count.
+/// Collects the answer files below a path. A file that the user named may have any name. In a directory, only files
+/// named `*.toml` are collected.
 fn collect(path: &Path, depth: usize, is_named: bool, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if is_named && !fs::metadata(path)?.is_dir() {
         files.push(path.to_owned());
@@ -164,7 +165,8 @@ fn collect(path: &Path, depth: usize, is_named: bool, files: &mut Vec<PathBuf>) 
     Ok(())
 }
 
-/// Returns the content of a regular file, and one octet more than the maximum of a longer one.
+/// Returns the content of a regular file. If the file is too long, returns one octet more than the maximum length, so
+/// that the caller notices.
 fn content(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -194,7 +196,7 @@ fn print_grades(grades: &[Grade], format: Format) -> Result<(), Failure> {
     }
 }
 
-/// Prints the grade of the only file for an autograder. Prints nothing if the file has no grade.
+/// Prints the only grade in an autograder's format. Prints nothing if there is no grade.
 fn print_one(grades: &[Grade], format: Format) -> Result<(), Failure> {
     match grades {
         [] => Ok(()),

@@ -1,4 +1,4 @@
-//! Writes reports and pictures of a lab's run.
+//! Writes a lab run's report and pictures to files.
 
 use crate::cli::failure::Failure;
 use crate::lab::Report;
@@ -10,14 +10,14 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The place for the reports and for the pictures.
+/// The destinations of the reports and the pictures.
 #[derive(Debug)]
 pub(super) struct Reports<'a> {
     html: Option<Html<'a>>,
     svg: Option<&'a Path>,
 }
 
-/// The place for reports: one file, or a folder with an index.
+/// The destination of the reports: one file, or a folder with an index.
 #[derive(Debug)]
 enum Html<'a> {
     File(&'a Path),
@@ -25,7 +25,7 @@ enum Html<'a> {
 }
 
 impl<'a> Reports<'a> {
-    /// Opens the folders, and creates those that do not exist. With several runs the reports go to a folder.
+    /// Creates the folders that do not exist yet. If there are several runs, the reports are written to a folder.
     pub(super) fn open(
         html: Option<&'a Path>,
         svg: Option<&'a Path>,
@@ -46,14 +46,14 @@ impl<'a> Reports<'a> {
             })?;
         }
         if let Some(Html::File(file)) = html {
-            // A lab may take seconds, so a file that cannot be written is reported before.
+            // A lab may take seconds, so check before the run that the file can be written.
             let opened = OpenOptions::new().append(true).create(true).open(file);
             opened.map_err(|error| cannot_write(file, &error))?;
         }
         Ok(Self { html, svg })
     }
 
-    /// Iterates over the folders of the files.
+    /// Iterates over the folders to which files are written.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         let html = self.html.as_ref().and_then(|html| match html {
             Html::File(file) => file.parent(),
@@ -62,12 +62,12 @@ impl<'a> Reports<'a> {
         html.into_iter().chain(self.svg)
     }
 
-    /// Whether any file is wanted.
+    /// Whether the user wants a report or pictures.
     pub(super) const fn are_wanted(&self) -> bool {
         self.html.is_some() || self.svg.is_some()
     }
 
-    /// Writes the report on a run. Returns its path; `None` if no report is wanted.
+    /// Writes the report on a run. Returns the file's path, or `None` if the user does not want a report.
     pub(super) fn write_html(
         &self,
         report: &Report,
@@ -82,7 +82,8 @@ impl<'a> Reports<'a> {
         Ok(Some(path))
     }
 
-    /// Writes the picture of each part of a run. Returns their paths; `None` if no pictures are wanted.
+    /// Writes one picture for each part of a run. Returns the files' paths, or `None` if the user does not want
+    /// pictures.
     pub(super) fn write_svg(&self, report: &Report) -> Result<Option<Vec<PathBuf>>, Failure> {
         let Some(folder) = self.svg else { return Ok(None) };
         let mut written = Vec::new();
@@ -98,7 +99,7 @@ impl<'a> Reports<'a> {
         Ok(Some(written))
     }
 
-    /// Writes the index of all reports, if they are in a folder.
+    /// Writes the index of all reports if they are in a folder.
     pub(super) fn write_index(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         let Some(folder) = self.html.as_ref().and_then(Html::folder) else { return Ok(()) };
         let entries: Vec<Entry> = done
@@ -123,7 +124,8 @@ fn html_name(report: &Report) -> String {
     file_name::of_run(report) + ".html"
 }
 
-/// Returns a path that this run has not used. The names of two parts may differ only in punctuation.
+/// Returns a path that this run has not used yet. A name may be taken, because the names of two parts may differ only
+/// in punctuation, which file names leave out.
 fn free(folder: &Path, name: &str, taken: &[PathBuf]) -> PathBuf {
     let path = |number: usize| match number {
         1 => folder.join(format!("{name}.svg")),

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Writes a folder for each student, with a sheet and an answer file.
+/// Writes one folder per student, with a sheet and an answer file.
 pub(super) fn write_sheets(arguments: &SheetArguments) -> Result<ExitCode, Failure> {
     let sheets = sheets(&arguments.drawn)?;
     for (student, sheet) in &sheets {
@@ -31,7 +31,7 @@ pub(super) fn write_sheets(arguments: &SheetArguments) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a file, unless a file of this name has something else, such as the answers of a student.
+/// Writes a file. Never overwrites a file with different content, because it may contain a student's answers.
 fn write(path: &Path, content: &str) -> Result<(), Failure> {
     let name = path.display();
     if path.exists() {
@@ -46,7 +46,7 @@ fn write(path: &Path, content: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::Message(format!("cannot write {name}: {error}")))
 }
 
-/// Prints the keys.
+/// Prints the answer keys.
 pub(super) fn print_key(arguments: &Key) -> Result<ExitCode, Failure> {
     let all = sheets(&arguments.drawn)?;
     let is_unknown = |id: &&String| !all.iter().any(|(student, _)| student.id == **id);
@@ -69,7 +69,7 @@ pub(super) fn print_key(arguments: &Key) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the packets of the runs that a sheet's items come from.
+/// Writes the packets from the runs on which a sheet's items are based.
 fn write_packets(folder: &Path, sheet: &Sheet) -> Result<(), Failure> {
     let captures = Captures::open(folder)?;
     for lab in &sheet.labs {

@@ -112,7 +112,7 @@ fn distinct_counts(counts: impl IntoIterator<Item = usize>, of: &'static str) ->
     }
 }
 
-/// What happened while one message was written and read.
+/// The trace of one message, with the numbers of writes and reads.
 struct Exchange {
     trace: Trace,
     writes: usize,

@@ -53,7 +53,7 @@ mod unread;
 
 use super::Lab;
 
-/// All labs, in the order of the course (`docs/teaching/course.md`).
+/// All labs, in the order in which the course teaches them (`docs/teaching/course.md`).
 #[cfg(all(feature = "client", feature = "server"))]
 pub(super) static ALL: &[&Lab] = &[
     &exchange::LAB,

@@ -1,4 +1,4 @@
-//! Checks that the labs' tests share.
+//! Assertions shared by the labs' tests.
 
 use crate::lab::finding::compare;
 use crate::lab::{Engine, Lab, LabOptions, Outcome, Part, Setting, Verdict};

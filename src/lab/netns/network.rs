@@ -161,8 +161,8 @@ impl Network {
         self.host(CLIENT).run(asked).map_err(failed("ask"))
     }
 
-    /// Puts a forged packet on the link to the server. The caller gives it the client's address as its source, but the
-    /// client has not sent it.
+    /// Puts a forged packet on the link to the server. The caller sets the packet's source to the client's address,
+    /// although the client has not sent the packet.
     pub(in crate::lab) fn forge(&self, packet: Vec<u8>) -> Result<(), Obstacle> {
         self.recorder.add_forger(vec![UNUSED_ADDRESS.into()]);
         self.forwarder.forge(FORGER, SERVER, packet).map_err(failed("forge a packet"))

@@ -1,4 +1,4 @@
-//! What the labs that run on `netns` have in common.
+//! Functions shared by the labs that run on `netns`.
 
 use super::network::address;
 use crate::duration::short;
@@ -38,7 +38,7 @@ pub(in crate::lab) fn conditions(setting: &Setting) -> Conditions {
     Conditions::of(&setting.options, DELAY)
 }
 
-/// Returns the values that most experiments fill into their texts: the delay and the client's timeout.
+/// Returns the values that most labs insert into their text: the delay and the client's timeout.
 pub(in crate::lab) fn values(setting: &Setting) -> Values {
     let [delay, patience] = [conditions(setting).delay, reply_timeout(setting)].map(short);
     vec![("delay", delay), ("patience", patience)]

@@ -1,24 +1,26 @@
-//! Reads what a student enters as the answer to a question.
+//! Reads a student's answer to a question from the text that the student entered.
 
 use super::{AnswerForm, NumberAnswer, Question, unit_of_time};
 
-/// Upper bound of a number, larger than any that a lab counts or measures, so that its digits fit a line.
+/// Exclusive upper bound of a number. No lab counts or measures anything this large, and the digits of a smaller number
+/// fit on a line.
 const MAX_NUMBER: f64 = 1e12;
 
 /// A student's answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Answer {
-    /// The index of a choice.
+    /// The index of the chosen choice.
     Choice(usize),
-    /// A number in the unit of the question.
+    /// A number in the question's unit.
     Number(f64),
 }
 
 impl Question {
-    /// Reads an answer: the number or the text of a choice, or a number with or without its unit.
+    /// Reads an answer. The answer to a multiple-choice question is the number of a choice or its text. Any other
+    /// answer is a number, whose unit may be omitted.
     ///
     /// # Errors
-    /// The text is not an answer to this question. The error says what an answer looks like.
+    /// Returns an error if the text is not an answer to this question. The error describes the expected form.
     pub(crate) fn read(&self, text: &str) -> Result<Answer, String> {
         let text = text.trim();
         match &self.form {
@@ -49,7 +51,8 @@ impl NumberAnswer {
         })
     }
 
-    /// Returns by how much a number with this unit is multiplied; `None` for a foreign unit.
+    /// Returns the factor that converts a number from this unit to the question's unit; `None` if the unit does not
+    /// fit.
     fn factor(&self, unit: &str) -> Option<f64> {
         let is_own =
             unit.is_empty() || unit == self.unit || self.singular().is_some_and(|it| it == unit);

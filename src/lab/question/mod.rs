@@ -1,7 +1,8 @@
 //! Questions that a student answers before a run (the prediction) and after it (the observation).
 //!
-//! A lab's page has the questions (`page`). `answer` reads what a student enters, `verdict` compares it with the
-//! findings of the run. So an answer is right on every engine and with every option if the run shows it.
+//! The questions are on a lab's page (`page`). The module `answer` reads a student's answer, and `verdict` compares it
+//! with the run's findings. The right answer is therefore always the one that the run shows, whatever the engine and
+//! the options.
 
 pub(crate) mod answer;
 pub(crate) mod page;
@@ -12,39 +13,39 @@ use super::{Engine, Ground, Requirement};
 use crate::lab::Comparand;
 use crate::transport::Transport;
 
-/// A question with its answers.
+/// A question, with the possible answers to it.
 #[derive(Debug)]
 pub(crate) struct Question {
-    /// Short name that answer files use: `tcp-packets`. Unique on its page.
+    /// Short name that answer files use, such as `tcp-packets`. It is unique on the lab's page.
     pub id: &'static str,
-    /// The question; it may have places for values of options.
+    /// The text of the question. It may contain placeholders for the options' values.
     pub text: String,
-    /// Engines on which the question makes sense; empty for every engine.
+    /// Engines for which the question makes sense. If the list is empty, it makes sense for every engine.
     engines: Vec<Engine>,
-    /// Conditions on the predictions; the question is asked if all hold.
+    /// Conditions on the predictions. The question is asked only if all of them hold.
     only_if: Vec<Condition>,
     pub form: AnswerForm,
-    /// The event that decides. The first one that the run has counts.
+    /// Candidates for the event that decides the question. The first candidate that occurs in the run decides.
     pub decided_by: Vec<DecidingEvent>,
 }
 
-/// How a question is answered.
+/// The form of the answer to a question.
 #[derive(Debug)]
 pub(crate) enum AnswerForm {
     Choice(Vec<Choice>),
     Number(NumberAnswer),
 }
 
-/// A choice with its explanation.
+/// A choice, with the explanation of why it is right or wrong.
 #[derive(Debug)]
 pub(crate) struct Choice {
     pub text: String,
     holds: Holds,
-    /// Why the choice is right or wrong.
+    /// The reason why the choice is right or wrong.
     pub why: String,
 }
 
-/// When a choice is right.
+/// The rule that says when a choice is right.
 #[derive(Debug)]
 enum Holds {
     /// The choice is wrong in every run.
@@ -54,59 +55,61 @@ enum Holds {
     If(Condition),
 }
 
-/// A condition on the findings of a run: all grounds of one of these lists hold.
+/// A condition on a run's findings. It holds if all grounds in at least one of these lists hold. A ground is a single
+/// comparison with a finding.
 #[derive(Debug)]
 pub(crate) struct Condition(Vec<Vec<Ground>>);
 
-/// A number that the run observes.
+/// The answer to a question whose answer is a number. The run observes this number.
 #[derive(Debug)]
 pub(crate) struct NumberAnswer {
     transport: Transport,
     what: &'static str,
-    /// The unit that the student sees: `ms`, `s`, `µs`, `%`, or the noun of a count in the plural.
+    /// The unit that the student sees: `ms`, `s`, `µs`, `%`, or a plural noun for a count, such as `packets`.
     pub unit: &'static str,
     within: Tolerance,
-    /// Known wrong numbers, each with its explanation.
+    /// Common wrong answers, each with an explanation of the mistake.
     known: Vec<KnownNumber>,
-    /// Why the right number is right.
+    /// The reason why the right number is right.
     pub why_right: String,
-    /// The explanation of every other number.
+    /// The explanation for every wrong number that is not in `known`.
     pub why_other: String,
 }
 
-/// How far an answer may be from the number of the run.
+/// The maximum difference between an accepted answer and the number that the run observed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Tolerance {
-    /// This share of the run's number.
+    /// A share of the observed number.
     Share(f64),
-    /// This number in the unit of the question.
+    /// A number in the question's unit.
     Absolute(f64),
 }
 
-/// A wrong number that students are known to predict.
+/// A wrong answer that students commonly give.
 #[derive(Debug)]
 struct KnownNumber {
     amount: Amount,
     why: String,
 }
 
-/// A number in the unit of the question.
+/// An amount in the question's unit.
 #[derive(Debug, PartialEq)]
 enum Amount {
     Number(f64),
-    /// This multiple of a finding of the run.
+    /// A multiple of one of the run's findings.
     Finding(f64, Transport, &'static str),
 }
 
-/// The event of a trace that decides a question: the first or the last event of a kind with a text in its label.
+/// The event in a trace that decides a question: the first or the last event of this kind whose label contains `text`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DecidingEvent {
     pub transport: Transport,
-    /// The name of the part; `None` for the first part of the transport that has the event.
+    /// The name of the run's part in which the event occurs; `None` for the first part over this transport that
+    /// contains the event.
     pub part: Option<&'static str>,
     pub kind: EventKind,
     pub is_last: bool,
-    /// A part of the event's label. The label of a packet includes its fate.
+    /// Text that the event's label contains. A packet's label includes the packet's fate.
     pub text: &'static str,
 }
 
@@ -120,7 +123,7 @@ named! {
 }
 
 impl Question {
-    /// Returns the choices; none for a number.
+    /// Returns the choices. A question that asks for a number has no choices.
     pub(crate) fn choices(&self) -> &[Choice] {
         match &self.form {
             AnswerForm::Choice(choices) => choices,
@@ -128,7 +131,7 @@ impl Question {
         }
     }
 
-    /// Returns whether the question makes sense for a run on this engine with these predictions.
+    /// Whether the question makes sense for a run on this engine with these predictions.
     pub(crate) fn applies(&self, engine: Engine, predictions: &[Prediction]) -> bool {
         let expected: Vec<Finding> = predictions.iter().map(as_expected).collect();
         (self.engines.is_empty() || self.engines.contains(&engine))
@@ -138,7 +141,7 @@ impl Question {
 }
 
 impl NumberAnswer {
-    /// Returns a number as text, with at most three decimals and the unit: `80 ms`.
+    /// Returns a number as text with the unit, such as `80 ms`. The number has at most three decimals.
     pub(crate) fn in_words(&self, number: f64) -> String {
         let text = format!("{number:.3}");
         let singular = self.singular().filter(|_| text == "1.000");
@@ -146,7 +149,7 @@ impl NumberAnswer {
         format!("{} {unit}", text.trim_end_matches('0').trim_end_matches('.'))
     }
 
-    /// Returns the singular of a noun; `None` if the unit is not a noun.
+    /// Returns the unit in the singular; `None` if the unit is not a noun.
     fn singular(&self) -> Option<String> {
         if unit_of_time(self.unit).is_some() {
             return None;
@@ -156,14 +159,15 @@ impl NumberAnswer {
     }
 }
 
-/// Returns the finding of a run that observes the lowest value which theory expects.
+/// Returns the finding for a run that observes the lowest value that theory expects.
 fn as_expected(prediction: &Prediction) -> Finding {
     let observed = prediction.expected.lowest().cloned();
     Finding { prediction: prediction.clone(), observed, verdict: Verdict::AsPredicted }
 }
 
 impl AnswerForm {
-    /// Returns whether the run has the findings on which the answers rest.
+    /// Whether a run with these findings can decide the question. This requires the findings to which the answers
+    /// refer.
     fn is_possible(&self, expected: &[Finding]) -> bool {
         match self {
             Self::Choice(choices) => choices.iter().all(|choice| match &choice.holds {
@@ -180,7 +184,7 @@ impl Condition {
         self.0.iter().any(|grounds| grounds.iter().all(|ground| ground.holds(findings)))
     }
 
-    /// Whether all findings of one of the lists exist.
+    /// Whether all findings to which at least one of the lists refers exist.
     fn is_about(&self, findings: &[Finding]) -> bool {
         let has = |transport, what| find(findings, transport, what).is_some();
         let knows = |ground: &Ground| {
@@ -199,7 +203,7 @@ impl Condition {
 }
 
 impl NumberAnswer {
-    /// Returns the number that the run observed, in the unit of the question.
+    /// Returns the number that the run observed, in the question's unit.
     pub(crate) fn of_run(&self, findings: &[Finding]) -> Option<f64> {
         self.observed(findings).and_then(|value| self.in_unit(value))
     }
@@ -209,7 +213,7 @@ impl NumberAnswer {
         find(findings, self.transport, self.what)?.observed()
     }
 
-    /// Returns a value in the unit of the question; `None` if the unit does not fit the value.
+    /// Converts a value to the question's unit. Returns `None` if the unit does not fit the value.
     fn in_unit(&self, value: &Value) -> Option<f64> {
         let number = value.number()?;
         match (value, unit_of_time(self.unit), self.unit) {
@@ -221,7 +225,7 @@ impl NumberAnswer {
     }
 }
 
-/// Returns how many of this unit are in a second; `None` if it is not a unit of time.
+/// Returns how many of these units make up a second; `None` for anything but a unit of time.
 fn unit_of_time(unit: &str) -> Option<f64> {
     match unit {
         "s" => Some(1.0),

@@ -1,4 +1,4 @@
-//! Reads the section `## Questions` of a lab's page.
+//! Reads the section `## Questions` on a lab's page.
 //!
 //! ```text
 //! ### How many packets does one exchange over TCP take?
@@ -29,7 +29,7 @@ use crate::lab::markdown::{Mistake, items, strip_markup};
 use crate::lab::{Engine, Ground};
 use crate::transport::Transport;
 
-/// Reads all questions of the section.
+/// Reads all questions in the section.
 pub(in crate::lab) fn questions(body: &'static str) -> Result<Vec<Question>, Mistake> {
     let (before, _) = body.split_once("\n### ").unwrap_or((body, ""));
     if !before.trim().is_empty() {
@@ -71,7 +71,7 @@ fn question(part: &'static str) -> Result<Question, Mistake> {
     Ok(Question { id, text: strip_markup(text), engines, only_if, form, decided_by })
 }
 
-/// The comment below a question.
+/// The content of the HTML comment below a question.
 #[derive(Default)]
 struct Facts {
     id: Option<&'static str>,
@@ -126,13 +126,15 @@ fn tolerance(value: &str) -> Option<Tolerance> {
     }
 }
 
-/// Reads `ground; ground | ground`: all grounds of one alternative hold.
+/// Reads a condition such as `ground; ground | ground`. The sign `|` separates alternatives. The condition holds if all
+/// grounds of at least one alternative hold.
 fn condition(text: &'static str) -> Option<Condition> {
     let all = |it: &'static str| it.split(';').map(|it| Ground::parse(it.trim())).collect();
     text.split('|').map(all).collect::<Option<Vec<Vec<Ground>>>>().map(Condition)
 }
 
-/// Reads `tcp packet "FIN"`, with `part "NAME"` before the kind and `last` after it if needed.
+/// Reads an event such as `tcp packet "FIN"`. The kind of the event, here `packet`, may have `part "NAME"` before it
+/// and `last` after it.
 fn deciding_event(text: &'static str) -> Option<DecidingEvent> {
     let (transport, mut rest) = text.split_once(' ')?;
     let mut part = None;
@@ -150,7 +152,7 @@ fn deciding_event(text: &'static str) -> Option<DecidingEvent> {
     Some(DecidingEvent { transport: transport.parse().ok()?, part, kind, is_last, text })
 }
 
-/// An answer on a page: `the answer <!-- its grounds -->: the explanation`.
+/// An answer on a page, in the form `the answer <!-- its grounds -->: the explanation`.
 struct Answer {
     text: String,
     grounds: &'static str,
@@ -213,7 +215,7 @@ fn number_answer(
     Ok(NumberAnswer { transport, what, unit, within, known, why_right, why_other })
 }
 
-/// Reads `7`, `udp time to the reply`, or `0.5 × tcp time to the reply`.
+/// Reads an amount such as `7`, `udp time to the reply`, or `0.5 × tcp time to the reply`.
 fn amount(text: &'static str) -> Option<Amount> {
     let number = |text: &str| text.parse().ok().filter(|it: &f64| it.is_finite());
     if let Some(number) = number(text) {

@@ -1,4 +1,4 @@
-//! Every question of every lab against real runs.
+//! Checks every question of every lab against actual runs.
 
 use super::verdict::{Mark, Shown};
 use super::{AnswerForm, Holds, Question};
@@ -9,12 +9,12 @@ use crate::lab::{
 };
 use std::time::Duration;
 
-/// Returns a setting without options, and for each option settings with values of its range.
+/// Returns a setting without options, and settings in which one option has different values from its range.
 pub(crate) fn settings(procedure: &Procedure) -> Vec<Setting> {
     let mut all = vec![LabOptions::default()];
     for OptionRange { option, values } in procedure.options {
         let (from, to) = (*values.start(), *values.end());
-        // Real time passes on the real kernel, so there are fewer runs on it.
+        // Runs on the real kernel take real time, so they are fewer.
         let some: &[u32] = match procedure.engine {
             Engine::Sim => &[2, 4, 10, 50, 100, 1000],
             Engine::Loopback | Engine::Netns => &[2, 50],
@@ -42,7 +42,7 @@ fn with(option: LabOption, at: u32) -> LabOptions {
     }
 }
 
-/// Calls `check` for each question that a run asks, on each engine that this system has.
+/// Runs each lab on each engine that this system supports, and calls `check` for each question that belongs to the run.
 fn for_each_question(settings: fn(&Procedure) -> Vec<Setting>, check: fn(&Question, &Report)) {
     let mut asked = 0;
     for lab in LABS.iter().filter(|lab| !lab.text.questions.is_empty()) {

@@ -1,31 +1,31 @@
-//! Compares a student's prediction and observation with what the run shows.
+//! Compares a student's prediction and observation with the answer that the run shows.
 
 use super::answer::Answer;
 use super::{Amount, AnswerForm, Choice, Condition, Holds, NumberAnswer, Question, Tolerance};
 use crate::lab::finding::{Finding, find};
 use crate::transport::Transport;
 
-/// A question with the answers of a student.
+/// A question, with a student's answers to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AnsweredQuestion {
     pub question: &'static Question,
-    /// The answer before the run; `None` if the student gave none.
+    /// The student's answer before the run; `None` if the student gave none.
     pub prediction: Option<Answer>,
-    /// The answer after the run; `None` if the student gave none.
+    /// The student's answer after the run; `None` if the student gave none.
     pub observation: Option<Answer>,
 }
 
-/// What the run shows for a question.
+/// The right answer to a question, according to the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Shown {
     /// The index of the only choice that the findings support.
     Choice(usize),
-    /// The number that the run observed, in the unit of the question.
+    /// The number that the run observed, in the question's unit.
     Number(f64),
 }
 
 named! {
-    /// Whether an answer is what the run shows.
+    /// The verdict on an answer.
     pub(crate) enum Mark {
         Right = "right",
         Wrong = "wrong",
@@ -35,7 +35,7 @@ named! {
 }
 
 impl From<Shown> for Answer {
-    /// Returns the answer that is right.
+    /// Returns the right answer.
     fn from(shown: Shown) -> Self {
         match shown {
             Shown::Choice(index) => Self::Choice(index),
@@ -45,7 +45,8 @@ impl From<Shown> for Answer {
 }
 
 impl Question {
-    /// Returns what the run shows; `None` if the findings support no choice or several, or lack the number.
+    /// Returns the answer that the run shows. Returns `None` if the findings do not support exactly one choice, or do
+    /// not contain the number.
     pub(crate) fn shown(&self, findings: &[Finding]) -> Option<Shown> {
         match &self.form {
             AnswerForm::Choice(choices) => match supported(choices, findings)[..] {
@@ -56,7 +57,7 @@ impl Question {
         }
     }
 
-    /// Compares an answer with what the run shows.
+    /// Compares an answer with the answer that the run shows.
     pub(crate) fn mark(&self, answer: Option<Answer>, shown: Shown) -> Mark {
         let is_right = match (answer, shown) {
             (None, _) => return Mark::None,
@@ -67,7 +68,7 @@ impl Question {
         if is_right { Mark::Right } else { Mark::Wrong }
     }
 
-    /// Returns why an answer is right or wrong.
+    /// Returns the reason why an answer is right or wrong.
     pub(crate) fn why(&self, answer: Answer, shown: Shown, findings: &[Finding]) -> &str {
         match (&self.form, answer) {
             (AnswerForm::Choice(choices), Answer::Choice(given)) => {
@@ -83,7 +84,7 @@ impl Question {
         }
     }
 
-    /// Returns why the run's answer is right.
+    /// Returns the reason why the answer that the run shows is right.
     pub(crate) fn why_right(&self, shown: Shown) -> &str {
         match (&self.form, shown) {
             (AnswerForm::Choice(choices), Shown::Choice(right)) => {
@@ -94,7 +95,7 @@ impl Question {
         }
     }
 
-    /// Returns the findings that the run's answer rests on.
+    /// Returns the findings from which the right answer follows.
     pub(crate) fn deciding_findings<'a>(
         &self,
         shown: Shown,
@@ -115,7 +116,8 @@ impl Question {
     }
 }
 
-/// Returns the indices of the choices that the findings support.
+/// Returns the indices of the choices that the findings support. If there are none, returns the choice that is marked
+/// `otherwise`.
 fn supported(choices: &[Choice], findings: &[Finding]) -> Vec<usize> {
     let holds =
         |it: &Choice| matches!(&it.holds, Holds::If(condition) if condition.holds(findings));
@@ -128,7 +130,7 @@ fn supported(choices: &[Choice], findings: &[Finding]) -> Vec<usize> {
 }
 
 impl Choice {
-    /// Returns the names of the findings in the condition, each once.
+    /// Returns the names of the findings in the condition, without duplicates.
     fn findings(&self) -> Vec<(Transport, &'static str)> {
         let Holds::If(Condition(alternatives)) = &self.holds else { return Vec::new() };
         let mut names = Vec::new();
@@ -143,7 +145,8 @@ impl Choice {
 }
 
 impl NumberAnswer {
-    /// Returns the explanation of the first known wrong number that the answer agrees with, or the general one.
+    /// Returns the explanation for the first common wrong answer that the student's number matches. If none matches,
+    /// returns the general explanation.
     fn why_wrong(&self, given: f64, findings: &[Finding]) -> &str {
         let is_it = |amount: &Amount| {
             self.amount(amount, findings).is_some_and(|it| self.within.allows(given, it))
@@ -165,7 +168,7 @@ impl NumberAnswer {
 
 impl Tolerance {
     fn allows(self, given: f64, right: f64) -> bool {
-        /// Share of a number that a conversion between units may change.
+        /// Maximum relative error that a conversion between units may cause.
         const ROUNDING: f64 = 1e-9;
         let tolerance = match self {
             Self::Share(share) => share * right.abs(),
@@ -180,7 +183,7 @@ mod tests {
     use super::*;
     use crate::lab::{Engine, Report, Setting, find};
 
-    /// Returns a question of `exchange`, and a run with this delay in milliseconds.
+    /// Returns a question from the lab `exchange`, and a run of that lab with this delay in milliseconds.
     fn asked(id: &str, delay: u64) -> (&'static Question, Report) {
         let lab = find("exchange").expect("a lab");
         let question = lab.text.questions.iter().find(|it| it.id == id).expect("a question");

@@ -120,8 +120,8 @@ impl Network {
         self.into_trace()
     }
 
-    /// Sends a forged packet to the server. The caller gives it the client's address as its source, but the client has
-    /// not sent it.
+    /// Sends a forged packet to the server. The caller sets the packet's source to the client's address, although the
+    /// client has not sent the packet.
     pub(crate) fn forge(&mut self, packet: Vec<u8>) {
         for (_, recorder) in &self.recorders {
             // The forger has no address, so it receives no answer.

@@ -211,7 +211,7 @@ fn share(part: u64, of: u64) -> String {
     format!("{:.2} %", part as f64 / of.max(1) as f64 * 100.0)
 }
 
-/// Separates groups of three digits with blanks, as in 12 345. A comma would mean a decimal point in some countries.
+/// Separates groups of three digits with spaces, as in 12 345. A comma would mean a decimal point in some countries.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 2);

@@ -1,4 +1,4 @@
-//! The texts of `lab run --ask`: questions before a run and after it, and the verdicts on a student's answers.
+//! The text that `lab run --ask` prints: questions before and after a run, and verdicts on a student's answers.
 
 use super::{Detail, deciding, ending, lesson, marked, observed, theory, what_happened};
 use crate::lab::question::answer::Answer;
@@ -10,29 +10,29 @@ use crate::report::page::{BAD, Columns, GOOD, PLAIN, Page, STRONG, WIDTH, wrap};
 use crate::report::plural;
 use anstyle::Style;
 
-/// When a question is asked.
+/// The moment at which a question is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Before the run.
     Prediction,
     /// After the run.
     Observation,
-    /// After both, above the verdict on answers from a file.
+    /// After both answers. They come from a file, and the question is shown above the verdict on them.
     Verdict,
 }
 
-/// The place of a question among the questions of its lab.
+/// The position of a question among its lab's questions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Position {
-    /// From 1.
+    /// The number of the question (1-based).
     pub number: usize,
     pub count: usize,
 }
 
-/// Widths of the columns of a verdict: whose answer, the mark with its word, and the answer.
+/// Widths of a verdict's columns: the kind of answer (prediction, observation or result), the mark, and the answer.
 const VERDICT: Columns<3> = Columns(2, [13, 8, 53]);
 
-/// Returns the method of the lab, which a student reads before the first question.
+/// Returns the description of the lab's method. A student reads it before the first question.
 pub(crate) fn method(lab: &Lab, procedure: &Procedure, setting: &Setting) -> String {
     let mut page = Page::default();
     page.heading("WHAT IS DONE");
@@ -40,12 +40,12 @@ pub(crate) fn method(lab: &Lab, procedure: &Procedure, setting: &Setting) -> Str
     page.finish()
 }
 
-/// Returns the line with which a plain run points to `--ask`.
+/// Returns the line that a run without `--ask` prints as a hint at `--ask`.
 pub(crate) fn hint(name: &str) -> String {
     format!("\nPredict it yourself: daytime lab run {name} --ask\n")
 }
 
-/// Returns how a student answers this number of questions on a terminal.
+/// Returns the instructions for a student at a terminal. `questions` is the number of questions.
 pub(crate) fn instructions(questions: usize) -> String {
     let mut page = Page::default();
     page.heading("YOUR TURN");
@@ -61,7 +61,7 @@ pub(crate) fn instructions(questions: usize) -> String {
     page.finish()
 }
 
-/// Returns the text above the prompt for a run without questions.
+/// Returns the note that is printed in place of the instructions if a run has no questions.
 pub(crate) fn no_questions() -> String {
     let mut page = Page::default();
     page.line("");
@@ -72,7 +72,7 @@ pub(crate) fn no_questions() -> String {
     page.finish()
 }
 
-/// Returns a question with its choices. `values` are the values of the options.
+/// Returns the text of a question and its choices. `values` contains the options' values.
 pub(crate) fn question(
     question: &Question,
     values: &Values,
@@ -97,7 +97,7 @@ pub(crate) fn question(
     page.finish()
 }
 
-/// Returns the text before the cursor where a student types the answer.
+/// Returns the prompt at which a student types the answer.
 pub(crate) fn prompt(question: &Question, phase: Phase) -> String {
     let (whose, more) = match phase {
         Phase::Prediction => ("Your prediction", ""),
@@ -109,12 +109,12 @@ pub(crate) fn prompt(question: &Question, phase: Phase) -> String {
     }
 }
 
-/// Returns the text after input that is not an answer.
+/// Returns the message for input that is not an answer.
 pub(crate) fn not_an_answer(expected: &str) -> String {
     format!("  That is not an answer: {expected}.\n  An empty line skips the question.\n")
 }
 
-/// Returns what the run shows, without any prediction of the program: drawings and observed values.
+/// Returns the diagrams and the observed values of a run. Leaves out the predictions that theory makes.
 pub(crate) fn observations(report: &Report, detail: Detail, form: Form) -> String {
     let mut page = Page::default();
     if detail != Detail::Brief {
@@ -124,7 +124,7 @@ pub(crate) fn observations(report: &Report, detail: Detail, form: Form) -> Strin
     page.finish()
 }
 
-/// Returns the verdict on both answers to a question, and its reasons.
+/// Returns the verdict on the student's prediction and observation for one question, with the reasons.
 pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report) -> String {
     let AnsweredQuestion { question, prediction, observation } = answered;
     let values = (report.procedure.values)(&report.setting);
@@ -148,7 +148,8 @@ pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report) -> String {
     page.finish()
 }
 
-/// Returns the explanation of each wrong answer, of the right one, and what decides.
+/// Returns the explanations of the student's wrong answers and of the right answer, and the findings and the event that
+/// decide.
 fn reasons(
     AnsweredQuestion { question, prediction, observation }: &AnsweredQuestion,
     shown: Shown,
@@ -176,7 +177,8 @@ fn reasons(
     reasons
 }
 
-/// Returns the score of the answers, the lesson of the run, and with `--explain` theory and other systems.
+/// Returns the student's score and the run's lesson. With `--explain`, also returns the theory and the notes on other
+/// systems.
 pub(crate) fn debrief(answers: &[AnsweredQuestion], report: &Report, detail: Detail) -> String {
     let mut page = Page::default();
     if !answers.is_empty() {
@@ -198,7 +200,8 @@ pub(crate) fn debrief(answers: &[AnsweredQuestion], report: &Report, detail: Det
     page.finish()
 }
 
-/// Returns how many predictions and observations are right: `2 of 3 predictions right, 3 of 3 observations right`.
+/// Returns the number of right predictions and observations, such as `2 of 3 predictions right, 3 of 3 observations
+/// right`.
 fn score(answers: &[AnsweredQuestion], report: &Report) -> String {
     let right = |of: fn(&AnsweredQuestion) -> Option<Answer>| {
         let is_right = |it: &&AnsweredQuestion| {
@@ -212,7 +215,7 @@ fn score(answers: &[AnsweredQuestion], report: &Report) -> String {
     format!("{predicted} of {count} predictions right, {observed} of {count} observations right")
 }
 
-/// Returns why the lab did not run, after the predictions.
+/// Returns the reason why the lab did not run. It is printed after the student's predictions.
 pub(crate) fn not_run(report: &Report) -> String {
     let mut page = Page::default();
     page.heading("NOT RUN");
@@ -231,12 +234,12 @@ pub(crate) fn in_words(question: &Question, answer: Option<Answer>, values: &Val
     }
 }
 
-/// Returns what the run shows in words.
+/// Returns the answer that the run shows, in words.
 pub(crate) fn shown_in_words(question: &Question, shown: Shown, values: &Values) -> String {
     in_words(question, Some(shown.into()), values)
 }
 
-/// Returns a number in words, or the text of a choice in quotes.
+/// Returns an answer in words. The text of a choice is in quotation marks.
 fn quoted(question: &Question, answer: Answer, values: &Values) -> String {
     let words = in_words(question, Some(answer), values);
     if matches!(answer, Answer::Choice(_)) { format!("\"{words}\"") } else { words }

@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 /// Widths of the four columns: name and value for TCP, then name and value for UDP.
 type Widths = [usize; 4];
 
-/// Number of blanks between two columns.
+/// Number of spaces between two columns.
 const GAP: usize = 2;
 /// Minimum width of a column.
 const MIN_COLUMN_WIDTH: usize = 8;

@@ -55,7 +55,7 @@ fn row(report: &Report, finding: Option<&Finding>) -> Row {
     ]
 }
 
-/// Returns an observed value as a number and a unit. Both are empty for a text.
+/// Returns an observed value as a number and a unit. For a string, both are empty.
 fn plain_number(value: &Value, unit: Unit) -> (String, String) {
     match value {
         Value::Count { count, of } => (count.to_string(), of.clone()),

@@ -1,4 +1,4 @@
-//! The event of a trace that decides a question: its number, time and label.
+//! The event in a trace that decides a question, with its number, time and label.
 
 use super::drawings::{axis_unit, title};
 use super::observed::name;
@@ -17,15 +17,16 @@ use std::time::Duration;
 pub(crate) struct Decision<'a> {
     pub part: &'a Part,
     pub kind: EventKind,
-    /// The number of the packet, call or state in its part, from 1 in the order of time.
+    /// The number of the packet, call or state within its part of the run (1-based, ordered by time).
     pub number: usize,
     pub at: Duration,
     pub host: &'a str,
-    /// A packet's content and fate, a call with its result, or a state.
+    /// A packet's content and fate, a call and its result, or a state.
     pub label: String,
 }
 
-/// Returns the event that decides the question; `None` if the page names none, or if the run has none of those it names.
+/// Returns the event that decides the question. Returns `None` if the lab's page does not name such an event, or if
+/// none of the named events occurs in the run.
 pub(crate) fn decision<'a>(report: &'a Report, question: &Question) -> Option<Decision<'a>> {
     question.decided_by.iter().find_map(|wanted| {
         let is_part = |part: &&Part| {
@@ -35,7 +36,7 @@ pub(crate) fn decision<'a>(report: &'a Report, question: &Question) -> Option<De
     })
 }
 
-/// Returns the first or last event of a part that has the text.
+/// Returns the first or the last event in a part whose label contains the wanted text.
 fn find<'a>(part: &'a Part, wanted: &DecidingEvent) -> Option<Decision<'a>> {
     let events = part.trace.events.iter();
     let of_kind = events.filter_map(|event| Some((event, label(event, wanted.kind)?)));
@@ -51,7 +52,7 @@ fn find<'a>(part: &'a Part, wanted: &DecidingEvent) -> Option<Decision<'a>> {
     if wanted.is_last { found.last() } else { found.next() }
 }
 
-/// Returns the label of an event of this kind; `None` for another kind.
+/// Returns the event's label; `None` if the event is of a different kind.
 fn label(event: &Event, kind: EventKind) -> Option<String> {
     match (&event.action, kind) {
         (Action::Packet(Packet { octets, fate, .. }), EventKind::Packet) => {
@@ -70,7 +71,7 @@ fn label(event: &Event, kind: EventKind) -> Option<String> {
 }
 
 impl Decision<'_> {
-    /// Returns the event in words: `Packet 7 of "TCP" decides (100.0 ms, server): ACK, arrived after 20 ms`.
+    /// Returns the event in words, such as `Packet 7 of "TCP" decides (100.0 ms, server): ACK, arrived after 20 ms`.
     pub(crate) fn in_words(&self, unit: Unit) -> String {
         let Self { part, kind, number, at, host, label } = self;
         let kind = match kind {
@@ -83,12 +84,12 @@ impl Decision<'_> {
     }
 }
 
-/// Returns the unit of the drawings of a run, in which the time of an event is shown too.
+/// Returns the unit of time in a run's diagrams. The time of the deciding event has the same unit.
 pub(crate) fn unit(report: &Report) -> Unit {
     axis_unit(report)
 }
 
-/// Returns the rows of the table that the answer rests on: `TCP packets sent: 7 packets`.
+/// Returns the table rows from which the right answer follows, such as `TCP packets sent: 7 packets`.
 pub(crate) fn rows(report: &Report, question: &Question, shown: Shown) -> Vec<String> {
     let row = |finding: &Finding| {
         let observed = value(finding.observed()?, report.lab.time_unit);
@@ -104,7 +105,8 @@ mod tests {
     use crate::lab::question::tests::settings;
     use crate::lab::{Engine, LABS, Procedure, Setting, run_and_compare};
 
-    /// Returns all settings of a simulated run, which costs no time, and the usual and the lowest one of a real run.
+    /// Returns the settings to test. A simulated run takes almost no time, so all settings are tested. A real run is
+    /// tested only with the first two.
     fn some_settings(procedure: &Procedure) -> Vec<Setting> {
         let count = if procedure.engine == Engine::Sim { usize::MAX } else { 2 };
         settings(procedure).into_iter().take(count).collect()
@@ -118,7 +120,7 @@ mod tests {
                 for setting in some_settings(procedure) {
                     let report = run_and_compare(lab, procedure, &setting);
                     if report.outcome.is_err() {
-                        continue; // another test reports engines that this system lacks
+                        continue; // a different test reports engines that this system does not support
                     }
                     for question in lab.questions(procedure, &setting) {
                         let decision = decision(&report, question);

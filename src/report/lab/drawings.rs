@@ -37,8 +37,9 @@ pub(super) fn drawings(report: &Report, form: Form) -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether the drawings of a lab leave out TCP states and the shutdown, because its question needs neither. `exchange`
-/// draws both, and the packet with the FIN shows the shutdown. JSON has all events of every lab.
+/// Whether a lab's diagrams leave out TCP states and shutdown(2) calls. The questions of these labs do not need them.
+/// In `exchange`, the diagrams show both, and the packet with the FIN shows the effect of shutdown(2). JSON contains
+/// all events in every lab.
 pub(super) fn leave_out_states(lab: &Lab) -> bool {
     ["loss", "stale"].contains(&lab.name)
 }
@@ -76,8 +77,9 @@ fn column(
     parts.iter().enumerate().map(draw).collect()
 }
 
-/// Returns the unit of every axis. It is the unit of the table if the table has times, else the unit that suits the
-/// longest drawing. If the table is in seconds, a drawing that ends within its first second is in milliseconds.
+/// Returns the unit of all time axes. If the table contains times, this is the table's unit. Otherwise it is the unit
+/// that suits the longest diagram. If the table is in seconds but the longest diagram is shorter than one second, the
+/// unit is milliseconds.
 pub(crate) fn axis_unit(report: &Report) -> Unit {
     unit_of(report, &drawn_parts(report))
 }

@@ -43,7 +43,7 @@ impl Serialize for Lab {
     }
 }
 
-/// Returns a question without its explanations, so that the list gives no answer away.
+/// Returns a question without its explanations, so that the list does not give answers away.
 fn question(Question { id, text, form, .. }: &Question) -> Json {
     let form = match form {
         AnswerForm::Choice(choices) => {
@@ -85,7 +85,7 @@ pub(crate) fn runs(done: &[FinishedRun]) -> Json {
     json!({ "runs": done.iter().map(one).collect::<Vec<_>>() })
 }
 
-/// Returns a question with the student's answers, the verdicts, and what the run shows.
+/// Returns a question with the student's answers, the verdicts, and the answer that the run shows.
 fn answered(answered: &AnsweredQuestion, report: &Report) -> Json {
     let AnsweredQuestion { question, prediction, observation } = answered;
     let values = (report.procedure.values)(&report.setting);

@@ -5,7 +5,7 @@ use crate::report::page::{Columns, PLAIN, Page, STRONG};
 
 const COLUMNS: Columns<4> = Columns(0, [10, 12, 15, 37]);
 
-/// Returns a table of these labs with their names, levels, minutes, engines, questions and options.
+/// Returns a table of these labs, with the name, level, minutes, engines, question and options of each.
 pub(crate) fn list(labs: &[&Lab]) -> String {
     let mut page = Page::default();
     let heads = ["lab", "level, time", "engines", "question; options of the lab"];

@@ -121,7 +121,7 @@ fn conditions(page: &mut Page, lab: &Lab, procedure: &Procedure, setting: &Setti
     }
 }
 
-/// Returns what the drawings of a lab on loopback show, and the engine of the lab that draws packets.
+/// Returns a note that says what diagrams show on loopback, and which engine's diagrams show packets.
 fn drawn_on_loopback(lab: &Lab) -> &'static str {
     if lab.procedure_on(Engine::Netns).is_some() {
         "system calls; --engine netns draws the packets (Linux)"
@@ -155,8 +155,8 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     page.finish()
 }
 
-/// Writes the drawings of all parts, and the differences between the engine and a real host. All of these differences
-/// are about TCP states.
+/// Writes the diagrams of all parts, and the differences between the engine and a real host. All these differences
+/// concern TCP states.
 fn what_happened(page: &mut Page, report: &Report, form: Form) {
     if report.parts().is_empty() {
         return;
@@ -184,7 +184,7 @@ fn lesson(page: &mut Page, report: &Report, mark: &str) {
     }
 }
 
-/// Writes a text in wrapped lines. A mark begins the first line, and the others are indented by its width.
+/// Writes wrapped text. The first line begins with a mark, and the other lines are indented by the mark's width.
 fn marked(page: &mut Page, mark: &str, text: &str) {
     let width = mark.chars().count();
     for (number, line) in wrap(text, WIDTH - width).iter().enumerate() {
@@ -203,7 +203,7 @@ fn programs(page: &mut Page, programs: &[Program]) {
     }
 }
 
-/// Lists the capture files, or says why there are none. Returns an empty text if `--pcapng` is not set.
+/// Lists the capture files, or says why there are none. Returns an empty string if `--pcapng` is not set.
 pub(crate) fn captures(done: &FinishedRun) -> String {
     let Some(captures) = &done.captures else { return String::new() };
     let mut page = Page::default();

@@ -6,7 +6,7 @@ use crate::report::page::{Page, STRONG};
 /// How much to print of the section TRY NEXT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NextSteps {
-    /// The section is left out.
+    /// The section is omitted.
     Hidden,
     /// Each command with its question.
     Questions,

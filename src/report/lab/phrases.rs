@@ -68,8 +68,8 @@ pub(crate) fn verdict(finding: &Finding, unit: Unit) -> String {
     why.map_or_else(|| verdict.to_string(), |why| format!("{verdict}: {why}"))
 }
 
-/// Returns how far an observation is outside the predicted range: `2 too many`. Returns `None` for shares and texts,
-/// and if the two values have different nouns or kinds.
+/// Returns the distance of an observation from the predicted range, such as `2 too many`. Returns `None` for shares and
+/// strings, and if the two values have different nouns or kinds.
 fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     let beyond = |more: &Value, less: &Value| match (more, less) {
         (Value::Count { count, .. }, Value::Count { count: less, .. }) => {

@@ -233,7 +233,7 @@ fn the_list_has_no_empty_line_for_a_lab_without_options() {
     static WITHOUT_OPTIONS: Lab = Lab {
         name: "plain",
         text: LazyLock::new(|| {
-            // On two lines, so that options would have a third line.
+            // The lab takes two lines, so options would need a third line.
             LabText::of("made-up", PAGE.replacen("comes?", "comes from there?", 1).leak())
         }),
         time_unit: Unit::Milliseconds,

@@ -108,8 +108,8 @@ impl Conversation {
         if self.missing == 0 {
             return since(first.into_iter().chain(last).collect());
         }
-        // The rows left out are between `first` and `last`. So the two parts are sorted separately, and no row moves
-        // from one to the other.
+        // The omitted rows are between `first` and `last`. The two parts are therefore sorted separately, and no row
+        // moves from one to the other.
         [since(first), since(last.collect())].concat()
     }
 }

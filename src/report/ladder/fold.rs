@@ -1,7 +1,7 @@
 //! Folds repeated rows: a group of rows that repeats is drawn once, and a line below it, the fold, shows the number of
 //! repetitions and the time that they span.
 //!
-//! Two rows count as equal if they differ only in their times. A retransmission is never folded, because the drawing is
+//! Two rows count as equal if they differ only in their times. A retransmission is never folded, because the diagram is
 //! meant to show when it happens. Groups that follow each other at growing intervals are not folded either, because
 //! they may be retries with back-off.
 
@@ -151,7 +151,7 @@ fn has_growing_intervals(form: &GroupForm, rows: &[Row]) -> bool {
     !waits.is_empty() && waits.windows(2).all(grows)
 }
 
-/// A group of rows that repeats. The drawing shows the group once, and a fold says how often it occurs.
+/// A group of rows that repeats. The diagram shows the group once, and a fold says how often the group occurs.
 #[derive(Debug)]
 struct GroupForm {
     /// The row numbers of each occurrence.

@@ -9,11 +9,11 @@ use crate::trace::{Host, HostId};
 use anstyle::Style;
 use std::time::Duration;
 
-/// Minimum width in columns of a time, including the blank after it.
+/// Minimum width of a time in columns, including the space after it.
 const MIN_TIME_COLUMNS: usize = 8;
 /// Minimum length in columns of an arrow's shaft, not counting its label.
 const MIN_SHAFT: usize = 6;
-/// A drawing shorter than this shows milliseconds with three decimals, so that microseconds are visible.
+/// Duration below which a diagram shows milliseconds with three decimals, so that microseconds are visible.
 const SHORT_DRAWING: Duration = Duration::from_millis(10);
 
 /// The columns of one ladder.
@@ -24,13 +24,13 @@ pub(super) struct Layout {
     width: usize,
     unit: Unit,
     decimals: usize,
-    /// Width in columns of the time axis: the longest time and the blank after it.
+    /// Width of the time axis in columns: the longest time and the space after it.
     time: usize,
-    /// Whether the drawing has a column for arrival times.
+    /// Whether the diagram has a column for arrival times.
     arrivals: bool,
 }
 
-/// Returns the latest time that a drawing shows, whether of an event or of an arrival.
+/// Returns the latest time in a diagram, whether of an event or of an arrival.
 pub(super) fn last(rows: &[Row]) -> Duration {
     let arrived = rows.iter().filter_map(|row| match &row.item {
         Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) => Some(*at),
@@ -40,7 +40,7 @@ pub(super) fn last(rows: &[Row]) -> Duration {
 }
 
 impl Layout {
-    /// Computes the columns for a drawing of these rows, with times in this unit.
+    /// Computes the columns for a diagram with these rows, and with times in this unit.
     pub(super) fn new(hosts: &[Host], rows: &[Row], unit: Unit, width: usize) -> Self {
         let ends = rows.iter().filter_map(|row| match &row.item {
             Item::Arrow(arrow) => Some(&arrow.end),
@@ -55,7 +55,7 @@ impl Layout {
         let time = MIN_TIME_COLUMNS.max(unit.decimal(last, decimals).len() + 1);
         let arrivals = ends.clone().any(|end| *end != ArrowEnd::Unknown);
         let axes = if arrivals { 2 } else { 1 };
-        // If a time has many digits, such as a time of several years, the drawing becomes wider, so that the hosts do
+        // If a time has many digits, such as a time of several years, the diagram becomes wider, so that the hosts do
         // not move closer together.
         let width = width.max(MIN_WIDTH + axes * (time - MIN_TIME_COLUMNS));
         let right = width - (axes - 1) * time - 1;
@@ -155,7 +155,7 @@ impl Layout {
         format!("{} to {}", self.unit.decimal(from, self.decimals), self.time(until))
     }
 
-    /// Adds a text about rows that are left out, centred between the first and the last host's line.
+    /// Adds a note about omitted rows, centred between the first host's line and the last host's.
     pub(super) fn left_out(&self, text: &str, lines: &mut Vec<Line>) {
         let (left, right) = self.ends();
         for part in wrap(text, (right - left).saturating_sub(3).max(1)) {
@@ -315,7 +315,7 @@ impl Span {
         line.set(self.column(at), character, style);
     }
 
-    /// Puts a text at a distance of `at` columns from the sender's line.
+    /// Writes text at a distance of `at` columns from the sender's line.
     fn put(self, at: usize, text: &str, style: Style, line: &mut Line) {
         if self.from > self.to {
             line.put_before(self.column(at) + 1, text, style);

@@ -1,4 +1,4 @@
-//! A line of a drawing, made of character cells. Text that is put later overwrites earlier text.
+//! A line of a diagram, made of character cells. Later writes to a cell overwrite earlier ones.
 
 use anstyle::Style;
 use std::fmt::Write;
@@ -8,14 +8,14 @@ use std::fmt::Write;
 pub(crate) struct Line(Vec<(char, Style)>);
 
 impl Line {
-    /// Puts a text that begins in this column.
+    /// Writes text that begins in this column.
     pub(super) fn put(&mut self, column: usize, text: &str, style: Style) {
         for (at, character) in text.chars().enumerate() {
             self.set(column + at, character, style);
         }
     }
 
-    /// Puts a text that ends just before this column.
+    /// Writes text that ends just before this column.
     pub(super) fn put_before(&mut self, column: usize, text: &str, style: Style) {
         self.put(column.saturating_sub(text.chars().count()), text, style);
     }
@@ -37,7 +37,7 @@ impl Line {
         both
     }
 
-    /// Returns the line as text with colour codes, without trailing blanks.
+    /// Returns the line as text with colour codes, without trailing spaces.
     pub(super) fn render(&self) -> String {
         let blank = |cell: &&(char, Style)| cell.0 == ' ';
         let trailing = self.0.iter().rev().take_while(blank).count();

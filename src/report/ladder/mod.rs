@@ -47,7 +47,7 @@ const LEFTWARDS: Style = AnsiColor::Green.on_default();
 const STRONG: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 
-/// The form of a drawing: a ladder or a list.
+/// The form of a diagram: a ladder or a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A ladder with this number of columns. The ladder is wider if the hosts or the times need more space.
@@ -56,7 +56,7 @@ pub(crate) enum Form {
     List,
 }
 
-/// A trace whose drawing other drawings can refer to by name.
+/// A trace whose diagram other diagrams can refer to by name.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) struct ReferenceTrace<'a> {
@@ -86,7 +86,7 @@ pub(crate) fn duration(trace: &Trace) -> Duration {
     layout::last(&rows::rows(trace))
 }
 
-/// The content of one drawing: its hosts, title and rows.
+/// The content of one diagram: its hosts, title and rows.
 #[derive(Clone, Copy, Debug)]
 struct Drawing<'a> {
     hosts: &'a [Host],
@@ -120,7 +120,7 @@ impl Drawing<'_> {
     }
 }
 
-/// The rows that a drawing shows. Of a long drawing, these are only the first and the last rows.
+/// The rows that a diagram shows. A long diagram shows only its first and last rows.
 #[derive(Clone, Copy, Debug)]
 struct ShownRows<'a> {
     first: &'a [Row],
@@ -140,15 +140,15 @@ impl<'a> ShownRows<'a> {
         Self { first, left_out, last }
     }
 
-    /// Returns a text with the number of events left out; `None` if no event is left out.
+    /// Returns a note with the number of omitted events; `None` if all events are shown.
     fn left_out(self) -> Option<String> {
         let events = plural(self.left_out, "event");
         (self.left_out > 0).then(|| format!("… {events} left out …"))
     }
 }
 
-/// Returns the index of the first row to draw after the rows left out. Usually the last [`LAST_ROWS`] rows are drawn.
-/// If they contain a fold, the whole group that the fold refers to is drawn too.
+/// Returns the index of the first row to draw after the omitted rows. Usually the last [`LAST_ROWS`] rows are drawn. If
+/// they contain a fold, the whole group that the fold refers to is drawn too.
 fn last_rows(rows: &[Row]) -> usize {
     let begin = rows.len().saturating_sub(LAST_ROWS);
     let groups = rows.iter().enumerate().skip(begin).filter_map(|(at, row)| match &row.item {
@@ -169,7 +169,7 @@ fn ladder(drawing: Drawing<'_>, layout: &Layout, shown: ShownRows<'_>) -> Vec<Li
     lines
 }
 
-/// Joins lines into one text.
+/// Joins lines into one string.
 pub(crate) fn text(lines: &[Line]) -> String {
     lines.iter().map(|line| line.render() + "\n").collect()
 }
@@ -198,7 +198,7 @@ mod tests {
         trace.push(Event { at: at * MS, host, action });
     }
 
-    /// Adds a packet with this number of octets, which are not a valid IP packet.
+    /// Adds a packet of this length in octets. Its content is not valid IP.
     fn packet(trace: &mut Trace, at: u32, host: HostId, octets: usize, fate: Fate) {
         let to = if host == CLIENT { SERVER } else { CLIENT };
         let action = Action::Packet(Packet { to, octets: vec![0; octets], fate });

@@ -6,7 +6,7 @@ use crate::trace::{Action, Event, Fate, HostId, Loss, Packet, Trace};
 use crate::wire::decode::{Content, Decoded, Flags, decode};
 use std::time::Duration;
 
-/// A row of a drawing: an action or a packet, with its time.
+/// A row of a diagram: an action or a packet, with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub at: Duration,
@@ -21,11 +21,12 @@ pub(super) enum Item {
     Call(HostId, String),
     State(HostId, String),
     Arrow(Arrow),
-    /// A fold, in place of rows that repeat.
+    /// A fold, which replaces repeated rows.
     Folded(Fold),
 }
 
-/// A line in place of rows that are already drawn elsewhere. It says which rows, how often, and over what time.
+/// A line that replaces rows that are already drawn elsewhere. It says which rows are replaced, how often they occur,
+/// and how much time they span.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fold {
     pub kind: FoldKind,
@@ -39,12 +40,13 @@ pub(super) struct Fold {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FoldKind {
-    /// The group above this line occurs this many times.
+    /// How often the group above this line occurs.
     Repeated(usize),
-    /// The group above this line occurs this many times, mixed with the groups that neighbouring folds count.
+    /// How often the group above this line occurs. Its occurrences are interleaved with those of the groups in the
+    /// adjacent folds.
     Alternating(usize),
-    /// The group above this line occurs `times` times. Mixed with it, the same group occurs `other_times` times with
-    /// the host `other` in place of another host.
+    /// The group above this line occurs `times` times. Interleaved with these occurrences, the same group occurs
+    /// `other_times` times with the host `other` in place of another host.
     Mirrored { times: usize, other: String, other_times: usize },
     /// The ladder with this name already shows the same rows.
     SameAs(String),
@@ -82,7 +84,7 @@ pub(super) struct Arrow {
     pub kind: ArrowKind,
 }
 
-/// What is known about a packet's arrival, which determines how its arrow ends.
+/// The known fate of a packet. It determines how the packet's arrow ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ArrowEnd {
     Arrived(Duration),
@@ -184,7 +186,7 @@ impl Arrow {
             _ => false,
         };
         let (kind, payload) = match &packet.content {
-            // The drawing already shows the payload where it was first sent.
+            // The diagram already shows the payload at its first transmission.
             _ if is_retransmission => (ArrowKind::Retransmitted, String::new()),
             Content::Tcp { payload, .. } | Content::Udp { payload } if !payload.is_empty() => {
                 (ArrowKind::Usual, packet::quoted(payload))

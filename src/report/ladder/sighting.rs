@@ -99,7 +99,7 @@ impl Sighting<'_> {
         };
         let arrow = Arrow::of(self.packet, from, to, self.role.is_retransmission);
         match self.role.third_party {
-            // A third party, such as a router that reports an error, has no line in the drawing, so the text below the
+            // A third party, such as a router that reports an error, has no line in the diagram, so the text below the
             // arrow names it.
             Some(third_party) if !self.role.is_retransmission => {
                 Arrow { payload: format!("says {third_party}"), ..arrow }
@@ -167,7 +167,7 @@ pub(crate) mod tests {
         Sighting { role, packet, captured, since_ns, fate }.row()
     }
 
-    /// Returns a text's lines without colour codes.
+    /// Returns the lines of `text` without colour codes.
     fn plain(text: &str) -> Vec<String> {
         anstream::adapter::strip_str(text).to_string().lines().map(str::to_owned).collect()
     }

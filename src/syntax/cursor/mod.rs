@@ -62,7 +62,7 @@ impl Number {
 pub(super) struct Cursor<'a> {
     line: &'a [u8],
     at: usize,
-    /// Whether octets follow the line in the reply, so that the line is complete.
+    /// Whether octets follow the line in the reply. If they do, the line is complete.
     ended: bool,
     pub flags: Flags,
 }
@@ -107,7 +107,7 @@ impl<'a> Cursor<'a> {
         self.at == self.line.len()
     }
 
-    /// Whether the reply ends at the cursor, so that octets may be missing.
+    /// Whether the reply ends at the cursor. If it does, octets may be missing.
     pub(super) fn may_be_cut(&self) -> bool {
         self.is_at_end() && !self.ended
     }

@@ -69,8 +69,8 @@ impl NetworkSetup {
         self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &[header, address])
     }
 
-    /// Registers the hardware address of a neighbour, so that the kernel sends no ARP request for
-    /// it.
+    /// Registers the hardware address of a neighbour, so that the kernel does not send an ARP request for this
+    /// neighbour.
     pub(crate) fn add_neighbour(
         &self,
         interface: &str,

@@ -1,7 +1,8 @@
-//! Choices from the questions of a lab's page.
+//! Makes multiple-choice items from the questions on a lab's page.
 //!
-//! A lab on `sim` runs without options. Another lab does not run: its findings are the predictions that hold on every
-//! machine. A question is left out if these do not decide it, or decide it differently on two engines.
+//! A lab that has the engine `sim` is run on it with default options. Any other lab is not run: the predictions that
+//! hold on every machine take the place of its findings. A question is left out if the findings do not decide it, or if
+//! they decide it differently for two engines.
 
 use super::runs::Runs;
 use crate::lab::question::Question;
@@ -10,17 +11,17 @@ use crate::lab::{Engine, Finding, Lab, Prediction, Procedure, Setting, Values, f
 use crate::teach::draw::Draw;
 use crate::teach::item::{Choice, Item, Kind};
 
-/// Minimum number of choices. With two, a constant guess is right for half of the students.
+/// Minimum number of choices. With only two, always guessing the same choice would be right for half of the students.
 const MIN_CHOICES: usize = 3;
 
-/// Makes an item of each question with choices that the lab decides without options.
+/// Makes one item for each multiple-choice question that the lab decides with its default options.
 pub(super) fn of(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) -> Vec<Item> {
     let decided = runs.decided(lab, decide);
     let questions = lab.text.questions.iter().zip(decided.iter());
     questions.filter_map(|(question, right)| item(lab, question, (*right)?, draw)).collect()
 }
 
-/// Returns the index of the right choice of each question, and `None` for a question that is left out.
+/// Returns the index of the right choice for each question; `None` for a question that is left out.
 fn decide(lab: &'static Lab, runs: &mut Runs) -> Vec<Option<usize>> {
     let setting = Setting::default();
     let cases: Vec<Case> = if let Some(procedure) = lab.procedure_on(Engine::Sim) {
@@ -41,7 +42,7 @@ fn agreed(question: &Question, cases: &[Case]) -> Option<usize> {
     (is_agreed && question.choices().len() >= MIN_CHOICES).then_some(right)
 }
 
-/// A procedure with the findings that decide questions.
+/// A procedure, with the findings that decide the questions.
 struct Case {
     procedure: &'static Procedure,
     predictions: Vec<Prediction>,

@@ -1,4 +1,4 @@
-//! Items of the lab `exchange`: what an answer costs over each transport.
+//! Items for the lab `exchange`: how long a reply takes over each transport, and the fields of TCP packets.
 
 use super::fields;
 use super::initial_numbers::with_drawn_numbers;
@@ -9,7 +9,8 @@ use crate::teach::item::{Item, Kind, Number, PacketTable};
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
 
-/// Delays in milliseconds. Their multiples by 2 and by 4 are more than three tolerances apart.
+/// One-way delays in milliseconds. The right answers are two and four times the delay. For each item, the answers for
+/// any two delays are more than three tolerances apart.
 const DELAYS: [u64; 12] = [15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90];
 
 const TABLE: &str =
@@ -25,7 +26,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     Some(Drawn { report: Some(report), options, renumbered: Some(part), items })
 }
 
-/// Returns the observed time to the reply in milliseconds.
+/// Returns the observed time until the reply arrives, in milliseconds.
 fn observed(report: &Report, transport: Transport) -> Option<f64> {
     match report.finding(transport, "time to the reply")?.observed()? {
         Value::Time { time } => Some(ms(*time)),

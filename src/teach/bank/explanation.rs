@@ -1,9 +1,9 @@
-//! The explanation that a teacher marks by hand: the lab's question in the student's own words.
+//! The item that asks a student to answer the lab's question in their own words. A teacher marks it by hand.
 
 use crate::lab::Lab;
 use crate::teach::item::{Criterion, Item, Kind};
 
-/// Makes the item. Its rubric is the theory of the lab, which holds on every machine.
+/// Makes the item. Its marking criteria are the lab's theory, which holds on every machine.
 pub(super) fn of(lab: &'static Lab) -> Item {
     let criteria: Vec<Criterion> = lab
         .text

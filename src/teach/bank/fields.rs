@@ -1,10 +1,10 @@
-//! Leaves fields of a packet table blank.
+//! Makes items that ask for fields left blank in a packet table.
 
 use crate::teach::draw::Draw;
 use crate::teach::item::{Blank, Field, Item, Kind, PacketField, PacketTable, letter};
 
-/// Makes three items of a table: a sequence number, an acknowledgement number, and flags or a length. All have the same
-/// table with all blanks, so that no item shows the answer to another.
+/// Makes three items from a table. They ask for a sequence number, an acknowledgement number, and either flags or a
+/// length. All three show the same table with all blanks, so no item reveals the answer to another.
 pub(super) fn items(lab: &str, mut table: PacketTable, draw: &mut Draw) -> Vec<Item> {
     let Some(blanks) = blanks(&table, draw) else { return Vec::new() };
     table.blanks = blanks.to_vec();
@@ -27,12 +27,12 @@ fn item(lab: &str, table: &PacketTable, number: usize, blank: Blank, name: &str)
     Some(Item { id: format!("{lab}-{name}"), points: 1, prompt, table: Some(table.clone()), kind })
 }
 
-/// Draws three blanks in different packets. Each value still follows from the other packets.
+/// Draws three blanks in different packets. Each missing value can still be derived from the other packets.
 fn blanks(table: &PacketTable, draw: &mut Draw) -> Option<[Blank; 3]> {
     let control = control(table, draw)?;
     let is_free = |row: &usize| *row != control.row;
     let rows: Vec<usize> = (0..table.rows.len()).filter(is_free).collect();
-    // The acknowledgement after a blank FIN may be the only trace of this FIN.
+    // If the FIN flag is blank, only the acknowledgement in the next packet may show that there was a FIN.
     let is_acknowledging =
         |row: &&usize| **row != control.row + 1 && table.rows[**row].acknowledgement.is_some();
     let acknowledging: Vec<usize> = rows.iter().filter(is_acknowledging).copied().collect();
@@ -46,7 +46,8 @@ fn blanks(table: &PacketTable, draw: &mut Draw) -> Option<[Blank; 3]> {
     ])
 }
 
-/// Draws flags or a length. Each value has the same probability, so that no guess is right often.
+/// Draws a blank for flags or a length. Each distinct value has the same probability, so no single guess is right
+/// often.
 fn control(table: &PacketTable, draw: &mut Draw) -> Option<Blank> {
     let mut by_value: Vec<(String, Vec<Blank>)> = Vec::new();
     for (row, packet) in table.rows.iter().enumerate() {

@@ -1,14 +1,14 @@
-//! Gives a trace other initial sequence numbers.
+//! Replaces the initial sequence numbers in a trace.
 //!
-//! The simulated hosts always begin with the same numbers. With drawn numbers, a run of the student's own does not show
-//! the fields that the sheet leaves blank.
+//! The simulated hosts always begin with the same numbers. On the sheet, random numbers replace them. A student who
+//! runs the lab therefore does not see the values that the sheet leaves blank.
 
 use crate::lab::Part;
 use crate::teach::draw::Draw;
 use crate::trace::{Action, Event, HostId};
 use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, TcpSeqNumber};
 
-/// Returns a part of a run with drawn initial sequence numbers. The checksums are right again.
+/// Returns a copy of one of a run's conversations with random initial sequence numbers and recomputed checksums.
 pub(super) fn with_drawn_numbers(part: &Part, draw: &mut Draw) -> Part {
     let mut part = part.clone();
     let trace = &mut part.trace;
@@ -22,8 +22,8 @@ pub(super) fn with_drawn_numbers(part: &Part, draw: &mut Draw) -> Part {
     part
 }
 
-/// Adds an offset to the sequence number of a TCP segment, and another to its acknowledgement number. Changes no other
-/// packet.
+/// Adds the offset `sequence` to a TCP segment's sequence number, and the offset `acknowledgement` to its
+/// acknowledgement number. Leaves all other packets unchanged.
 fn renumber(packet: &mut [u8], sequence: u32, acknowledgement: u32) {
     let Ok(mut ip) = Ipv4Packet::new_checked(packet) else { return };
     let ends = [ip.src_addr(), ip.dst_addr()].map(IpAddress::from);

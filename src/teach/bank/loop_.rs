@@ -1,4 +1,4 @@
-//! Items of the lab `loop`: what one forged packet causes.
+//! Items for the lab `loop`: which packets one forged packet causes.
 
 use super::order;
 use super::runs::{Drawn, Runs, ms};
@@ -8,7 +8,7 @@ use crate::teach::item::{Item, Kind, Number};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
-/// Delays in milliseconds. The numbers of datagrams that follow are at least three tolerances apart.
+/// One-way delays in milliseconds. The resulting numbers of datagrams are at least three tolerances apart.
 const DELAYS: [u64; 10] = [1, 2, 4, 5, 8, 10, 20, 25, 40, 50];
 
 pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {

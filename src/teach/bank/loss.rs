@@ -1,4 +1,4 @@
-//! Items of the lab `loss`: what one lost packet costs, and how often UDP succeeds.
+//! Items for the lab `loss`: how much time one lost packet costs, and how often a UDP query succeeds.
 
 use super::order;
 use super::runs::{Drawn, Runs, ms};
@@ -8,19 +8,20 @@ use crate::teach::item::{Item, Kind, Number};
 use crate::transport::Transport::Tcp;
 use std::time::Duration;
 
-/// Delays in milliseconds. Their multiples by 4 are more than three tolerances apart.
+/// One-way delays in milliseconds. Four times one delay differs from four times any other by more than three
+/// tolerances.
 const DELAYS: [u64; 8] = [15, 20, 25, 30, 35, 40, 45, 50];
-/// Numbers of the packet that the link loses.
+/// Possible numbers of the packet that the link drops.
 const DROPS: [u32; 5] = [1, 2, 3, 4, 5];
-/// Number of the last packet whose loss delays the reply: the reply itself.
+/// Number of the reply, which is the last packet whose loss delays the reply's arrival.
 const REPLY: u32 = 4;
-/// Shares of lost packets in percent. The shares of answered questions that follow are more than three tolerances apart.
+/// Possible loss rates in percent. The resulting shares of answered questions are more than three tolerances apart.
 const LOSSES: [u8; 11] = [10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60];
 
 pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     let delay = Duration::from_millis(draw.one_of(&DELAYS, DELAYS[0]));
     let (drop, loss) = (draw.one_of(&DROPS, DROPS[0]), draw.one_of(&LOSSES, LOSSES[0]));
-    // No item needs the exchanges with random loss, so one of them is enough.
+    // The items do not use the exchanges with random loss, so one such exchange is enough.
     let setting = Setting::default().delay(delay).drop([drop]).loss(f64::from(loss)).count(1);
     let report = runs.get("loss", &setting)?;
     let mut items = vec![tcp_time(&report, delay, drop)?];
@@ -119,7 +120,7 @@ fn two_tries(loss: u8) -> Item {
     share_item("loss-two-tries", loss, "asks, and asks a second time if no reply arrives,", number)
 }
 
-/// Makes a number in percent with a tolerance of one.
+/// Makes an answer in percent with a tolerance of one percentage point.
 fn share(share: f64, explanation: &str) -> Number {
     Number::new(100.0 * share, 1.0, "%", explanation.to_owned())
 }

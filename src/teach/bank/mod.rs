@@ -1,7 +1,7 @@
-//! The bank: draws the items of a lab for one student or one variant.
+//! The item bank: generates a lab's items for one student, or for one variant of a quiz.
 //!
-//! Items with numbers, orders and packets come from a run on `sim` with drawn options. For labs that need real sockets
-//! there are only claims that hold on every machine.
+//! Items that ask for numbers, orders or packet fields come from a run on `sim` with randomly drawn options. Labs that
+//! need real sockets only get items about facts that hold on every machine.
 
 mod choices;
 mod exchange;
@@ -25,15 +25,16 @@ use crate::lab::{Lab, Part, Report};
 use runs::Drawn;
 use std::rc::Rc;
 
-/// The items of one lab on one sheet.
+/// One lab's items on one sheet.
 #[derive(Debug)]
 pub(crate) struct LabItems {
     pub lab: &'static Lab,
-    /// Sentences that name the drawn options. Empty for a lab without a run.
+    /// Sentences that state the drawn options. Empty for a lab that was not run.
     pub options: Vec<String>,
-    /// Command that runs the lab with the drawn options, for the observation. It never has a seed.
+    /// Command that runs the lab with the drawn options, so that the student can observe the result. It never sets a
+    /// seed.
     pub command: String,
-    /// The run that the items come from.
+    /// The run from which the items were made.
     pub report: Option<Rc<Report>>,
     renumbered: Option<Part>,
     pub items: Vec<Item>,
@@ -41,7 +42,7 @@ pub(crate) struct LabItems {
     pub of_run: usize,
 }
 
-/// Draws the items of a lab.
+/// Generates a lab's items.
 pub(crate) fn draw_items(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) -> LabItems {
     let drawn = match lab.name {
         "exchange" => exchange::draw(draw, runs),
@@ -63,7 +64,7 @@ pub(crate) fn draw_items(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) ->
 }
 
 impl LabItems {
-    /// Iterates over the parts of the run, with the sequence numbers that the items show.
+    /// Iterates over the parts of the run. Their sequence numbers are those that the items show.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
         let parts = self.report.as_ref().map_or(&[][..], |report| report.parts());
         parts.iter().map(|part| match &self.renumbered {

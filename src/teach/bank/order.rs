@@ -1,4 +1,4 @@
-//! Makes orders without ambiguity of events with times.
+//! Makes items that ask for the order of timed events. Exactly one order is right.
 
 use crate::report::packet::label;
 use crate::teach::draw::Draw;
@@ -9,13 +9,13 @@ use crate::wire::segment::{Segment, SentSegments};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Maximum number of labels. A student orders six in about two minutes.
+/// Maximum number of labels. Putting six labels in order takes a student about two minutes.
 const MAX_LABELS: usize = 6;
-/// Minimum number of labels. Two have only two orders, and a guess would be right too often.
+/// Minimum number of labels. Two labels have only two orders, so a guess would be right too often.
 const MIN_LABELS: usize = 3;
 
-/// Makes an order of events. Leaves out labels that occur twice, and of the events of one time all but the first.
-/// Returns `None` if fewer than three are left.
+/// Makes the item's labels and their right order. Leaves out labels that occur more than once. If several events have
+/// the same time, keeps only the first. Returns `None` if fewer than three labels are left.
 pub(super) fn of(
     mut events: Vec<(Duration, String)>,
     explanation: &str,
@@ -37,7 +37,7 @@ pub(super) fn of(
     is_enough.then(|| Order { labels: labels.collect(), right, explanation })
 }
 
-/// Returns the packets of a trace, each with its time and a label that names its sender.
+/// Returns a trace's packets, each with its time and a label that names its sender.
 pub(super) fn packets(trace: &Trace) -> Vec<(Duration, String)> {
     let mut sent: BTreeMap<HostId, SentSegments> = BTreeMap::new();
     let packets = trace.packets().filter_map(|(event, packet)| {

@@ -1,33 +1,34 @@
-//! Runs of labs on `sim`, each done once for all students with the same options.
+//! Lab runs on `sim`. All students with the same options share one run.
 
 use crate::lab::{self, Engine, Lab, LabOption, Part, Report, Setting};
 use crate::teach::item::Item;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The runs done so far.
+/// The runs so far.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     done: Vec<Rc<Report>>,
-    /// The right choice of each question, by the name of the lab.
+    /// The right choices for each lab's questions, by the lab's name.
     decided: Vec<(&'static str, RightChoices)>,
 }
 
-/// The index of the right choice of each question of a lab; `None` for a question that is left out.
+/// For each of a lab's questions, the index of the right choice; `None` for a question that is left out.
 pub(super) type RightChoices = Rc<[Option<usize>]>;
 
-/// The items of a lab, with the run that they come from.
+/// A lab's items, and the run from which they were made.
 #[derive(Debug, Default)]
 pub(super) struct Drawn {
     pub report: Option<Rc<Report>>,
     pub options: Vec<String>,
-    /// The part of the run with drawn sequence numbers; `None` if no item asks for them.
+    /// The part of the run whose sequence numbers were replaced by random ones; `None` if no item asks for sequence
+    /// numbers.
     pub renumbered: Option<Part>,
     pub items: Vec<Item>,
 }
 
 impl Runs {
-    /// Returns the run of a lab on `sim` with this setting; `None` if the lab does not run so.
+    /// Returns a lab's run on `sim` with this setting; `None` if the lab cannot run this way.
     pub(crate) fn get(&mut self, name: &str, setting: &Setting) -> Option<Rc<Report>> {
         let is_same = |run: &&Rc<Report>| run.lab().name() == name && run.setting == *setting;
         if let Some(run) = self.done.iter().find(is_same) {
@@ -38,7 +39,8 @@ impl Runs {
         Some(run)
     }
 
-    /// Returns the right choices of a lab's questions. Predictions may take long, so they are made once.
+    /// Returns the right choices for a lab's questions. Computes them only once per lab, because making predictions can
+    /// take long.
     pub(super) fn decided(
         &mut self,
         lab: &'static Lab,
@@ -53,12 +55,12 @@ impl Runs {
     }
 }
 
-/// Returns a time of a whole number of milliseconds, as a number.
+/// Converts a time to milliseconds.
 pub(super) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Returns the command line of a run. The count is left out: it only makes the runs of a sheet short.
+/// Returns the command line that repeats a run. Leaves out `--count`, which sheets set only to keep their runs short.
 pub(super) fn command(report: &Report) -> String {
     let mut command = format!("daytime lab run {}", report.lab().name());
     let options = &report.setting.options;

@@ -1,4 +1,4 @@
-//! Items of the lab `silent`: when a server sends an unacknowledged reply again.
+//! Items for the lab `silent`: when a server retransmits an unacknowledged reply.
 
 use super::fields;
 use super::initial_numbers::with_drawn_numbers;
@@ -10,9 +10,9 @@ use crate::trace::{Event, HostId, Packet};
 use crate::wire::decode::decode;
 use std::time::Duration;
 
-/// Delays in milliseconds. Up to 150 ms the first timeout is one second.
+/// One-way delays in milliseconds. Up to 150 ms, the first retransmission timeout is one second.
 const DELAYS: [u64; 8] = [15, 20, 25, 30, 35, 40, 45, 50];
-/// Numbers of the retransmission to ask for.
+/// Possible numbers of the retransmission that the item asks about.
 const NUMBERS: [u32; 3] = [1, 2, 3];
 const SERVER: HostId = HostId(1);
 
@@ -33,7 +33,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     Some(Drawn { report: Some(report), options, renumbered: Some(part), items })
 }
 
-/// Returns the times in milliseconds at which the server sends its reply, the first time included.
+/// Returns the times in milliseconds at which the server sends its reply, including the first transmission.
 fn replies(report: &Report) -> Option<Vec<f64>> {
     let packets = report.parts().first()?.trace.packets();
     let is_reply = |(event, packet): &(&Event, &Packet)| {

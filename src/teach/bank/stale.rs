@@ -1,4 +1,4 @@
-//! Items of the lab `stale`: whose reply a second query gets.
+//! Items for the lab `stale`: the question whose reply a second query gets.
 
 use super::order;
 use super::runs::{Drawn, Runs, ms};
@@ -9,8 +9,8 @@ use crate::trace::{Action, Event, Trace};
 use crate::transport::Transport::Udp;
 use std::time::Duration;
 
-/// Delays in milliseconds. With four of them each, the second query gets the reply to question 2, the reply to question
-/// 1, and no reply.
+/// One-way delays in milliseconds. With the four shortest delays, the second query gets the reply to question 2. With
+/// the next four, it gets the reply to question 1. With the four longest, it gets no reply.
 const DELAYS: [u64; 12] = [100, 250, 400, 550, 900, 1200, 1500, 1800, 2400, 2700, 3000, 3300];
 /// Time that the server needs for a reply.
 const SERVER_DELAY: Duration = Duration::from_millis(1500);
@@ -93,7 +93,8 @@ fn exchange_order(report: &Report, draw: &mut Draw) -> Option<Item> {
     Some(Item { id: "stale-order".to_owned(), points: 3, prompt, table: None, kind })
 }
 
-/// Returns the calls that send or receive a question or a reply, by their numbers in the trace.
+/// Returns the times and labels of the calls that send or receive a question or a reply. The questions are numbered in
+/// the order in which the client sends them.
 fn datagrams(trace: &Trace) -> Vec<(Duration, String)> {
     let events = trace.events.iter().filter_map(|Event { at, action, .. }| {
         let Action::Call { call, outcome } = action else { return None };

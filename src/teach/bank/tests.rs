@@ -1,4 +1,4 @@
-//! Draws the items of many students, and checks what no single sheet shows.
+//! Generates the items for many students, and checks properties that a single sheet cannot show.
 
 use super::*;
 use crate::lab::{self, Engine};
@@ -6,13 +6,13 @@ use crate::teach::draw::{Secret, SheetName};
 use crate::teach::item::{Kind, Number};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Number of students drawn. A build without optimisation takes ten times as long, so it draws fewer.
+/// Number of students. A build without optimisation takes ten times as long per student, so it uses fewer.
 const STUDENTS: usize = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
-/// Maximum percentage of students for whom one guess is right. The sample of a build without optimisation is small, so
-/// it may exceed the limit by three standard errors.
+/// Maximum percentage of students for whom the same guess is right. The sample in a build without optimisation is
+/// small, so its limit is higher by three standard errors.
 const MAX_GUESS: usize = if cfg!(debug_assertions) { 35 + 4 } else { 35 };
 
-/// Returns the items of each student for a lab.
+/// Returns each student's items for a lab.
 fn sheets(lab: &'static Lab) -> impl Iterator<Item = Vec<Item>> {
     let secret = Secret::of(b"the secret of the tests").expect("long enough");
     let mut runs = Runs::default();
@@ -22,14 +22,14 @@ fn sheets(lab: &'static Lab) -> impl Iterator<Item = Vec<Item>> {
     })
 }
 
-/// What the sheets of all students show of the items of a lab.
+/// Statistics on a lab's items over the sheets of all students.
 #[derive(Default)]
 struct Census {
-    /// How often each answer of an item is right.
+    /// For each item, how often each answer is right.
     answers: BTreeMap<String, BTreeMap<String, usize>>,
-    /// The numbers of an item, by their answers.
+    /// For each item, the generated numbers by their right answer.
     numbers: BTreeMap<String, BTreeMap<String, Number>>,
-    /// Number of items that have another answer for the next student, and of all items.
+    /// Number of items whose right answer differs for the next student, out of `items` items.
     differ: usize,
     items: usize,
 }
@@ -60,7 +60,7 @@ impl Census {
     }
 }
 
-/// Checks one item: its order is not ambiguous, one choice is right, a blank does not show its value.
+/// Checks one item: an order is unambiguous, exactly one choice is right, and the table does not show a blank's value.
 fn check(item: &Item) {
     match &item.kind {
         Kind::Order(order) => {

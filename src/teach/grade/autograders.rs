@@ -1,11 +1,11 @@
-//! The grade of one student for autograders that run once for each student.
+//! One student's grade in the formats of autograders, which run once per student.
 
 use super::Grade;
 use super::text::{lines, text};
 use serde_json::{Map, Value, json};
 
-/// Returns `results.json` of Gradescope. Items that a teacher marks by hand are left out: Gradescope has questions of
-/// its own for them.
+/// Returns the `results.json` for Gradescope. Leaves out items without points, because Gradescope has separate
+/// questions for explanations that a teacher marks by hand.
 pub(crate) fn gradescope(grade: &Grade) -> Value {
     let graded = grade.items.iter().filter(|item| item.points.is_some());
     let tests: Vec<Value> = graded
@@ -22,8 +22,8 @@ pub(crate) fn gradescope(grade: &Grade) -> Value {
     json!({ "score": grade.points().number(), "tests": tests })
 }
 
-/// Returns the feedback, and a last line with the scores as Autolab reads it. Items that a teacher marks by hand are
-/// left out of the scores.
+/// Returns the feedback, followed by a last line with the scores in Autolab's format. The scores leave out items that a
+/// teacher has not marked yet.
 pub(crate) fn autolab(grade: &Grade) -> String {
     let scores: Map<String, Value> = grade
         .items

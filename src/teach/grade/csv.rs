@@ -1,4 +1,4 @@
-//! Grades as CSV, with the columns that nbgrader exports.
+//! Grades as CSV with the same columns as nbgrader's export.
 
 use super::Grade;
 
@@ -16,10 +16,11 @@ const COLUMNS: [&str; 11] = [
     "max_score",
 ];
 
-/// Returns one row for each grade. Dates, names and addresses are empty, because answer files have none.
+/// Returns the header and one row per grade. Dates, names and addresses are empty, because answer files do not contain
+/// them.
 ///
 /// # Errors
-/// The rows cannot be written to memory.
+/// Returns an error if the rows cannot be written to memory.
 pub(crate) fn csv(grades: &[Grade]) -> Result<String, ::csv::Error> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;

@@ -3,7 +3,7 @@
 use super::{Grade, GradedItem};
 use serde_json::{Value, json};
 
-/// Returns the grades as an object with one array.
+/// Returns the grades as an object that contains one array.
 pub(crate) fn json(grades: &[Grade]) -> Value {
     json!({ "grades": grades.iter().map(one).collect::<Vec<_>>() })
 }

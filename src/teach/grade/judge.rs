@@ -1,16 +1,17 @@
-//! Reads an answer and compares it with the right one.
+//! Reads a student's answer and compares it with the right one.
 
 use super::Points;
 use crate::teach::item::{Choice, Field, FieldValue, Item, Kind, Number, Order, letter};
 use crate::wire::decode::Flags;
 
-/// Points and feedback of an answer.
+/// Points and feedback for an answer.
 type Judged = (Points, String);
 
 /// Compares an answer with the right one. Returns the points and the feedback.
 ///
 /// # Errors
-/// The text is not an answer of the item's form. The error says what an answer looks like.
+/// Returns an error if the text does not have the form of an answer to this item. The error describes the expected
+/// form.
 pub(super) fn judge(item: &Item, answer: &str) -> Result<Judged, String> {
     let all = Points::whole(item.points);
     match &item.kind {
@@ -22,7 +23,7 @@ pub(super) fn judge(item: &Item, answer: &str) -> Result<Judged, String> {
     }
 }
 
-/// Returns the right answer of an item with its reason.
+/// Returns the right answer to an item, with the reason.
 pub(super) fn solution(item: &Item) -> String {
     let right = item.right_answer().unwrap_or_default();
     let reason = match &item.kind {
@@ -37,7 +38,7 @@ pub(super) fn solution(item: &Item) -> String {
     format!("Right: {right}. {reason}")
 }
 
-/// Joins what is wrong and the right answer with its reason.
+/// Combines the mistake, the right answer and its reason into one feedback text.
 fn corrected(wrong: &str, right: &str, reason: &str) -> String {
     let space = if wrong.is_empty() { "" } else { " " };
     format!("{wrong}{space}Right: {right}. {reason}")
@@ -53,7 +54,7 @@ fn judge_number(number: &Number, answer: &str, all: Points) -> Result<Judged, St
     Ok((Points(0), corrected(misconception, &number.right_answer(), &number.explanation)))
 }
 
-/// Reads a number with or without its unit. A time may have another unit.
+/// Reads a number. The unit may be omitted, and a time may use a different unit of time.
 fn read_number(text: &str, unit: &str) -> Option<f64> {
     let is_digit = |it: char| it.is_ascii_digit() || matches!(it, '.' | '-' | '+');
     let (number, given) = text.split_at(text.find(|it| !is_digit(it)).unwrap_or(text.len()));
@@ -135,7 +136,7 @@ fn judge_field(field: &Field, answer: &str, all: Points) -> Result<Judged, Strin
     Ok((Points(0), corrected("", &field.answer.to_string(), &field.explanation)))
 }
 
-/// Reads names of flags, in any order. PSH does not count.
+/// Reads the names of TCP flags, in any order. Ignores PSH.
 fn read_flags(text: &str) -> Result<Flags, String> {
     let names = text.split(|it: char| !it.is_alphabetic()).filter(|name| !name.is_empty());
     let mut flags = Flags::default();

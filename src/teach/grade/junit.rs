@@ -1,12 +1,12 @@
-//! Grades as JUnit XML: one suite for each student, one test case for each item.
+//! Grades as JUnit XML: one test suite per student, one test case per item.
 
 use super::{Grade, GradedItem, Outcome};
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-/// Returns the grades as one report.
+/// Returns all grades as one JUnit report.
 ///
 /// # Errors
-/// The XML cannot be written to memory.
+/// Returns an error if the XML cannot be written to memory.
 pub(crate) fn junit(grades: &[Grade]) -> Result<String, SerializeError> {
     let mut report = Report::new("daytime lab grade");
     for grade in grades {
@@ -25,7 +25,7 @@ fn case(grade: &Grade, item: &GradedItem) -> TestCase {
     case
 }
 
-/// Returns the status: a success has all points, an item without a mark is skipped.
+/// Returns an item's status. An item with full points is a success, and an item that is not marked yet is skipped.
 fn status(item: &GradedItem) -> TestCaseStatus {
     let mut status = match item.outcome {
         Outcome::Right => return TestCaseStatus::success(),

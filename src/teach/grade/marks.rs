@@ -1,14 +1,14 @@
-//! Points that a teacher has given by hand.
+//! Points that a teacher gave by hand.
 
 use super::{Grade, GradedItem, Outcome, Points};
 use crate::teach::mistake::Mistake;
 use std::collections::BTreeMap;
 
-/// Marks by student and item.
+/// The marks, by student and item.
 #[derive(Debug, Default)]
 pub(crate) struct Marks(BTreeMap<(String, String), Mark>);
 
-/// The mark of one answer.
+/// The mark for one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub points: Points,
@@ -17,14 +17,14 @@ pub(crate) struct Mark {
     pub line: usize,
 }
 
-/// Columns of the file; `comment` may be missing.
+/// Columns of the file. The column `comment` is optional.
 const COLUMNS: [&str; 4] = ["student_id", "item", "points", "comment"];
 
 impl Marks {
     /// Reads CSV with the columns `student_id`, `item`, `points` and `comment`.
     ///
     /// # Errors
-    /// The first mistake of the file.
+    /// Returns an error for the first mistake in the file.
     pub(crate) fn read(file: &[u8]) -> Result<Self, Mistake> {
         let mut reader = ::csv::ReaderBuilder::new().flexible(true).from_reader(file);
         let error = |error: &::csv::Error| {
@@ -58,7 +58,8 @@ impl Marks {
         self.0.get(&(student.to_owned(), item.to_owned()))
     }
 
-    /// Returns the marks that no grade has used, or that are above the maximum of their item.
+    /// Returns the mistakes in the marks. A mark is a mistake if it does not belong to an item that is marked by hand,
+    /// or if it exceeds the item's maximum.
     pub(crate) fn mistakes(&self, grades: &[Grade]) -> Vec<Mistake> {
         let wrong = self.0.iter().filter_map(|((student, item), mark)| {
             let mut grades = grades.iter().filter(|grade| grade.name.student == *student);
@@ -79,7 +80,7 @@ impl Marks {
     }
 }
 
-/// Reads points with at most two decimals.
+/// Reads a number of points with at most two decimals.
 fn read_points(text: &str) -> Option<Points> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());

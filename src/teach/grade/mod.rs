@@ -1,4 +1,4 @@
-//! Grades answer files: points and feedback for each item.
+//! Grades answer files. Each item gets points and feedback.
 
 mod autograders;
 mod csv;
@@ -23,12 +23,12 @@ use super::sheet::Sheet;
 use super::submission::{Answer, Submission};
 use std::fmt;
 
-/// The grade of one answer file.
+/// The grade for one answer file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Grade {
     pub name: SheetName,
     pub items: Vec<GradedItem>,
-    /// Answers that cannot be read, each with its line. They have no points.
+    /// Answers that cannot be read, each with its line. They earn no points.
     pub unreadable: Vec<Mistake>,
 }
 
@@ -40,15 +40,15 @@ pub(crate) struct GradedItem {
     /// The answer as the student wrote it.
     pub answer: String,
     pub outcome: Outcome,
-    /// Points of the answer; `None` if a teacher has not marked it yet.
+    /// Points for the answer; `None` if a teacher still has to mark it.
     pub points: Option<Points>,
     pub max: Points,
-    /// Why the answer is right or wrong, and what is right.
+    /// The reason why the answer is right or wrong, and the right answer.
     pub feedback: String,
 }
 
 named! {
-    /// How good an answer is.
+    /// The result for one answer.
     pub(crate) enum Outcome {
         Right = "right",
         Partly = "partly right",
@@ -91,12 +91,13 @@ impl fmt::Display for Points {
 }
 
 impl Grade {
-    /// Returns the points of all items that have points.
+    /// Returns the sum of the points given so far.
     pub(crate) fn points(&self) -> Points {
         self.items.iter().filter_map(|item| item.points).sum()
     }
 
-    /// Returns the maximum points of the items that have points. Items that a teacher has not marked do not count.
+    /// Returns the maximum sum of points for the items marked so far. Items that a teacher still has to mark do not
+    /// count.
     pub(crate) fn max(&self) -> Points {
         self.items.iter().filter(|item| item.points.is_some()).map(|item| item.max).sum()
     }
@@ -110,7 +111,8 @@ impl Grade {
 /// Grades an answer file.
 ///
 /// # Errors
-/// The file cannot be graded: its header is not genuine, or its lines are not those of the sheet.
+/// Returns the mistakes if the file cannot be graded. Either its header is not genuine, or its lines do not match the
+/// sheet.
 pub(crate) fn grade(
     secret: &Secret,
     submission: &Submission,
@@ -141,7 +143,7 @@ pub(crate) fn grade(
     Ok(Grade { name: header.name.clone(), items, unreadable })
 }
 
-/// Returns the lines that the sheet does not have, and those that are missing.
+/// Returns a mistake for each line that does not belong to the sheet, and for each line that is missing.
 fn wrong_lines(sheet: &Sheet, answers: &[Answer]) -> Vec<Mistake> {
     let is_known = |answer: &&Answer| !sheet.items().any(|item| item.id == answer.id);
     let foreign = answers.iter().filter(is_known).map(|answer| {

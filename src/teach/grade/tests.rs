@@ -1,4 +1,4 @@
-//! Grades whole answer files, and shows the grades in every format.
+//! Grades whole answer files, and checks the grades in every output format.
 
 use super::*;
 use crate::teach::sheet::{Header, answers_file};
@@ -14,7 +14,7 @@ fn sheet(student: &str) -> Sheet {
     Sheet::draw(&secret(), header, &mut Runs::default())
 }
 
-/// Returns the answer file of a sheet, filled in by a function of each item.
+/// Returns a sheet's answer file. The function `answer` fills in the answer to each item.
 fn filled(sheet: &Sheet, answer: impl Fn(&Item) -> String) -> String {
     sheet.items().fold(answers_file(sheet), |file, item| {
         let empty = match item.kind {

@@ -4,7 +4,7 @@ use super::{Grade, GradedItem};
 use crate::report::escaped;
 use std::fmt::Write;
 
-/// Returns the grades, each with all items.
+/// Returns the text of all grades. Each grade lists all its items.
 pub(crate) fn text(grades: &[Grade]) -> String {
     grades.iter().map(one).collect::<Vec<_>>().join("\n")
 }
@@ -19,7 +19,7 @@ fn one(grade: &Grade) -> String {
     grade.items.iter().fold(text + "\n", |text, item| text + &lines(item))
 }
 
-/// Returns the lines of an item: points, answer and feedback.
+/// Returns the lines for one item: its points, the answer and the feedback.
 pub(super) fn lines(item: &GradedItem) -> String {
     let points = item.points.map_or_else(|| "–".to_owned(), |points| points.to_string());
     let mut lines = format!("  {}: {points} of {}, {}\n", item.id, item.max, item.outcome);

@@ -1,6 +1,6 @@
 //! Items: the single tasks of a sheet or a quiz, each with its answer and the feedback for wrong answers.
 //!
-//! An item is a value without a form. Sheets, keys, grades and quizzes draw the same items.
+//! An item does not depend on any output format. Sheets, keys, grades and quizzes all use the same items.
 
 mod number;
 mod order;
@@ -13,18 +13,19 @@ pub(crate) use packets::{Blank, Cell, Field, FieldValue, PacketField, PacketTabl
 /// One task for a student.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Item {
-    /// Identifier of the item in its sheet: `exchange-tcp-time`. Only lower-case letters, digits and dashes.
+    /// Identifier of the item on its sheet, such as `exchange-tcp-time`. Contains only lower-case letters, digits and
+    /// dashes.
     pub id: String,
     pub points: u32,
-    /// Task as plain text, with the options that were drawn.
+    /// Text of the task, without markup. Includes the randomly drawn options.
     pub prompt: String,
-    /// Table that the task is about. All blanks of a lab's items are in one table: a value that one item asks for is
-    /// never shown for another item.
+    /// Table that the task is about. All items of a lab that ask for a field share one table with all their blanks, so
+    /// no item shows a value that another item asks for.
     pub table: Option<PacketTable>,
     pub kind: Kind,
 }
 
-/// The form of an answer, with the right answer.
+/// The kind of task, with the right answer to it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
     Number(Number),
@@ -34,16 +35,17 @@ pub(crate) enum Kind {
     Explanation(Vec<Criterion>),
 }
 
-/// An answer to choose. Exactly one choice of an item is right. The choices are in the order in which they are shown.
+/// One choice of a multiple-choice item. Exactly one choice per item is right. The choices are stored in the order in
+/// which they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
     pub text: String,
     pub is_right: bool,
-    /// Why the choice is right or wrong.
+    /// The reason why the choice is right or wrong.
     pub explanation: String,
 }
 
-/// A statement that a good explanation contains. A teacher marks explanations by hand.
+/// A statement that a good explanation contains, for the teacher who marks explanations by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Criterion {
     pub points: u32,

@@ -1,32 +1,33 @@
-//! A number with its unit and its tolerance.
+//! An item whose answer is a number with a unit and a tolerance.
 
-/// A number to calculate or to observe.
+/// A number that the student calculates or observes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Number {
     pub answer: f64,
-    /// Maximum distance of an accepted number from the answer, in the same unit.
+    /// Maximum difference between an accepted number and the right answer, in the same unit.
     pub tolerance: f64,
-    /// Unit of the answer: `ms`, `%`, `datagrams`.
+    /// Unit of the answer, such as `ms`, `%` or `datagrams`.
     pub unit: &'static str,
-    /// How the number follows.
+    /// The derivation of the right number.
     pub explanation: String,
-    /// Numbers that follow from known misconceptions. Each is at least three tolerances from the answer and from each
-    /// other.
+    /// Wrong answers that result from common misconceptions. They are at least three tolerances away from the right
+    /// answer and from each other.
     pub wrong: Vec<WrongNumber>,
 }
 
-/// A wrong number with the misconception that leads to it.
+/// A wrong answer, with the misconception that leads to it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WrongNumber {
     pub value: f64,
     pub explanation: &'static str,
 }
 
-/// Minimum distance of two alternatives, in tolerances. At two tolerances, one number would be accepted for both.
+/// Minimum difference between two possible answers, in tolerances. At two tolerances, one number could be accepted for
+/// both.
 const MIN_TOLERANCES_APART: f64 = 3.0;
 
 impl Number {
-    /// Makes a number of the answer, its tolerance and its unit.
+    /// Makes a number without known wrong answers.
     pub(crate) fn new(
         answer: f64,
         tolerance: f64,
@@ -36,7 +37,8 @@ impl Number {
         Self { answer, tolerance, unit, explanation, wrong: Vec::new() }
     }
 
-    /// Adds the number of a misconception, unless it is too close to the answer or to another wrong number.
+    /// Adds the wrong answer that a misconception leads to. Ignores a number that is too close to the right answer or
+    /// to another wrong answer.
     pub(crate) fn wrong(mut self, value: f64, explanation: &'static str) -> Self {
         let is_apart = |other: f64| self.are_apart(value, other);
         if is_apart(self.answer) && self.wrong.iter().all(|it| is_apart(it.value)) {
@@ -45,17 +47,17 @@ impl Number {
         self
     }
 
-    /// Whether two numbers are so far apart that no number is accepted for both.
+    /// Whether two possible answers are far enough apart. In that case no number is accepted for both.
     pub(crate) fn are_apart(&self, one: f64, other: f64) -> bool {
         (one - other).abs() >= MIN_TOLERANCES_APART * self.tolerance
     }
 
-    /// Whether this number is right.
+    /// Whether a student's number is right.
     pub(crate) fn accepts(&self, number: f64) -> bool {
         (number - self.answer).abs() <= self.tolerance
     }
 
-    /// Returns the misconception that leads to this number, if one is known.
+    /// Returns the known misconception that leads to this number, if there is one.
     pub(crate) fn misconception(&self, number: f64) -> Option<&'static str> {
         let is_near = |wrong: &&WrongNumber| (number - wrong.value).abs() <= self.tolerance;
         self.wrong.iter().find(is_near).map(|wrong| wrong.explanation)

@@ -1,15 +1,15 @@
-//! Labels to bring into the order of time.
+//! An item that asks for the order of events in time.
 
 use super::letter;
 
-/// Packets to bring into order. No two labels are equal, and no two packets were sent at the same time.
+/// Events that the student puts into the right order. All labels differ, and no two events have the same time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
-    /// Labels as they are shown, in an order without meaning.
+    /// Labels in the order in which they are shown, which is random.
     pub labels: Vec<String>,
-    /// Positions in `labels`, in the right order.
+    /// Indices into `labels`, in the right order.
     pub right: Vec<usize>,
-    /// What decides the order.
+    /// The rule that decides the order.
     pub explanation: String,
 }
 

@@ -1,12 +1,12 @@
-//! A table of TCP packets, and the fields of it that a student has to fill in.
+//! A table of TCP packets, and the blank fields in this table that a student has to fill in.
 
 use super::letter;
 use crate::trace::{Fate, HostId, Trace};
 use crate::wire::decode::{Content, Decoded, Flags, decode};
 use std::fmt;
 
-/// The first TCP packets of one part of a run, in the order in which they were sent. The table has no times and not all
-/// packets, because other items ask for times and for the number of packets.
+/// The first TCP packets of one conversation in a run, in the order in which they were sent. The table shows no times
+/// and not all packets, because other items ask for times and for the number of packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PacketTable {
     pub caption: String,
@@ -15,7 +15,7 @@ pub(crate) struct PacketTable {
     pub blanks: Vec<Blank>,
 }
 
-/// Maximum number of packets of a table: up to the acknowledgement of the reply.
+/// Maximum number of packets in a table. The fifth packet acknowledges the reply.
 const MAX_ROWS: usize = 5;
 
 /// One packet of a [`PacketTable`].
@@ -24,17 +24,17 @@ pub(crate) struct PacketRow {
     /// Names of the hosts.
     pub from: String,
     pub to: String,
-    /// Control bits without PSH, which has no meaning for these items.
+    /// TCP flags without PSH, which is irrelevant to these items.
     pub flags: Flags,
     pub sequence: u32,
-    /// `None` without the ACK flag.
+    /// `None` if the packet does not have the ACK flag.
     pub acknowledgement: Option<u32>,
     /// Number of octets of application data.
     pub length: usize,
     pub is_lost: bool,
 }
 
-/// A cell whose value a student fills in.
+/// A cell of the table whose value a student fills in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Blank {
     /// Index of the row.
@@ -54,7 +54,7 @@ pub(crate) enum PacketField {
 /// The content of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
-    /// Letter of the blank.
+    /// Letter that is shown in place of the value.
     Blank(char),
     Value(String),
 }
@@ -62,11 +62,11 @@ pub(crate) enum Cell {
 /// A blank field of a packet, with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
-    /// Number of the blank among the blanks of the table (0-based).
+    /// Index of the blank in [`PacketTable::blanks`].
     pub blank: usize,
     pub asked: PacketField,
     pub answer: FieldValue,
-    /// How the value follows from the other packets.
+    /// The derivation of the value from the other packets.
     pub explanation: String,
 }
 
@@ -78,7 +78,7 @@ pub(crate) enum FieldValue {
 }
 
 impl PacketField {
-    /// Returns the name of the field, as the head of its column.
+    /// Returns the field's name, as in the heading of its column.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Acknowledgement => "acknowledgement number",
@@ -102,7 +102,7 @@ impl PacketTable {
         Self { caption, rows: rows.take(MAX_ROWS).collect(), blanks: Vec::new() }
     }
 
-    /// Returns what the table shows of a packet's field. An acknowledgement number without the ACK flag is a dash.
+    /// Returns the content of a cell. The acknowledgement number of a packet without the ACK flag is shown as a dash.
     pub(crate) fn cell(&self, row: usize, field: PacketField) -> Cell {
         if let Some(number) = self.blanks.iter().position(|it| *it == Blank { row, field }) {
             return Cell::Blank(letter(number));
@@ -122,7 +122,7 @@ impl PacketRow {
         Some(Self { from, to, flags, sequence, acknowledgement, length, is_lost })
     }
 
-    /// Returns the value of a field; `None` for an acknowledgement number without the ACK flag.
+    /// Returns a field's value; `None` for the acknowledgement number of a packet without the ACK flag.
     pub(crate) fn value(&self, field: PacketField) -> Option<FieldValue> {
         match field {
             PacketField::Acknowledgement => {

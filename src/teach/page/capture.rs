@@ -1,4 +1,4 @@
-//! Links to the packets of a run: capture files inside the page.
+//! Links to a run's packets. The capture files are embedded in the page.
 
 use crate::lab::Report;
 use crate::report::lab::file_name;
@@ -7,15 +7,15 @@ use crate::wire::pcapng::pcapng;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The capture of one host, as a link.
+/// One host's capture file, as a link.
 #[derive(Debug)]
 pub(super) struct Capture {
     pub name: String,
-    /// The octets in base64; `None` if the page has no room for them.
+    /// The file's content in base64; `None` if the page has no room for it.
     pub content: Option<String>,
 }
 
-/// Returns the captures of a run. Those that do not fit into `room` octets have no content.
+/// Returns a run's capture files. `room` limits their total length in octets. A file that does not fit has no content.
 pub(super) fn captures(report: &Report, mut room: usize) -> Vec<Capture> {
     let mut all = Vec::new();
     for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {

@@ -1,4 +1,4 @@
-//! The page of a comparison.
+//! The HTML page for a comparison.
 
 use super::{STYLES, Styles};
 use crate::report::comparison::{Section, Tables};
@@ -17,13 +17,14 @@ struct Page<'a> {
 /// Returns the page. `command` is the command line that repeats the comparison.
 ///
 /// # Errors
-/// The template cannot be written to memory.
+/// Returns an error if the template cannot be written to memory.
 pub(crate) fn comparison(tables: &Tables, command: &str) -> askama::Result<String> {
     let Tables { head, sections } = tables;
     Page { styles: STYLES, head, sections, command: escaped(command) }.render()
 }
 
-/// Returns a heading of the text, whose first words are in capitals, as a heading of the page.
+/// Converts a heading from the text report to a heading on the page. In the text report, the words before a bracket are
+/// in capitals.
 fn heading(heading: &str) -> String {
     let (words, note) = match heading.split_once(" (") {
         Some((words, note)) => (words, format!(" ({note}")),
@@ -35,7 +36,7 @@ fn heading(heading: &str) -> String {
     escaped(&(first.chain(letters).collect::<String>() + &note))
 }
 
-/// Returns a text of a peer with its invisible characters escaped, and with bars in place of number signs.
+/// Escapes invisible characters in text that may come from a peer. Replaces number signs at the start with bars.
 fn cell(text: &str) -> String {
     let bar = text.len() - text.trim_start_matches('#').len();
     escaped(&("▇".repeat(bar) + &text[bar..]))

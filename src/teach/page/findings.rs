@@ -1,4 +1,4 @@
-//! The table of what theory predicts and what the run showed.
+//! The table that compares the predictions of theory with the run's results.
 
 use crate::duration::Unit;
 use crate::lab::{Finding, Report, Verdict};
@@ -6,7 +6,7 @@ use crate::report::lab::observed::name;
 use crate::report::lab::phrases::{self, expected, value};
 use crate::transport::Transport;
 
-/// The findings of one transport.
+/// The findings for one transport.
 #[derive(Debug)]
 pub(super) struct Group {
     pub class: String,
@@ -21,7 +21,7 @@ pub(super) struct Row {
     pub what: &'static str,
     pub predicted: String,
     pub observed: String,
-    /// A sign before the verdict, so that colour is not alone.
+    /// A sign before the verdict, so that the verdict is not shown by colour alone.
     pub mark: &'static str,
     pub verdict: String,
 }

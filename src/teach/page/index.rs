@@ -1,11 +1,11 @@
-//! The page that lists the reports of several labs.
+//! The page that lists the reports on several labs.
 
 use super::{STYLES, Styles};
 use crate::lab::Report;
 use crate::report::lab::ending;
 use askama::Template;
 
-/// A report on the list.
+/// A report in the list.
 #[derive(Debug)]
 pub(crate) struct Entry<'a> {
     pub report: &'a Report,
@@ -33,7 +33,7 @@ struct Row<'a> {
 /// Returns the page.
 ///
 /// # Errors
-/// The template cannot be written to memory.
+/// Returns an error if the template cannot be written to memory.
 pub(crate) fn index(entries: &[Entry]) -> askama::Result<String> {
     Index { styles: STYLES, rows: entries.iter().map(Row::of).collect() }.render()
 }

@@ -1,4 +1,5 @@
-//! Reports as HTML pages: each is one file without a script and without an outside address.
+//! Reports as HTML pages. Each page is one file that contains no scripts and does not load anything from other
+//! addresses.
 
 mod capture;
 #[cfg(feature = "cli")]
@@ -17,10 +18,10 @@ pub(crate) use index::{Entry, index};
 pub(crate) use part::pictures;
 pub(crate) use report::report;
 
-/// Maximum number of octets of the page of one lab.
+/// Maximum length of one lab's page in octets.
 pub(crate) const MAX_OCTETS: usize = 300_000;
 
-/// The styles that every page has.
+/// The style sheets that every page includes.
 #[derive(Clone, Copy, Debug)]
 struct Styles {
     colours: &'static str,

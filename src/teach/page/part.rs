@@ -1,4 +1,4 @@
-//! A part of a run on a page: its picture, its system calls, and the table of its packets.
+//! One part of a run, such as one conversation, on a page: its picture, its system calls, and the table of its packets.
 
 use crate::duration::Unit;
 use crate::lab::{Part, Report};
@@ -8,11 +8,11 @@ use crate::teach::picture::{CallLine, Events, Picture, ShownPacket, Style, usual
 use crate::transport::Transport;
 use std::time::Duration;
 
-/// Maximum number of omitted packets that a page lists one by one. More would make it larger than
+/// Maximum number of omitted packets that a page lists one by one. With more, the page would exceed
 /// [`MAX_OCTETS`](super::MAX_OCTETS).
 pub(super) const MAX_LISTED: usize = 1_500;
 
-/// Scales of a part on a printed page. At a smaller scale, its texts could not be read.
+/// Minimum and maximum scale of a part on a printed page. Below the minimum, text would be illegible.
 const MIN_FIT: f64 = 0.55;
 const MAX_FIT: f64 = 0.82;
 
@@ -26,7 +26,7 @@ pub(super) struct PartView {
     pub caption: String,
     pub picture: Picture,
     pub unit: &'static str,
-    /// Packets before the omitted ones, and after them.
+    /// Packets before the omitted ones. If no packets are omitted, all packets.
     pub first: Vec<Row>,
     pub left_out: Option<LeftOut>,
     pub last: Vec<Row>,
@@ -38,7 +38,7 @@ pub(super) struct LeftOut {
     pub from: usize,
     pub to: usize,
     pub count: usize,
-    /// Empty if they are too many for a page.
+    /// One row for each omitted packet. Empty if there are too many for a page.
     pub rows: Vec<Row>,
 }
 
@@ -47,18 +47,18 @@ pub(super) struct LeftOut {
 pub(super) struct Row {
     pub number: usize,
     pub sent: String,
-    /// Empty for a packet that did not arrive.
+    /// The times of arrival. Empty for a packet that did not arrive.
     pub arrived: String,
     pub from: String,
     pub to: String,
     pub what: String,
-    /// What is special: `retransmission`. Empty for a usual packet.
+    /// A word such as `retransmission` for a special packet. Empty for any other packet.
     pub word: &'static str,
     pub fate: String,
     pub is_lost: bool,
 }
 
-/// What the pictures of a run share.
+/// Settings common to all pictures of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shared {
     unit: Unit,
@@ -67,7 +67,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Collects what the pictures of a run share. They list at most this number of omitted packets.
+    /// Collects the settings common to all pictures of a run. Each picture lists at most `max_listed` omitted packets.
     pub(super) fn of(report: &Report, max_listed: usize) -> Self {
         let traces = report.parts().iter().map(|part| &part.trace);
         Self { unit: drawings::axis_unit(report), usual_flight: usual_flight(traces), max_listed }
@@ -91,13 +91,13 @@ pub(crate) fn pictures(report: &Report) -> impl Iterator<Item = (&Part, Picture)
     })
 }
 
-/// Returns the identifier of a part: its transport, and its number on the page from 1.
+/// Returns a part's identifier. It consists of the transport, and the part's number on the page (1-based).
 fn id(part: &Part, number: usize) -> String {
     format!("{}{}", part.transport, number + 1)
 }
 
 impl PartView {
-    /// Makes the view of a part; `number` counts the parts of the page from 0.
+    /// Makes the view of a part. `number` is the part's index on the page (0-based).
     pub(super) fn of(part: &Part, number: usize, shared: Shared) -> Self {
         let (id, unit) = (id(part, number), shared.unit);
         let events = Events::of(&part.trace);
@@ -136,12 +136,14 @@ impl PartView {
         &self.picture.calls
     }
 
-    /// Returns the scale at which the part fits on a printed page, with two decimals.
+    /// Returns the scale, with two decimals, at which the part fits on a printed page. A part that is too long gets the
+    /// minimum scale.
     pub(super) fn fit(&self) -> String {
         format!("{:.2}", self.page_share().clamp(MIN_FIT, MAX_FIT))
     }
 
-    /// Whether the part is longer than a printed page, so that a page ends inside it.
+    /// Whether the part is longer than a printed page, even at the minimum scale. A page break inside the part is
+    /// allowed only in this case.
     pub(super) fn is_tall(&self) -> bool {
         self.page_share() < MIN_FIT
     }
@@ -181,7 +183,8 @@ impl Row {
     }
 }
 
-/// Counts packets, losses and retransmissions, or the calls of a part without packets.
+/// Returns a caption with the numbers of packets, losses and retransmissions. For a part without packets, returns the
+/// number of system calls.
 fn caption(events: &Events) -> String {
     let packets = &events.packets;
     if packets.is_empty() {

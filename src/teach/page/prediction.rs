@@ -1,4 +1,4 @@
-//! A student's prediction, what the student observed, and the verdict.
+//! A student's predictions and observations, with the verdicts on the predictions.
 
 use crate::lab::Report;
 use crate::lab::fill;
@@ -6,26 +6,26 @@ use crate::lab::question::verdict::{AnsweredQuestion, Mark};
 use crate::report::lab::ask::{in_words, shown_in_words};
 use crate::report::lab::deciding;
 
-/// A lab's question with a student's answers, in words.
+/// A lab's question and a student's answers to it, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StudentAnswer {
     pub question: String,
-    /// What the student predicted.
+    /// The student's prediction.
     pub prediction: String,
-    /// What the student saw in the run; `None` if the student entered nothing.
+    /// The student's observation after the run; `None` if the student entered nothing.
     pub observation: Option<String>,
-    /// What the run shows.
+    /// The right answer according to the run.
     pub result: String,
     /// Whether the prediction was right.
     pub is_right: bool,
-    /// The explanation of the chosen answer.
+    /// The explanation for the student's prediction. Without a prediction, the explanation of the right answer.
     pub reason: String,
-    /// The packet, call or state that decides, with its number and time.
+    /// The packet, call or state that decides the question, with its number and time.
     pub decided_by: Option<String>,
 }
 
 impl StudentAnswer {
-    /// Returns the answers in words. Leaves out questions that this run does not decide.
+    /// Returns the student's answers in words. Leaves out questions that this run does not decide.
     pub(super) fn all(answers: &[AnsweredQuestion], report: &Report) -> Vec<Self> {
         answers.iter().filter_map(|it| Self::of(it, report)).collect()
     }

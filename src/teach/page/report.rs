@@ -1,4 +1,4 @@
-//! The page of one run.
+//! The HTML page for one run.
 
 use super::capture::{Capture, captures};
 use super::findings::{self, Group};
@@ -11,10 +11,10 @@ use crate::report::lab::{engine, not_run, phrases};
 use crate::transport::Transport;
 use askama::Template;
 
-/// Room that is kept for the names of the captures.
+/// Number of octets reserved for the names of the capture files.
 const LINKS: usize = 4_000;
 
-/// The page of a run.
+/// The data for the page's template.
 #[derive(Debug, Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
@@ -25,7 +25,7 @@ struct Page<'a> {
     seed: Option<u64>,
     options: String,
     obstacle: Option<String>,
-    /// What the student predicted and observed; `None` in a run without `--ask`.
+    /// The student's predictions and observations; `None` if the run did not use `--ask`.
     answers: Option<Vec<StudentAnswer>>,
     score: String,
     groups: Vec<Group>,
@@ -55,10 +55,10 @@ enum Sign {
     Retransmission,
 }
 
-/// Returns the page of a run, with the answers of a student if there are any.
+/// Returns a run's page. It includes the student's answers if there are any.
 ///
 /// # Errors
-/// The template cannot be written to memory.
+/// Returns an error if the template cannot be written to memory.
 pub(crate) fn report(
     report: &Report,
     answers: Option<&[AnsweredQuestion]>,
@@ -112,7 +112,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Returns the parts over TCP and those over UDP; a transport without parts has no column.
+/// Returns one column for the parts over TCP and one for those over UDP. A transport without parts has no column.
 fn columns(report: &Report, shared: Shared) -> Vec<Vec<PartView>> {
     let parts = report.parts().iter().enumerate();
     let views: Vec<PartView> =
@@ -122,7 +122,7 @@ fn columns(report: &Report, shared: Shared) -> Vec<Vec<PartView>> {
     [tcp, udp].into_iter().filter(|column| !column.is_empty()).collect()
 }
 
-/// Counts the predictions that came true.
+/// Returns a sentence that says how many predictions were right.
 fn score(groups: &[Group]) -> String {
     let rows = || groups.iter().flat_map(|group| &group.rows);
     let compared = rows().filter(|row| row.class != "seen").count();
@@ -134,7 +134,7 @@ fn score(groups: &[Group]) -> String {
     }
 }
 
-/// Returns the signs that occur in the pictures.
+/// Returns the signs that occur in the pictures and need an explanation.
 fn legend(columns: &[Vec<PartView>]) -> Vec<Sign> {
     let parts = || columns.iter().flatten();
     let any = |is: fn(&PartView) -> bool| parts().any(is);

@@ -1,4 +1,4 @@
-//! Pages of the simulated labs, and of hostile runs.
+//! Checks the pages for the simulated labs, and for runs that contain hostile text.
 
 use super::*;
 use crate::lab::question::answer::Answer;

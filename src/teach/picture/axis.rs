@@ -1,4 +1,4 @@
-//! The times beside the axis of a picture.
+//! The times shown beside a picture's axis.
 
 use super::events::{Events, ShownPacket};
 use super::layout::Layout;
@@ -6,13 +6,14 @@ use super::number::Px;
 use crate::duration::Unit;
 use std::time::Duration;
 
-/// Minimum distance of two labelled times.
+/// Minimum distance between two labelled times, in pixels.
 const MIN_TIME_DISTANCE: f64 = 12.0;
-/// Limit of a short picture. Its times in milliseconds have three decimals.
+/// Duration in nanoseconds below which a picture is short. In a short picture, times in milliseconds have three
+/// decimals.
 const SHORT: u64 = 10_000_000;
 
-/// Returns the times at which something is sent or arrives, with their heights. In a picture without packets, these are
-/// the times of the calls.
+/// Returns the labelled times with their heights: the times at which packets are sent or arrive, and those of system
+/// calls. Leaves out a time that is too close to the previous one.
 pub(super) fn axis(events: &Events, layout: &Layout, unit: Unit) -> Vec<(Px, String)> {
     let packets = events.shown_packets().flat_map(ShownPacket::times);
     let notes = layout.columns.iter().flat_map(|it| &it.rows).map(|row| row.at);
@@ -29,7 +30,7 @@ pub(super) fn axis(events: &Events, layout: &Layout, unit: Unit) -> Vec<(Px, Str
     labelled.into_iter().map(|(y, _)| Px(y)).zip(texts).collect()
 }
 
-/// Returns the times as numbers, with as many decimals as they need to differ.
+/// Converts times to numbers. Uses as many decimals as are needed to tell the times apart.
 fn axis_texts(times: &[(f64, u64)], unit: Unit) -> Vec<String> {
     const MAX_DECIMALS: usize = 4;
     let last = times.last().map_or(0, |(_, time)| *time);
@@ -47,7 +48,7 @@ fn axis_texts(times: &[(f64, u64)], unit: Unit) -> Vec<String> {
     distinct.unwrap_or_else(|| texts(MAX_DECIMALS))
 }
 
-/// Removes the zeros at the end of a number with decimals.
+/// Removes trailing zeros from a number with decimals.
 fn short_decimal(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }

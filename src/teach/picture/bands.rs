@@ -1,4 +1,4 @@
-//! Bands beside the lines of the hosts: states of TCP connections.
+//! Bands beside the hosts' lines. They show the states of TCP connections.
 
 use super::calls::Note;
 use super::events::State;
@@ -7,12 +7,12 @@ use super::scale::Scale;
 use crate::duration::short;
 use std::time::Duration;
 
-/// Minimum height of a band.
+/// Minimum height of a band in pixels.
 const MIN_HEIGHT: f64 = 8.0;
-/// Height of one character of a name along its band.
+/// Height of one character in pixels. The state's name runs along its band.
 const CHARACTER: f64 = 6.9;
 
-/// A state as a band, in the pieces that the breaks leave.
+/// A state's band. Breaks in the time axis divide the band into pieces.
 #[derive(Clone, Debug)]
 pub(super) struct Band {
     pub host: usize,
@@ -21,11 +21,11 @@ pub(super) struct Band {
     pub is_hatched: bool,
     pub from: u64,
     pub to: Option<u64>,
-    /// Top, bottom, and whether the name fits.
+    /// For each piece: its top, its bottom, and whether the state's name fits on it.
     pub pieces: Vec<(f64, f64, bool)>,
 }
 
-/// Returns the bands, and a note for each state whose name fits on no band.
+/// Returns the bands. Also returns a note for each state whose name does not fit on its band.
 pub(super) fn bands(states: &[State], scale: &Scale) -> (Vec<Band>, Vec<Note>) {
     let (mut bands, mut notes) = (Vec::new(), Vec::new());
     for state in states {
@@ -70,7 +70,8 @@ fn note(state: &State) -> Note {
     Note { at: state.from, host: state.host, text, is_state: true, order: state.order }
 }
 
-/// Returns the class of a state, and whether its band is hatched: in these states the host waits for its peer.
+/// Returns a state's CSS class, and whether its band is hatched. A hatched band means that the host is waiting, either
+/// for its peer or for a timer.
 fn class(state: &str) -> (&'static str, bool) {
     match state {
         "SYN-SENT" | "SYN-RECEIVED" => ("opening", true),

@@ -1,15 +1,15 @@
-//! System calls beside the lines of the hosts, and states that are too short for a band.
+//! Notes beside the hosts' lines: system calls, and states that are too short for a band.
 
 use super::labels::lines_of;
 use super::scale::Scale;
 
-/// Distance of two lines of a call, and of two calls.
+/// Distance between two lines of a call, and additional distance between two calls, in pixels.
 pub(super) const LINE: f64 = 12.5;
 const GAP: f64 = 2.5;
-/// Calls closer than this share one letter.
+/// Calls less than this many pixels below the first call of a group share that group's label, such as `f–i`.
 const LETTER: f64 = 12.0;
 
-/// A text beside a host's line.
+/// A note beside a host's line: a system call or a state.
 #[derive(Clone, Debug)]
 pub(super) struct Note {
     pub at: u64,
@@ -20,25 +20,26 @@ pub(super) struct Note {
     pub order: usize,
 }
 
-/// A note in its place.
+/// A note with its position in the picture.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub at: u64,
     pub is_state: bool,
     pub lines: Vec<String>,
-    /// Height of the first line's base, and of the instant.
+    /// Heights of the first line's baseline, and of the instant that the note belongs to.
     pub y: f64,
     pub instant: f64,
 }
 
 impl Row {
-    /// Returns the height where the row ends.
+    /// Returns the height of the row's lower end.
     pub(super) fn bottom(&self) -> f64 {
         self.y + LINE * (super::number::real_count(self.lines.len()) - 1.0) + 4.0
     }
 }
 
-/// Places the notes of one host: each at its time, or below the note before it.
+/// Places one host's notes. Each is at the height of its time, or directly below the previous note if that height is
+/// taken.
 pub(super) fn rows(notes: &[&Note], scale: &Scale, width: usize) -> Vec<Row> {
     let mut free = f64::MIN;
     let place = |note: &&Note| {
@@ -57,7 +58,8 @@ pub(super) fn rows(notes: &[&Note], scale: &Scale, width: usize) -> Vec<Row> {
     notes.iter().map(place).collect()
 }
 
-/// Returns the height below an instant that the texts of any host need.
+/// Returns the height that notes need below an instant, at most 160 pixels. This is the maximum over all hosts. Each
+/// host counts with its last note at or before the instant.
 pub(super) fn room(rows: &[Vec<Row>], instant: u64) -> f64 {
     let last = |rows: &Vec<Row>| {
         let row = rows.iter().rev().find(|row| row.at <= instant)?;
@@ -66,7 +68,7 @@ pub(super) fn room(rows: &[Vec<Row>], instant: u64) -> f64 {
     rows.iter().filter_map(last).fold(0.0, f64::max).min(160.0)
 }
 
-/// Returns the letter of the call with this number from 0: a to z, then aa.
+/// Returns the letter of the n-th call (0-based): a to z, afterwards aa.
 pub(super) fn letter(number: usize) -> String {
     let last = char::from(b'a' + u8::try_from(number % 26).unwrap_or(0));
     match number / 26 {
@@ -75,7 +77,8 @@ pub(super) fn letter(number: usize) -> String {
     }
 }
 
-/// Joins the letters of calls that are close to each other: `b`, `b c`, `f–i`. Each comes with its height.
+/// Joins the letters of calls that are close to each other, such as `b`, `b c` or `f–i`. Returns each result with its
+/// height.
 pub(super) fn letters(rows: &[(usize, f64)]) -> Vec<(f64, String)> {
     let mut groups: Vec<(f64, Vec<usize>)> = Vec::new();
     for (number, instant) in rows {

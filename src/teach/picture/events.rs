@@ -8,43 +8,43 @@ use crate::transport::Transport;
 use crate::wire::decode::{Content, Decoded, decode};
 use std::ops::Range;
 
-/// Minimum number of equal calls in a row that are joined to one call with a count.
+/// Minimum number of consecutive equal calls that are merged into one call with a count.
 const MIN_REPEATS: usize = 3;
-/// Maximum number of packets and calls that a picture shows. A longer trace leaves out its middle.
+/// Maximum number of packets and calls that a picture shows. If a trace has more, the picture leaves out the middle.
 const MAX_SHOWN: usize = 64;
-/// Number of packets and calls before the omitted ones, and after them.
+/// Number of packets and calls that are shown before the omitted ones. `LAST_SHOWN` are shown after them.
 const FIRST_SHOWN: usize = 28;
 const LAST_SHOWN: usize = 12;
 
-/// What a trace contains.
+/// The content of a trace.
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
     pub hosts: Vec<Host>,
     pub packets: Vec<ShownPacket>,
     pub calls: Vec<Call>,
     pub states: Vec<State>,
-    /// The packets and calls that the picture leaves out, because the trace has too many.
+    /// The packets and calls that the picture leaves out; `None` if it shows all of them.
     pub left_out: Option<LeftOut>,
 }
 
-/// A packet, numbered from 1 in the order of sending.
+/// A packet. Packets are numbered from 1 in the order in which they were sent.
 #[derive(Clone, Debug)]
 pub(crate) struct ShownPacket {
     pub number: usize,
     pub from: usize,
     pub to: usize,
-    /// Nanoseconds since the trace began.
+    /// Time of sending in nanoseconds since the trace began.
     pub sent: u64,
-    /// Nanoseconds since the trace began, for each arrival. Empty if the packet was lost.
+    /// Time of each arrival in nanoseconds since the trace began. Empty if the packet was lost.
     pub arrivals: Vec<u64>,
     pub label: String,
     pub protocol: Protocol,
     pub kind: PacketKind,
-    /// The fate in words, as in the JSON of a run.
+    /// The packet's fate in words, as in a run's JSON.
     pub fate: String,
-    /// Why the packet was lost; `None` if it was not lost.
+    /// The reason why the packet was lost; `None` if it was not lost.
     pub lost: Option<&'static str>,
-    /// The payload as quoted text. Empty without one.
+    /// The payload as quoted text. Empty if the packet has no payload.
     pub quote: String,
 }
 
@@ -55,33 +55,33 @@ pub(crate) enum Protocol {
     Udp,
 }
 
-/// What is special about a packet.
+/// The kind of a packet: normal, or special in one of several ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PacketKind {
     Sent,
-    /// TCP sent these octets, or this SYN or FIN, before.
+    /// TCP had sent these octets, or this SYN or FIN, before.
     Retransmission,
     /// The link delivered the packet more than once.
     Duplicate,
-    /// A packet that was sent later arrived before this packet.
+    /// A later packet arrived before this packet.
     Overtaken,
 }
 
-/// A system call with its result.
+/// A system call and its result.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub at: u64,
     pub host: usize,
     pub text: String,
-    /// Position in the trace: calls, states and packets of one instant happened in this order.
+    /// Position in the trace. It gives the order of calls, states and packets that have the same time.
     order: usize,
 }
 
-/// A state of a TCP connection at a host, from one change to the next.
+/// A TCP connection's state at one host, from one state change to the next.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub from: u64,
-    /// `None` for the last state.
+    /// End of the state; `None` for the last state.
     pub to: Option<u64>,
     pub host: usize,
     pub name: String,
@@ -99,7 +99,7 @@ pub(crate) struct LeftOut {
 }
 
 impl Events {
-    /// Lists the content of a trace, and chooses what a picture shows.
+    /// Lists a trace's content, and chooses the events that a picture shows.
     pub(crate) fn of(trace: &Trace) -> Self {
         let hosts = trace.hosts.clone();
         let mut events = Self {
@@ -147,7 +147,7 @@ impl Events {
         }
     }
 
-    /// Marks each packet that a later packet in the same direction overtakes.
+    /// Marks each packet that was overtaken by a later packet in the same direction.
     fn mark_overtaken(&mut self) {
         for at in 0..self.packets.len() {
             let (one, later) = (&self.packets[at], &self.packets[at + 1..]);
@@ -163,7 +163,7 @@ impl Events {
         }
     }
 
-    /// Ends each state where the next state of the same host begins.
+    /// Ends each state when the same host's next state begins.
     fn end_states(&mut self) {
         for at in 0..self.states.len() {
             let host = self.states[at].host;
@@ -172,7 +172,7 @@ impl Events {
         }
     }
 
-    /// Returns the packets and calls between the first and the last ones, if there are too many.
+    /// Returns the middle of a trace, which the picture leaves out, if packets and calls together exceed [`MAX_SHOWN`].
     fn find_left_out(&self, order_of_packets: &[usize]) -> Option<LeftOut> {
         let calls = self.calls.iter().map(|call| call.order);
         let mut orders: Vec<usize> = calls.chain(order_of_packets.iter().copied()).collect();
@@ -199,7 +199,7 @@ impl Events {
             .map(|(_, it)| it)
     }
 
-    /// Iterates over the packets that the picture leaves out.
+    /// Returns the packets that the picture leaves out.
     pub(crate) fn left_out_packets(&self) -> &[ShownPacket] {
         self.left_out.as_ref().map_or(&[], |it| &self.packets[it.packets.clone()])
     }
@@ -210,7 +210,8 @@ impl Events {
         self.calls.iter().enumerate().filter(move |(at, _)| !hidden.contains(at)).map(|(_, it)| it)
     }
 
-    /// Returns the span of the omitted events: the last time before them, and the first time after them.
+    /// Returns the interval that contains the omitted events: the time of the last event before them, and the time of
+    /// the first event after them.
     pub(super) fn gap(&self) -> Option<(u64, u64)> {
         let LeftOut { packets, calls } = self.left_out.as_ref()?;
         let before_packets = self.packets[..packets.start].iter().flat_map(ShownPacket::times);
@@ -266,12 +267,12 @@ impl ShownPacket {
         }
     }
 
-    /// Iterates over the time of sending and the times of arrival.
+    /// Iterates over the time at which the packet was sent and the times at which it arrived.
     pub(crate) fn times(&self) -> impl Iterator<Item = u64> {
         std::iter::once(self.sent).chain(self.arrivals.iter().copied())
     }
 
-    /// Returns the flight time to the first arrival; `None` for a packet that did not arrive.
+    /// Returns the time in flight until the first arrival; `None` if the packet did not arrive.
     pub(crate) fn flight(&self) -> Option<u64> {
         self.arrivals.first().map(|at| at.saturating_sub(self.sent))
     }
@@ -286,7 +287,7 @@ impl Protocol {
         }
     }
 
-    /// Returns the name of the class that gives an arrow its colour.
+    /// Returns the CSS class that gives an arrow its colour.
     pub(crate) const fn class(self) -> &'static str {
         match self {
             Self::Icmp => "icmp",
@@ -297,7 +298,7 @@ impl Protocol {
 }
 
 impl PacketKind {
-    /// Returns the value of `data-kind`.
+    /// Returns the value of the SVG attribute `data-kind`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -307,7 +308,7 @@ impl PacketKind {
         }
     }
 
-    /// Returns the word on the arrow and in the table. Empty for a usual packet.
+    /// Returns the word that is shown on the arrow and in the table. Empty for a normal packet.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Sent => "",
@@ -325,7 +326,7 @@ fn quote(packet: &Decoded) -> String {
     }
 }
 
-/// Returns the median flight of all packets of some traces, in nanoseconds; 0 if none arrives.
+/// Returns the median time in flight over all packets in these traces, in nanoseconds. Returns 0 if no packet arrives.
 pub(crate) fn usual_flight<'a>(traces: impl Iterator<Item = &'a Trace>) -> u64 {
     let flight = |(event, packet): (&Event, &Packet)| match &packet.fate {
         Fate::Arrived(times) => times.first().map(|at| nanoseconds(at.saturating_sub(event.at))),
@@ -334,7 +335,7 @@ pub(crate) fn usual_flight<'a>(traces: impl Iterator<Item = &'a Trace>) -> u64 {
     median(traces.flat_map(Trace::packets).filter_map(flight))
 }
 
-/// Returns the reason of a loss, for the line below the word `lost`.
+/// Returns the reason for a loss, which is shown below the word `lost`.
 const fn reason(loss: Loss) -> &'static str {
     match loss {
         Loss::Chance => "by chance",

@@ -1,28 +1,29 @@
-//! What makes a picture a file of its own.
+//! The markup that turns a picture into a standalone file.
 
 use super::items::CallLine;
 use super::number::Px;
 
-/// What surrounds a picture that is a file of its own.
+/// Everything around the picture in a standalone file: margins, heading, and the list of calls.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) width: i32,
-    /// Width beside the lines of the hosts, on the left.
+    /// Width of the space to the left of the hosts' lines.
     pub(super) left: i32,
-    /// Distance of the first line from the last one.
+    /// Distance between the first host's line and the last host's.
     pub(super) stage: i32,
     pub(super) style: String,
-    /// Height with the heading and the list.
+    /// Height of the file's image, including the heading and the list of calls.
     pub(super) height: Px,
-    /// The calls that the picture shows as letters only, with their heights.
+    /// The calls for which the picture shows only a letter, with the heights of their lines in the list.
     pub(super) listed: Vec<(Px, String)>,
 }
 
-/// Makes the frame of a picture that ends at `bottom`: of fixed width, in the light colours, with values in place of the
-/// variables that some programs do not know. `is_wide` is for a picture without packets.
+/// Makes the frame for a picture that ends at the height `bottom`. The frame has a fixed width and the light colours.
+/// CSS variables are replaced with their values, because some programs do not support variables. `is_wide` is true for
+/// a picture without packets.
 pub(super) fn frame(is_wide: bool, bottom: f64, calls: &[CallLine]) -> Frame {
     const WIDTH: i32 = 680;
-    /// Height of the heading, as in the template, and of a line of the list.
+    /// Height of the heading, which the template also contains.
     const HEADING: f64 = 34.0;
     const LIST_LINE: f64 = 16.0;
     const MARGIN: f64 = 8.0;
@@ -44,7 +45,7 @@ pub(super) fn frame(is_wide: bool, bottom: f64, calls: &[CallLine]) -> Frame {
     }
 }
 
-/// Replaces each `var(--name)` by its value in the light colours.
+/// Replaces each `var(--name)` with the variable's value in the light colours.
 fn without_variables(css: &str) -> String {
     let mut plain = css.to_owned();
     for (name, value) in variables(include_str!("../../../templates/colours.css")) {
@@ -53,7 +54,7 @@ fn without_variables(css: &str) -> String {
     plain
 }
 
-/// Iterates over the variables of the first rule, which has the light colours.
+/// Iterates over the variables in the first CSS rule, which defines the light colours.
 fn variables(css: &str) -> impl Iterator<Item = (&str, &str)> {
     let first = css.split('}').next().unwrap_or_default();
     let rules = first.split(['{', ';', '\n']);

@@ -1,4 +1,4 @@
-//! The items of a picture, as its template writes them.
+//! The elements of a picture in the form in which its template writes them.
 
 use super::bands::Band;
 use super::calls::{LINE, Row};
@@ -16,22 +16,22 @@ use std::time::Duration;
 pub(super) struct HostView {
     pub(super) x: Px,
     pub(super) name: String,
-    /// The name in lines, and the addresses below it.
+    /// The lines of the host's name, each with its position from the top.
     pub(super) name_lines: Vec<(usize, String)>,
     pub(super) addresses: Vec<(usize, String)>,
     pub(super) name_x: i32,
     pub(super) anchor: &'static str,
     pub(super) band_x: i32,
-    /// Each state, with the pieces of its band.
+    /// Each state's band, with the pieces of the band.
     pub(super) bands: Vec<(Band, Vec<PieceView>)>,
 }
 
-/// A piece of a band.
+/// One piece of a state's band.
 #[derive(Debug)]
 pub(super) struct PieceView {
     pub(super) top: Px,
     pub(super) height: Px,
-    /// Place of the state's name; `None` if the piece is too short.
+    /// Position of the state's name; `None` if the piece is too short for it.
     pub(super) name: Option<(Px, Px)>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct PieceView {
 pub(super) struct ColumnView {
     pub(super) x: Px,
     pub(super) anchor: &'static str,
-    /// Distance of texts and of letters from the line; to the left if negative.
+    /// Distance of the notes' text from the host's line. A negative distance is to the left.
     pub(super) text_x: i32,
     pub(super) letter_x: i32,
     pub(super) leader_x: (i32, i32),
@@ -53,7 +53,7 @@ pub(super) struct RowView {
     pub(super) class: &'static str,
     pub(super) at: u64,
     pub(super) lines: Vec<(Px, String)>,
-    /// Begin and end of the line from the instant to the text.
+    /// Start and end of the line that connects the instant with the text.
     pub(super) leader: Option<(Px, Px)>,
 }
 
@@ -62,17 +62,17 @@ pub(super) struct BreakView {
     pub(super) from: u64,
     pub(super) to: u64,
     pub(super) top: Px,
-    /// Heights of both torn edges, and of the words.
+    /// Heights of the break's two torn edges.
     pub(super) edges: [Px; 2],
     pub(super) words: Px,
     pub(super) text: String,
     pub(super) left_out: Option<LeftOutView>,
 }
 
-/// Packets that the picture leaves out.
+/// The packets that a picture leaves out.
 #[derive(Debug)]
 pub(super) struct LeftOutView {
-    /// The numbers: `11-995`.
+    /// The packets' numbers, such as `11-995`.
     pub(super) packets: String,
     /// One entry for each packet, separated by semicolons.
     pub(super) list: String,
@@ -127,18 +127,18 @@ pub(super) struct QuoteView {
     pub(super) lines: Vec<(Px, String)>,
 }
 
-/// A line of the list of system calls and short states.
+/// A line in the list of system calls and short states.
 #[derive(Debug)]
 pub(crate) struct CallLine {
     pub letter: String,
     pub time: String,
     pub host: String,
     pub text: String,
-    /// Whether the picture shows the letter only, at every width.
+    /// Whether the picture shows only the letter, at every width.
     pub is_letter_only: bool,
 }
 
-/// Whether a host is neither the first one nor the last one.
+/// Whether a host is neither the first nor the last.
 pub(super) const fn is_middle(host: usize, hosts: usize) -> bool {
     0 < host && host + 1 < hosts
 }
@@ -161,7 +161,7 @@ impl HostView {
         let differ = events.hosts.iter().any(|it| Some(&it.addresses) != first);
         let addresses = own.filter(|_| differ).map_or(&[][..], |it| &it.addresses);
         let name = own.map_or("", |it| &it.name);
-        // The names of three hosts have little room.
+        // With three or more hosts, each name has little room.
         let words = if hosts > 2 { 2 } else { 1 };
         let name_lines: Vec<String> = name.splitn(words, ' ').map(str::to_owned).collect();
         let first = if hosts > 2 { 8 } else { 18 };
@@ -271,7 +271,7 @@ impl LeftOutView {
     }
 }
 
-/// Returns an omitted packet as an entry of `data-left-out`.
+/// Returns the entry for an omitted packet in the SVG attribute `data-left-out`.
 fn entry(packet: &ShownPacket, events: &Events) -> String {
     let name = |host: usize| events.hosts.get(host).map_or("", |host| &host.name);
     let ShownPacket { number, from, to, sent, kind, fate, .. } = packet;
@@ -279,7 +279,7 @@ fn entry(packet: &ShownPacket, events: &Events) -> String {
     format!("{number}|{from}|{to}|{sent}|{arrived}|{kind}|{fate}")
 }
 
-/// Returns the times of arrival in nanoseconds, separated by blanks.
+/// Returns the arrival times in nanoseconds, separated by spaces.
 fn arrived(packet: &ShownPacket) -> String {
     packet.arrivals.iter().fold(String::new(), |mut text, at| {
         let blank = if text.is_empty() { "" } else { " " };
@@ -314,7 +314,7 @@ impl PacketView {
         }
     }
 
-    /// Returns the classes of the group.
+    /// Returns the CSS classes of the SVG group.
     pub(super) fn class(&self) -> String {
         let lost = if self.packet.lost.is_some() { " lost" } else { "" };
         let (protocol, kind) = (self.packet.protocol.class(), self.packet.kind);

@@ -1,43 +1,45 @@
-//! Labels of packets. They slide along their arrows until they are free of each other.
+//! Labels on packets' arrows. A label is moved along its arrow until it overlaps no other label, or as little as
+//! possible.
 
 use super::events::ShownPacket;
 use super::number::real_count;
 use super::scale::{BREAK, Break, LEVEL, Scale, host_x, is_level};
 use textwrap::{Options, WordSplitter};
 
-/// Width of the stage that is assumed when texts are placed, in pixels: that of a picture on half a page.
+/// Assumed distance in pixels between the first and the last host's line when text is placed. The true width is
+/// unknown; this one fits a picture that takes half the width of a page.
 const STAGE: f64 = 210.0;
-/// Distance by which arrows that coincide are moved apart.
+/// Distance in pixels by which coinciding arrows are moved apart.
 const APART: f64 = 7.0;
-/// Arrows whose ends are closer than this coincide.
+/// Arrows coincide if their ends are less than this many pixels apart.
 const CLOSE: f64 = 6.0;
-/// Widths of characters, in pixels.
+/// Widths of a character in each font size, in pixels.
 const WIDE: f64 = 7.4;
 const SMALL: f64 = 5.8;
 const QUOTED: f64 = 5.6;
-/// Maximum number of characters of a line of quoted text, and of all lines.
+/// Maximum number of characters in one line of quoted text. `MAX_QUOTE` limits all lines together.
 const QUOTE_LINE: usize = 21;
 const MAX_QUOTE: usize = 62;
 pub(super) const QUOTE_HEIGHT: f64 = 13.0;
-/// Minimum distance of two labels side by side, halved.
+/// Half the minimum distance between two labels side by side, in pixels.
 const ASIDE: f64 = 4.0;
-/// Weight of a pixel outside the picture, against a square pixel over another text.
+/// Cost of a pixel outside the picture. A square pixel that overlaps other text costs 1.
 const OUTSIDE: f64 = 8.0;
-/// Places of a label on its arrow, the best first.
+/// Possible positions of a label on its arrow, as shares of the arrow's length. The best position is first.
 const PLACES: [f64; 9] = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.25, 0.75];
 const PLACES_OF_LOST: [f64; 4] = [0.42, 0.3, 0.55, 0.2];
 
-/// An arrow in its place.
+/// An arrow with its position.
 #[derive(Clone, Debug)]
 pub(super) struct Arrow<'a> {
     pub packet: &'a ShownPacket,
-    /// Distance from the height of its times.
+    /// Distance by which the arrow was moved from the height of its times.
     pub nudge: f64,
-    /// Ends of each line: one for each arrival; for a lost packet, the way to the cross.
+    /// The arrow's lines, one for each arrival. A lost packet's line leads to the cross.
     pub lines: Vec<Line>,
 }
 
-/// A line between two points: percent of the stage, and pixels.
+/// A line between two points. `x` is in percent of the distance between the outer hosts' lines, and `y` is in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Line {
     pub x1: f64,
@@ -46,7 +48,7 @@ pub(super) struct Line {
     pub y2: f64,
 }
 
-/// The texts of a packet, in their places.
+/// A packet's label, with the positions of its text.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     pub number: usize,
@@ -57,13 +59,13 @@ pub(super) struct Label {
     pub quote: Option<Quote>,
 }
 
-/// Quoted text at the sender's line.
+/// Quoted payload beside the sender's line.
 #[derive(Clone, Debug)]
 pub(super) struct Quote {
     pub lines: Vec<String>,
     /// Height of the first line.
     pub y: f64,
-    /// Whether the text ends at the line, instead of beginning there.
+    /// Whether the text ends at the sender's line. Otherwise it begins there.
     pub ends_at_line: bool,
     pub x: f64,
 }
@@ -84,7 +86,7 @@ impl Area {
         if width > 0.0 && height > 0.0 { width * height } else { 0.0 }
     }
 
-    /// Whether a line passes through.
+    /// Whether a line passes through the area.
     fn is_crossed(&self, line: &Line) -> bool {
         const STEPS: u32 = 24;
         (0..=STEPS).any(|step| {
@@ -96,7 +98,7 @@ impl Area {
 }
 
 impl Line {
-    /// Returns the point at this share of the line.
+    /// Returns the point at this share of the line's length.
     pub(super) fn at(&self, share: f64) -> (f64, f64) {
         (self.x1 + (self.x2 - self.x1) * share, self.y1 + (self.y2 - self.y1) * share)
     }
@@ -119,7 +121,7 @@ fn px(percent: f64) -> f64 {
     percent * STAGE / 100.0
 }
 
-/// Places the arrows of all packets. Arrows that coincide are moved apart; those sent later are moved.
+/// Places the arrows of all packets. If two arrows coincide, moves the one that was sent later.
 pub(super) fn arrows<'a>(
     packets: impl Iterator<Item = &'a ShownPacket>,
     scale: &Scale,
@@ -143,7 +145,7 @@ pub(super) fn arrows<'a>(
     placed
 }
 
-/// Returns how far lines are moved so that they coincide with no other.
+/// Returns the distance by which lines must be moved so that they do not coincide with other arrows.
 fn distance(lines: &[Line], placed: &[Arrow]) -> f64 {
     const MAX_MOVES: u32 = 3;
     let is_free = |down: f64| {
@@ -174,7 +176,7 @@ fn lines(packet: &ShownPacket, scale: &Scale, hosts: usize) -> Vec<Line> {
     }
 }
 
-/// Places the labels, in the order of sending.
+/// Places the labels, in the order in which the packets were sent.
 pub(super) fn labels(
     arrows: &[Arrow],
     breaks: &[Break],
@@ -186,7 +188,8 @@ pub(super) fn labels(
     let place = |arrow: &Arrow| {
         let mut below = flight_text(arrow.packet);
         let mut place = Place::of(arrow, &below, &taken);
-        // A word stays; a flight time without room is in the table only.
+        // If there is no room for the whole text, only the word for the kind of packet stays. The time in flight is
+        // then only in the table.
         let word = arrow.packet.kind.word();
         if place.cost > 0.0 {
             let shorter = Place::of(arrow, word, &taken);
@@ -213,18 +216,18 @@ pub(super) fn labels(
     labels
 }
 
-/// A place of a label.
+/// A possible position of a label.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     x: f64,
     y: f64,
     area: Area,
-    /// How much of the label is over other texts or outside the picture.
+    /// Measures how much of the label overlaps other text or is outside the picture.
     cost: f64,
 }
 
 impl Place {
-    /// Returns the best place on an arrow for its label with this text below.
+    /// Returns the best position on an arrow for its label. `below` is the text in the label's second line.
     fn of(arrow: &Arrow, below: &str, taken: &[Area]) -> Self {
         let line = arrow.lines.first().copied().unwrap_or_default();
         let digits = arrow.packet.number.to_string().len();
@@ -246,7 +249,7 @@ impl Place {
     }
 }
 
-/// Returns the area of the cross of a lost packet, and of the words beside it.
+/// Returns the area that a lost packet's cross and the words beside it cover.
 fn cross_area(arrow: &Arrow) -> Option<Area> {
     let reason = arrow.packet.lost?;
     let line = arrow.lines.first()?;
@@ -255,8 +258,8 @@ fn cross_area(arrow: &Arrow) -> Option<Area> {
     Some(Area { left, right, top: y - 8.0, bottom: y + 20.0 })
 }
 
-/// Places the quoted text below its arrow, at the sender's line, where it is free of labels and arrows. Returns `None` if
-/// there is no such place.
+/// Places the quoted text below its arrow and beside the sender's line, where it does not overlap labels or arrows.
+/// Returns `None` if there is no room.
 fn place_quote(arrow: &Arrow, arrows: &[Arrow], taken: &[Area]) -> Option<(Quote, Area)> {
     const STEP: f64 = 4.0;
     const STEPS: u32 = 30;
@@ -279,8 +282,8 @@ fn place_quote(arrow: &Arrow, arrows: &[Arrow], taken: &[Area]) -> Option<(Quote
     Some((Quote { lines, y: free.top + 10.0, ends_at_line, x: x1 }, free))
 }
 
-/// Returns a quote in typographic quotation marks, in short lines. A long quote keeps its end, where a reply has its
-/// time.
+/// Returns a quote in typographic quotation marks, in short lines. A long quote is shortened, but keeps its end,
+/// because a reply's time is at the end.
 fn quote_lines(quote: &str) -> Vec<String> {
     let cut = crate::report::packet::cut(quote, MAX_QUOTE);
     let inner = cut.strip_prefix('"').unwrap_or(&cut);
@@ -288,7 +291,7 @@ fn quote_lines(quote: &str) -> Vec<String> {
     lines_of(&format!("“{inner}”"), QUOTE_LINE)
 }
 
-/// Breaks a text into lines of at most this many characters.
+/// Breaks text into lines of at most `width` characters.
 pub(super) fn lines_of(text: &str, width: usize) -> Vec<String> {
     let options = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(String::from).collect()

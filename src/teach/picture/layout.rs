@@ -1,4 +1,4 @@
-//! The places of everything in a picture.
+//! The positions of all elements in a picture.
 
 use super::bands::{Band, bands};
 use super::calls::{Note, Row, letter, letters, room, rows};
@@ -6,34 +6,35 @@ use super::events::{Events, ShownPacket};
 use super::labels::{Arrow, Label, arrows, labels};
 use super::scale::{Instants, Scale};
 
-/// Maximum number of characters in a line of a call: beside arrows, and in a picture without packets.
+/// Maximum number of characters in one line of a note beside arrows. `WIDE_CALL_WIDTH` is the maximum in a picture
+/// without packets.
 const CALL_WIDTH: usize = 20;
 const WIDE_CALL_WIDTH: usize = 30;
 
-/// A picture with everything in its place.
+/// A picture's elements with their positions.
 #[derive(Debug)]
 pub(super) struct Layout<'a> {
     pub scale: Scale,
     pub arrows: Vec<Arrow<'a>>,
     pub labels: Vec<Label>,
     pub bands: Vec<Band>,
-    /// The notes of each host.
+    /// Each host's notes.
     pub columns: Vec<Column>,
-    /// All notes with their letters, in order of time.
+    /// All notes with their letters, ordered by time.
     pub listed: Vec<(String, Note)>,
 }
 
-/// The notes of one host.
+/// One host's notes.
 #[derive(Debug)]
 pub(super) struct Column {
     pub host: usize,
     pub rows: Vec<Row>,
-    /// Letters that stand for the notes in a narrow picture, with their heights.
+    /// Letters that replace the notes in a narrow picture, with their heights.
     pub letters: Vec<(f64, String)>,
 }
 
 impl<'a> Layout<'a> {
-    /// Gives everything its place. `flight_text` returns the text below a packet's name.
+    /// Computes all positions. `flight_text` returns the text below a packet's name.
     pub(super) fn of(
         events: &'a Events,
         usual_flight: u64,
@@ -43,7 +44,7 @@ impl<'a> Layout<'a> {
         let first = Scale::new(&instants, &|_| 0.0);
         let (_, notes) = sorted_notes(events, &first);
         let rows = all_rows(events, &notes, &first);
-        // The second scale leaves room for the notes before each break.
+        // The second scale has room for the notes before each break.
         let scale = Scale::new(&instants, &|instant| room(&rows, instant));
         let (bands, notes) = sorted_notes(events, &scale);
         let rows = all_rows(events, &notes, &scale);
@@ -61,7 +62,7 @@ impl<'a> Layout<'a> {
         Self { scale, arrows, labels, bands, columns, listed }
     }
 
-    /// Returns the height where the lowest line, text or arrow ends.
+    /// Returns the height at which the lowest line, text or arrow ends.
     pub(super) fn bottom(&self) -> f64 {
         let rows = self.columns.iter().flat_map(|column| column.rows.iter().map(Row::bottom));
         let lines = self
@@ -77,7 +78,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Returns the bands, and the calls and short states in order of time.
+/// Returns the bands, and the notes for calls and short states, ordered by time.
 fn sorted_notes(events: &Events, scale: &Scale) -> (Vec<Band>, Vec<Note>) {
     let (bands, states) = bands(&events.states, scale);
     let call = |call: &super::events::Call| Note {

@@ -1,8 +1,8 @@
 //! Pictures of traces as SVG: hosts are vertical lines, time runs downwards to scale, and packets are slanted arrows.
 //!
-//! A picture is made in four steps. [`events`] lists what a trace contains, and chooses what is drawn. [`scale`] turns
-//! times into heights. [`layout`] gives every text its place. A template writes the result. The attributes `data-…`
-//! let a checker compute every height from its time (`docs/reports.md`).
+//! A picture is made in four steps. [`events`] lists a trace's content and chooses the events to draw. [`scale`]
+//! converts times to heights. [`layout`] positions all text. A template writes the result. With the attributes
+//! `data-…`, a checker can compute every height from its time (`docs/reports.md`).
 
 mod axis;
 mod bands;

@@ -1,38 +1,41 @@
-//! The scale of a picture: heights of times, with marked breaks for silences.
+//! A picture's scale. It maps times to heights, and marks long silences as breaks.
 //!
-//! One scale holds for the whole picture. A silence becomes a break; nothing else bends the scale. An instant at which
-//! packets without any delay are sent is as high as these packets need, so that a later time is never further up.
+//! The same scale applies to the whole picture, with two exceptions. A long silence becomes a break. An instant at
+//! which packets are sent that arrive without any delay gets as much height as these packets need, so that a later time
+//! is never further up.
 
 use super::events::{Events, ShownPacket};
 use super::number::{median, real, real_count, whole};
 use std::collections::BTreeMap;
 
-/// Height of the first instant; the names of the hosts are above it.
+/// Vertical position of the first instant. The hosts' names are above it.
 pub(super) const TOP: f64 = 64.0;
-/// Height of the median flight, and of the median interval in a picture without flights.
+/// Height of the median time in flight. If no packet spends time in flight, `INTERVAL` is the height of the median
+/// interval between two events.
 const FLIGHT: f64 = 80.0;
 const INTERVAL: f64 = 36.0;
-/// Minimum height of a silence that becomes a break: four flights, or five and a half intervals.
+/// Minimum height of a silence that becomes a break: four times in flight. `LONG_PAUSE` is the minimum if no packet
+/// spends time in flight.
 const LONG_SILENCE: f64 = 4.0 * FLIGHT;
 const LONG_PAUSE: f64 = 200.0;
-/// Height of a silence that is left on each side of a break.
+/// Height of the part of a silence that is drawn on each side of its break.
 const STAY: f64 = 26.0;
-/// Height of the torn band of a break.
+/// Height of the torn band that marks a break.
 pub(super) const BREAK: f64 = 46.0;
-/// Height of a packet that takes no time at all.
+/// Height reserved for a packet that arrives without any delay.
 pub(super) const LEVEL: f64 = 28.0;
-/// Maximum number of breaks, and maximum height; beyond, the scale becomes coarser.
+/// Maximum number of breaks. If a picture exceeds this number or `MAX_HEIGHT`, the scale becomes coarser.
 const MAX_BREAKS: usize = 8;
 const MAX_HEIGHT: f64 = 2800.0;
-/// By how much the scale becomes coarser in one step, and the maximum number of steps: from a nanosecond to hours.
+/// Factor by which one step makes the scale coarser. `MAX_STEPS` steps are enough to go from nanoseconds to hours.
 const COARSER: f64 = 1.2;
 const MAX_STEPS: usize = 160;
 
-/// The scale of one picture.
+/// One picture's scale.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
     pub ns_per_px: f64,
-    /// Median flight in nanoseconds; 0 if no packet takes any time.
+    /// Median time in flight in nanoseconds; 0 if no packet takes any time.
     pub flight: u64,
     pub segments: Vec<Segment>,
     pub breaks: Vec<Break>,
@@ -50,29 +53,30 @@ pub(super) struct Segment {
 /// A span of time that is not drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Break {
-    /// Begin and end of the omitted span.
+    /// Start of the omitted span.
     pub from: u64,
     pub to: u64,
-    /// The last instant before the break, and the first one after it.
+    /// The times of the last event before the break and of the first event after it.
     pub silent: (u64, u64),
     pub top: f64,
-    /// Whether events are left out here, not only silence.
+    /// Whether the break leaves out events, and not only silence.
     pub leaves_out: bool,
 }
 
-/// What a scale is made from.
+/// The data from which a scale is made.
 #[derive(Debug)]
 pub(super) struct Instants {
-    /// The times that are drawn, in order, each once.
+    /// The times that are drawn, in ascending order and without duplicates.
     times: Vec<u64>,
-    /// Height that an instant needs for its packets without delay.
+    /// For each instant at which packets arrive without delay, the height that these packets need.
     stretched: BTreeMap<u64, f64>,
     gap: Option<(u64, u64)>,
     flight: u64,
 }
 
 impl Instants {
-    /// Collects the times of the shown events. `usual_flight` is the flight in a picture whose packets are all lost.
+    /// Collects the times of the shown events. If all packets in the picture are lost, `usual_flight` replaces the time
+    /// in flight.
     pub(super) fn of(events: &Events, usual_flight: u64) -> Self {
         let flights = || events.shown_packets().filter_map(ShownPacket::flight);
         let flight = match flights().next() {
@@ -96,7 +100,7 @@ impl Instants {
         Self { times, stretched, gap, flight }
     }
 
-    /// Returns nanoseconds for each pixel, and the height of a silence that becomes a break.
+    /// Returns the number of nanoseconds per pixel, and the minimum height of a silence that becomes a break.
     fn unit(&self) -> (f64, f64) {
         let intervals = self.times.windows(2).map(|pair| pair[1] - pair[0]);
         match (self.flight, median(intervals)) {
@@ -107,20 +111,21 @@ impl Instants {
     }
 }
 
-/// Returns the time at which a packet ends: its last arrival; for a lost one, the time midway.
+/// Returns the time at which a packet's arrow ends. This is the packet's last arrival. A lost packet's arrow ends after
+/// half the time in flight.
 pub(super) fn end(packet: &ShownPacket, flight: u64) -> u64 {
     let midway =
         if packet.lost.is_some() { packet.sent.saturating_add(flight / 2) } else { packet.sent };
     packet.arrivals.iter().copied().max().unwrap_or(midway)
 }
 
-/// Whether an arrow is level, because the packet takes no time.
+/// Whether a packet's arrow is horizontal. This is the case if the packet arrives at the instant at which it is sent.
 pub(super) fn is_level(packet: &ShownPacket, flight: u64) -> bool {
     end(packet, flight) == packet.sent
 }
 
 impl Scale {
-    /// Makes the scale. `room` returns the height that the texts of an instant need before a break.
+    /// Makes the scale. `room` returns the height that the notes at an instant need before a break.
     pub(super) fn new(instants: &Instants, room: &impl Fn(u64) -> f64) -> Self {
         let (mut ns_per_px, long) = instants.unit();
         let mut scale = Self::with(instants, ns_per_px, long, room);
@@ -154,7 +159,7 @@ impl Scale {
         scale
     }
 
-    /// Continues the last segment to this time.
+    /// Extends the last segment to this time.
     fn extend(&mut self, to: u64) {
         let ns_per_px = self.ns_per_px;
         if let Some(segment) = self.segments.last_mut() {
@@ -163,7 +168,7 @@ impl Scale {
         }
     }
 
-    /// Gives an instant this height: the next segment begins at the same time, further down.
+    /// Gives an instant this height. The next segment begins at the same time, but further down.
     fn stretch(&mut self, at: u64, height: f64) {
         let Some(bottom) = self.segments.last().map(|it| it.bottom).filter(|_| height > 0.0) else {
             return;
@@ -172,7 +177,8 @@ impl Scale {
         self.segments.push(Segment { from: at, to: at, top, bottom: top });
     }
 
-    /// Ends the last segment after `last`, and begins another one before `next`.
+    /// Adds a break. It ends the last segment shortly after the time `last`, and begins a new segment shortly before
+    /// the time `next`.
     fn tear(&mut self, last: u64, next: u64, leaves_out: bool, room: f64) {
         let silence = next - last;
         let side = |height: f64| whole(height * self.ns_per_px).min(silence / 3);
@@ -185,7 +191,7 @@ impl Scale {
         self.extend(next);
     }
 
-    /// Returns the height of a time. A time inside a break has the height where the break begins.
+    /// Returns the height of a time. A time inside a break has the height at which the break begins.
     pub(super) fn y(&self, time: u64) -> f64 {
         let within = self.segments.iter().find(|it| (it.from..=it.to).contains(&time));
         let Some(segment) = within else {
@@ -195,12 +201,12 @@ impl Scale {
         segment.top + real(time - segment.from) / self.ns_per_px
     }
 
-    /// Returns the height where the last segment ends.
+    /// Returns the height at which the last segment ends.
     pub(super) fn bottom(&self) -> f64 {
         self.segments.last().map_or(TOP, |it| it.bottom)
     }
 
-    /// Returns the parts of a line from one height to another that no break interrupts.
+    /// Divides a vertical line between two heights into the pieces that breaks leave.
     pub(super) fn pieces(&self, from: f64, to: f64) -> Vec<(f64, f64)> {
         let mut pieces = Vec::new();
         let mut top = from;
@@ -213,12 +219,12 @@ impl Scale {
         pieces
     }
 
-    /// Returns the height of the median flight.
+    /// Returns the height of the median time in flight.
     pub(super) fn flight_height(&self) -> f64 {
         real(self.flight) / self.ns_per_px
     }
 
-    /// Returns the heights of the ticks between the labelled times: round times, at least 15 pixels apart.
+    /// Returns the heights of the axis's ticks. Ticks are at round times, at least 15 pixels apart.
     pub(super) fn ticks(&self) -> Vec<f64> {
         const MIN_APART: f64 = 15.0;
         const MAX_TICKS: usize = 200;
@@ -238,7 +244,7 @@ impl Scale {
     }
 }
 
-/// Returns the place of a host's line, in percent of the width.
+/// Returns the horizontal position of a host's line, in percent of the width.
 pub(super) fn host_x(host: usize, hosts: usize) -> f64 {
     100.0 * real_count(host) / real_count(hosts.saturating_sub(1).max(1))
 }

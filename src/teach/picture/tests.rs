@@ -1,4 +1,4 @@
-//! Reads pictures back, and computes every height from its time.
+//! Reads pictures back, and checks every height against its time.
 
 use super::*;
 use crate::duration::Unit;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// An element with its attributes; `x1` to `y2` and the like are attributes too.
+/// An SVG element's name and attributes. Coordinates such as `x1` are attributes too.
 type Element = (String, BTreeMap<String, String>);
 
 fn element(start: &quick_xml::events::BytesStart) -> Element {
@@ -27,7 +27,7 @@ fn element(start: &quick_xml::events::BytesStart) -> Element {
     (name, start.attributes().map(attribute).collect())
 }
 
-/// Returns all elements of a picture in their order.
+/// Returns all elements of a picture in document order.
 fn elements(svg: &str) -> Vec<Element> {
     let mut reader = Reader::from_str(svg);
     let mut all = Vec::new();
@@ -45,7 +45,7 @@ fn number(element: &Element, name: &str) -> f64 {
     value.trim_end_matches('%').parse().expect("a number")
 }
 
-/// Returns the segments of a picture: from, to, top, bottom.
+/// Returns the segments of a picture's scale. Each has a start time, an end time, a top and a bottom.
 fn segments(root: &Element) -> Vec<[f64; 4]> {
     let all: Vec<Vec<f64>> = serde_json::from_str(&root.1["data-segments"]).expect("JSON");
     all.into_iter().map(|it| it.try_into().expect("four numbers")).collect()
@@ -57,7 +57,7 @@ fn y(segments: &[[f64; 4]], ns_per_px: f64, at: f64) -> f64 {
     top + (at - from) / ns_per_px
 }
 
-/// Checks the geometry of every packet against its times. Returns the numbers of the packets, drawn or listed.
+/// Checks each packet's geometry against its times. Returns the numbers of all packets, whether drawn or only listed.
 fn packets(svg: &str) -> Vec<usize> {
     let all = elements(svg);
     let root = &all[0];
@@ -95,7 +95,7 @@ fn report(name: &str, setting: &Setting) -> Report {
     lab::find(name).expect("a lab").run(Engine::Sim, setting).expect("a run")
 }
 
-/// Runs the simulated labs, with options that matter for a picture.
+/// Runs the simulated labs, with options that affect a picture.
 fn reports() -> Vec<Report> {
     let usual = lab::all().filter(|lab| lab.engines().any(|it| it == Engine::Sim));
     let mut reports: Vec<Report> =
@@ -140,13 +140,13 @@ fn a_later_time_is_never_further_up() {
     }
 }
 
-/// Returns a trace of two hosts.
+/// Returns an empty trace with two hosts.
 fn two() -> Trace {
     let host = |name: &str| Host { name: name.into(), addresses: Vec::new() };
     Trace::between(vec![host("client"), host("server")])
 }
 
-/// Adds a packet of the client. It is not an IP packet.
+/// Adds a packet that the client sends. Its content is not valid IP.
 fn send(trace: &mut Trace, at: Duration, fate: Fate) {
     let action = Action::Packet(Packet { to: HostId(1), octets: vec![0; 5], fate });
     trace.push(Event { at, host: HostId(0), action });

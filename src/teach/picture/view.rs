@@ -1,6 +1,7 @@
 //! A picture as SVG, with the list of its system calls.
 //!
-//! The width of a picture is not known: x is in percent, y in pixels, and text never scales with the picture.
+//! A picture's width is not known in advance. Therefore x is in percent and y in pixels, and text does not scale with
+//! the picture.
 
 use super::axis::axis;
 use super::calls::Note;
@@ -18,23 +19,23 @@ use crate::transport::Transport;
 use askama::Template;
 use std::time::Duration;
 
-/// Height below the last line of a picture.
+/// Height of the space below a picture's last line.
 const MARGIN: f64 = 8.0;
-/// What a picture is made from.
+/// The settings for a picture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style<'a> {
-    /// Identifier of the picture, unique on its page.
+    /// Identifier of the picture, which is unique on its page.
     pub id: &'a str,
-    /// Title of the part, such as `UDP, one try`.
+    /// Title of the part of the run, such as `UDP, one try`.
     pub title: &'a str,
     pub transport: Transport,
     /// Unit of the axis.
     pub unit: Unit,
-    /// Identifier of the element that describes the picture: the table of packets, or the list of calls.
+    /// Identifier of the element that describes the picture, which is the table of packets or the list of calls.
     pub described_by: &'a str,
-    /// Median flight of the whole run in nanoseconds, for a picture whose packets are all lost.
+    /// Median time in flight over the whole run, in nanoseconds. Used for a picture whose packets are all lost.
     pub usual_flight: u64,
-    /// Maximum number of omitted packets that the picture lists in an attribute.
+    /// Maximum number of omitted packets that the picture lists in the attribute `data-left-out`.
     pub max_listed: usize,
 }
 
@@ -42,23 +43,24 @@ pub(crate) struct Style<'a> {
 #[derive(Debug, Template)]
 #[template(path = "picture.svg")]
 pub(crate) struct Picture {
-    /// `None` if the picture is part of a page.
+    /// The frame of a standalone file; `None` if the picture is part of a page.
     frame: Option<Frame>,
     head: Head,
     scale: ScaleView,
     hosts: Vec<HostView>,
     columns: Vec<ColumnView>,
     breaks: Vec<BreakView>,
-    /// The omitted packets, if no break shows them.
+    /// The omitted packets, if the picture has no break that shows them.
     loose: Option<LeftOutView>,
     packets: Vec<PacketView>,
     labels: Vec<LabelView>,
     pub(crate) calls: Vec<CallLine>,
-    /// Whether the list of calls is visible at every width, because the picture shows letters only.
+    /// Whether the list of calls is visible at every width. This is the case if the picture shows only letters for some
+    /// calls.
     pub(crate) needs_list: bool,
 }
 
-/// What a picture is called, and what describes it.
+/// A picture's title, and the identifier of its description.
 #[derive(Debug)]
 struct Head {
     id: String,
@@ -70,7 +72,7 @@ struct Head {
     described_by: String,
 }
 
-/// The scale of a picture, and its axis.
+/// A picture's scale and axis.
 #[derive(Debug)]
 struct ScaleView {
     height: Px,
@@ -80,12 +82,12 @@ struct ScaleView {
     unit: &'static str,
     ticks: Vec<Px>,
     times: Vec<(Px, String)>,
-    /// Top and bottom of the parts of each vertical line.
+    /// Top and bottom of each piece of a host's line. All hosts' lines have the same pieces.
     pieces: Vec<(Px, Px)>,
 }
 
 impl Picture {
-    /// Draws the events of a trace.
+    /// Draws a trace's events.
     pub(crate) fn of(events: &Events, style: Style) -> Self {
         let layout = Layout::of(events, style.usual_flight, |packet| below(packet, style.unit));
         let hosts = events.hosts.len();
@@ -157,12 +159,12 @@ impl ScaleView {
 }
 
 impl Picture {
-    /// Returns the height in pixels.
+    /// Returns the picture's height in pixels.
     pub(crate) const fn height(&self) -> f64 {
         self.scale.height.0
     }
 
-    /// Whether a packet has this class.
+    /// Whether any packet has this CSS class.
     pub(crate) fn has_class(&self, class: &str) -> bool {
         self.packets.iter().any(|it| it.class().split(' ').any(|it| it == class))
     }
@@ -180,7 +182,7 @@ impl Picture {
     }
 }
 
-/// Returns the classes of a picture. One without packets has more room for its calls.
+/// Returns a picture's CSS classes. A picture without packets has more room for its calls.
 fn class(events: &Events, transport: Transport) -> String {
     let wide =
         if events.packets.is_empty() && events.hosts.len() <= 2 { " calls-only" } else { "" };
@@ -226,7 +228,8 @@ fn segments(layout: &Layout) -> String {
     format!("[{}]", all.join(", "))
 }
 
-/// Returns the text below a packet's name: what is special, and the flight time.
+/// Returns the text below a packet's name: a word such as `retransmission` for a special packet, and the time in
+/// flight.
 fn below(packet: &ShownPacket, unit: Unit) -> String {
     let flight = match packet.arrivals.as_slice() {
         [first, copies @ ..] => {
@@ -243,10 +246,10 @@ fn below(packet: &ShownPacket, unit: Unit) -> String {
     }
 }
 
-/// Returns a picture as a file of its own, for a slide.
+/// Returns a picture as a standalone file, for example for a slide.
 ///
 /// # Errors
-/// The template cannot be written to memory.
+/// Returns an error if the template cannot be written to memory.
 pub(crate) fn standalone(mut picture: Picture) -> askama::Result<String> {
     let is_wide = picture.head.class.contains("calls-only");
     picture.frame = Some(frame(is_wide, picture.scale.height.0, &picture.calls));

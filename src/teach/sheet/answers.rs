@@ -1,10 +1,11 @@
-//! The file that a student fills in and hands in.
+//! The answer file that a student fills in and hands in.
 
 use super::{Header, Sheet};
 use crate::report::plural;
 use crate::teach::item::{Item, Kind, PacketField, letter};
 
-/// Returns `answers.toml` of a sheet: the header, and one line for each item below a comment with its form.
+/// Returns the `answers.toml` for a sheet. It contains the header, and one line per item. A comment above each line
+/// describes the form of the answer.
 pub(crate) fn answers_file(sheet: &Sheet) -> String {
     let mut file = head(&sheet.header);
     for (number, item) in sheet.items().enumerate() {
@@ -34,7 +35,7 @@ fn head(header: &Header) -> String {
     )
 }
 
-/// Describes the form of an answer to a student.
+/// Returns a description of the form that an answer to this item must have, for the student.
 pub(crate) fn form(item: &Item) -> String {
     match &item.kind {
         Kind::Number(number) => format!("A number in {}.", number.unit),

@@ -1,4 +1,4 @@
-//! The sheet as one HTML page: to fill in on a screen, or to print.
+//! The sheet as an HTML page that a student can fill in on the screen or print.
 
 use super::{Sheet, form};
 use crate::report::plural;
@@ -6,14 +6,14 @@ use crate::teach::bank::LabItems;
 use crate::teach::item::{Cell, Item, Kind, PacketField, PacketTable, letter};
 use askama::Template;
 
-/// The page.
+/// The data for the page's template.
 #[derive(Debug, Template)]
 #[template(path = "sheet.html", whitespace = "minimize")]
 struct Page<'a> {
     css: &'static str,
     assignment: &'a str,
     student: &'a str,
-    /// Name of the student; empty if the class list has none.
+    /// The student's name; empty if the class list does not contain names.
     name: &'a str,
     sheet: &'a str,
     points: u32,
@@ -38,18 +38,18 @@ struct ItemView<'a> {
     prompt: &'a str,
     form: String,
     points: String,
-    /// Table above the item; `None` if the item before it has the same table.
+    /// Table above the item; `None` if the previous item already shows the same table.
     table: Option<TableView<'a>>,
     input: Input<'a>,
 }
 
-/// How the student fills in an answer.
+/// The form field in which a student enters an answer.
 #[derive(Debug)]
 enum Input<'a> {
     Choice(Vec<(char, &'a str)>),
     Explanation,
     Order(Vec<(char, &'a str)>),
-    /// A line, with the unit after it.
+    /// A line to write on, followed by this unit.
     Line(&'a str),
 }
 
@@ -75,10 +75,10 @@ struct CellView {
     is_number: bool,
 }
 
-/// Returns the page of a sheet, for a student of this name.
+/// Returns a sheet's page for the student with this name.
 ///
 /// # Errors
-/// The template cannot be written to memory.
+/// Returns an error if the template cannot be written to memory.
 pub(crate) fn html(sheet: &Sheet, name: Option<&str>) -> askama::Result<String> {
     let header = &sheet.header;
     let mut number = 0;

@@ -1,4 +1,4 @@
-//! The sheet of a student: the items of some labs, as a page to fill in and as a file to hand in.
+//! A student's exercise sheet: items from one or more labs, as a page to read and as an answer file to hand in.
 
 mod answers;
 mod html;
@@ -12,20 +12,21 @@ use super::item::Item;
 use crate::lab::{self, Lab};
 use crate::report::hex;
 
-/// What identifies a sheet. An answer file repeats it.
+/// The fields that identify a sheet. The answer file repeats them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub version: u64,
     pub name: SheetName,
-    /// Names of the labs, in the order of the sheet.
+    /// Names of the labs, in the order in which they appear on the sheet.
     pub labs: Vec<String>,
-    /// Short name of the sheet, for people.
+    /// Short name of the sheet, for human readers.
     pub sheet: String,
-    /// Code over the other fields. It cannot be made for other fields without the secret.
+    /// Message authentication code over the other fields. It cannot be computed for different fields without the
+    /// secret.
     pub tag: String,
 }
 
-/// The sheet of one student.
+/// One student's sheet.
 #[derive(Debug)]
 pub(crate) struct Sheet {
     pub header: Header,
@@ -43,7 +44,7 @@ impl Header {
         Self { version: VERSION, name, labs, sheet, tag }
     }
 
-    /// Whether the header was made with this secret and is not edited.
+    /// Whether the header was made with this secret and has not been edited.
     pub(crate) fn is_genuine(&self, secret: &Secret) -> bool {
         let labs: Vec<&str> = self.labs.iter().map(String::as_str).collect();
         *self == Self::new(secret, self.name.clone(), &labs)
@@ -51,7 +52,7 @@ impl Header {
 }
 
 impl Sheet {
-    /// Draws the sheet of a header that [`Header::is_genuine`].
+    /// Generates the sheet for a header. The caller has checked the header with [`Header::is_genuine`].
     pub(crate) fn draw(secret: &Secret, header: Header, runs: &mut Runs) -> Self {
         let labs = header.labs.iter().filter_map(|name| lab::find(name));
         let draw =
@@ -60,7 +61,7 @@ impl Sheet {
         Self { header, labs }
     }
 
-    /// Iterates over the items of all labs.
+    /// Iterates over the items from all labs.
     pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
         self.labs.iter().flat_map(|lab| &lab.items)
     }

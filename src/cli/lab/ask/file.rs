@@ -11,15 +11,15 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 
-/// Maximum number of octets in a file with answers, many times the answers to all questions.
+/// Maximum length of an answer file in octets. The answers to all questions are much shorter.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Why `--ask` cannot run without a terminal and without answers.
+/// The error message if there is neither a terminal nor a file with answers.
 const NO_ANSWERS: &str =
     "--ask needs a terminal, or the answers on standard input or in --ask-from FILE";
 
-/// Returns the answers for each run from the file that the user names, or from standard input if it is not a terminal.
-/// Returns `None` if a student at the terminal answers.
+/// Returns the answers for each run. Reads them from the file that the user named, or from standard input if this is
+/// not a terminal. Returns `None` if a student at the terminal answers.
 pub(super) fn answers(
     runs: &PlannedRuns,
     setting: &Setting,

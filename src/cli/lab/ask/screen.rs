@@ -1,20 +1,20 @@
-//! Where the texts of `--ask` go.
+//! The output stream for the text that `--ask` prints.
 
 use crate::cli::args::LabRun;
 use crate::cli::failure::Failure;
 use crate::cli::{alphabet, pager, print, print_paged};
 use std::io::{self, Write};
 
-/// Tells a student how to leave a pager. Otherwise `less` shows nothing but a colon.
+/// Instructions for leaving the pager. Without them, a student only sees the prompt of `less`, which is a colon.
 const PAGER_HELP: &str = "  Space shows the next page, and q goes on to the questions.\n";
 
-/// The place of the texts. JSON has standard output for itself.
+/// The output stream for the questions and verdicts. If the user wants JSON, standard output contains only JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Screen {
     Output,
-    /// Standard error: a student answers, and standard output gets JSON.
+    /// Standard error, because standard output contains JSON and a student at the terminal answers.
     Error,
-    /// The answers come from a file, and standard output gets JSON.
+    /// Nothing is printed, because standard output contains JSON and the answers come from a file.
     Nowhere,
 }
 
@@ -40,7 +40,8 @@ impl Screen {
         }
     }
 
-    /// Prints a text that may be longer than the screen. A student can ask for it again.
+    /// Prints text that may be longer than the screen. Uses a pager if possible, and prints [`PAGER_HELP`] above the
+    /// text.
     pub(super) fn show(self, text: &str) -> Result<(), Failure> {
         match self {
             Self::Output if pager::is_possible() => print_paged(&format!("{PAGER_HELP}{text}")),

@@ -7,26 +7,26 @@ use crate::lab::{Question, Values};
 use crate::report::lab::ask::{self as text, Phase, Position};
 use std::io::{self, BufRead, Read};
 
-/// Maximum number of octets in a line of input; a terminal has the same limit.
+/// Maximum length of an input line in octets. Linux terminals have the same limit.
 const MAX_LINE: u64 = 4096;
 
-/// One question, asked at one moment.
+/// A question, asked either before or after a run.
 pub(super) struct Prompt<'a> {
     pub question: &'static Question,
-    /// Values of the options, for the text of the question.
+    /// The options' values, which the text of the question contains.
     pub values: &'a Values,
     pub phase: Phase,
     pub position: Position,
     pub lab: &'static str,
-    /// What the run shows, for a student who wants to see it again.
+    /// The run's diagrams and observed values, for a student who wants to see them again.
     pub observations: &'a str,
 }
 
 impl Prompt<'_> {
-    /// Asks until the student gives an answer, or none with an empty line.
+    /// Asks until the student enters an answer. Returns `None` if the student enters an empty line.
     ///
     /// # Errors
-    /// The input ends, or a system call fails.
+    /// Returns an error if the input ends or a system call fails.
     pub(super) fn ask(&self, screen: Screen) -> Result<Option<Answer>, Failure> {
         let Self { question, phase, .. } = self;
         if self.begins_with_pause() && pause(screen, self.aim())? {
@@ -36,7 +36,7 @@ impl Prompt<'_> {
         loop {
             screen.print(&text::prompt(question, *phase))?;
             let Some(line) = line()? else {
-                screen.print("\n")?; // ends the line of the prompt
+                screen.print("\n")?; // ends the prompt's line
                 return Err(self.stopped());
             };
             match line.trim() {
@@ -58,7 +58,8 @@ impl Prompt<'_> {
         screen.print(&text::question(self.question, self.values, self.phase, self.position))
     }
 
-    /// Whether the student still reads something above the question: the method, or the verdict before it.
+    /// Whether to wait for Enter before the question, because the student may still be reading the text above it: the
+    /// lab's method, or the previous verdict.
     fn begins_with_pause(&self) -> bool {
         match self.phase {
             Phase::Prediction => self.position.number == 1,
@@ -70,7 +71,7 @@ impl Prompt<'_> {
         if self.phase == Phase::Prediction { "the first question" } else { "the next question" }
     }
 
-    /// Returns the failure of a student who stops before this question.
+    /// Returns the failure for a student who stops before answering this question.
     pub(super) fn stopped(&self) -> Failure {
         let Position { number, count } = self.position;
         let what = if self.phase == Phase::Prediction { "prediction" } else { "observation" };
@@ -81,17 +82,18 @@ impl Prompt<'_> {
     }
 }
 
-/// Waits until the student presses Enter. Returns whether the input has ended instead.
+/// Waits until the student presses Enter. Returns true if the input ended instead.
 pub(super) fn pause(screen: Screen, aim: &str) -> Result<bool, Failure> {
     screen.print(&format!("\nEnter for {aim}: "))?;
     let has_ended = line()?.is_none();
     if has_ended {
-        screen.print("\n")?; // ends the line of the prompt
+        screen.print("\n")?; // ends the prompt's line
     }
     Ok(has_ended)
 }
 
-/// Reads a line of standard input; `None` at its end. Octets that are not UTF-8 make no answer.
+/// Reads a line from standard input. Returns `None` at the end of the input. Octets that are not UTF-8 are replaced, so
+/// the line is not a valid answer.
 fn line() -> Result<Option<String>, Failure> {
     let mut line = Vec::new();
     let input = io::stdin().lock();

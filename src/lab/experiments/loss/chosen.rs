@@ -59,8 +59,8 @@ fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
     }
 }
 
-/// Returns the name of the drawing over UDP, and the numbers of the packets that the link drops there. With `--drop`
-/// the name is empty, because these packets may be of any kind.
+/// Returns the title of the UDP exchange's diagram, and the numbers of the packets that the link drops in that
+/// exchange. With `--drop` the title is empty, because the user may have chosen any packets.
 fn lost_over_udp(setting: &Setting) -> (&'static str, &[u32]) {
     match &setting.options.drop[..] {
         [] => ("question lost", &[QUESTION]),
@@ -255,7 +255,7 @@ mod tests {
             predictions.map(|it| (it.transport, it.what)).collect::<Vec<_>>()
         };
         let mut unset = names(Vec::new());
-        // If the user chooses the packets to drop, the lab runs no second exchange in which the reply is lost.
+        // If the user chooses the packets to drop, the lab skips the second exchange (the one that loses the reply).
         unset.retain(|(_, what)| ![DATA_RECEIVED, DATA_TIME].contains(what));
         assert_eq!(names(vec![2]), unset);
     }

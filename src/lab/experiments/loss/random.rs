@@ -1,4 +1,4 @@
-//! Exchanges with random loss: counts how many of them succeed.
+//! Runs exchanges with random loss, and counts the successful ones.
 
 use super::{TRIES, conditions, received, service, time_without_loss, timeout_of_all_tries};
 use crate::lab::analysis::count as count_of;
