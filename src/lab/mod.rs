@@ -218,6 +218,7 @@ impl Procedure {
     }
 
     /// Returns the findings that theory fixes on every system, without a run: each has one expected value.
+    #[cfg(feature = "teach")]
     pub(crate) fn certain_findings(&self, setting: &Setting) -> Vec<Finding> {
         let is_certain = |it: &Prediction| it.varies.is_none() && it.expected.only().is_some();
         let certain: Vec<_> = (self.predict)(setting).into_iter().filter(is_certain).collect();

@@ -121,6 +121,9 @@ fn hostile_texts_survive_moodle_xml() {
     assert!(!xml.contains("<script"));
     let (texts, _) = texts(&xml);
     let escaped = xml::html(HOSTILE);
+    assert!(
+        escaped.contains("&amp; &amp;amp; &lt; &lt;script&gt;") && escaped.contains("]]&gt; { }")
+    );
     // Choices 2 × 3, a wrong number, three events, a rubric; four tasks with options; two explanations.
     let found = texts.iter().filter(|it| it.contains(&escaped) && !it.contains('\n')).count();
     assert!(found >= 15, "{found} of {texts:?}");
