@@ -19,8 +19,7 @@ pub(crate) fn settings(procedure: &Procedure) -> Vec<Setting> {
             Engine::Sim => &[2, 4, 10, 50, 100, 1000],
             Engine::Loopback | Engine::Netns => &[2, 50],
         };
-        let first = Some(from).filter(|_| procedure.engine == Engine::Sim);
-        for at in first.into_iter().chain(some.iter().map(|at| *at.clamp(&from, &to))) {
+        for at in [from].into_iter().chain(some.iter().map(|at| *at.clamp(&from, &to))) {
             all.push(with(*option, at));
         }
     }

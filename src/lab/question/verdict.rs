@@ -207,8 +207,8 @@ mod tests {
         assert_eq!(shown, Shown::Number(800.0));
         for (given, expected, beginning) in [
             (800.0, Mark::Right, "Four packets follow"),
-            (839.9, Mark::Right, "Four packets follow"),
-            (841.0, Mark::Wrong, "Count the packets"),
+            (807.9, Mark::Right, "Four packets follow"),
+            (809.0, Mark::Wrong, "Count the packets"),
             (400.0, Mark::Wrong, "One round trip is enough"),
             (1200.0, Mark::Wrong, "The third round trip"),
         ] {
