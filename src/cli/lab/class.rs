@@ -3,7 +3,7 @@
 use crate::cli::args::Drawn;
 use crate::cli::complain;
 use crate::cli::failure::Failure;
-use crate::report::escaped;
+use crate::report::{escaped, plural};
 use crate::teach::bank::Runs;
 use crate::teach::class::{Student, students};
 use crate::teach::draw::{MIN_SECRET_OCTETS, Secret, SheetName};
@@ -73,10 +73,17 @@ pub(super) fn shown(path: &Path) -> String {
     escaped(&path.display().to_string())
 }
 
-/// Prints the mistakes of a file, each with its line.
+/// Maximum number of mistakes of one file that are printed.
+const MAX_MISTAKES: usize = 20;
+
+/// Prints the first mistakes of a file, each with its line, and the number of the others.
 pub(super) fn report(path: &Path, mistakes: &[Mistake]) {
-    for mistake in mistakes {
+    for mistake in mistakes.iter().take(MAX_MISTAKES) {
         complain(&format!("daytime: {}:{mistake}", shown(path)));
+    }
+    if let Some(more) = mistakes.len().checked_sub(MAX_MISTAKES).filter(|more| *more > 0) {
+        let more = plural(more as u64, "more mistake");
+        complain(&format!("daytime: {}: {more}", shown(path)));
     }
 }
 

@@ -65,8 +65,8 @@ impl Marks {
             let item = grades.find_map(|grade| grade.items.iter().find(|it| it.id == *item));
             let reason = match item {
                 None => "no graded file has this student with this item".to_owned(),
-                Some(GradedItem { outcome: Outcome::Marked, max, .. }) if mark.points > *max => {
-                    format!("more than the maximum of {max} points")
+                Some(GradedItem { outcome: Outcome::Unmarked, max, .. }) if mark.points > *max => {
+                    format!("more than the maximum of {max} points: the item has no mark")
                 }
                 Some(GradedItem { outcome: Outcome::Marked, .. }) => return None,
                 Some(_) => "this item is not marked by hand".to_owned(),

@@ -8,7 +8,7 @@ mod junit;
 mod marks;
 mod text;
 
-pub(crate) use autograders::{autolab, gradescope};
+pub(crate) use autograders::{autolab, gradescope, gradescope_refusal};
 pub(crate) use csv::csv;
 pub(crate) use json::json;
 pub(crate) use junit::junit;
@@ -131,7 +131,8 @@ pub(crate) fn grade(
     let (mut items, mut unreadable) = (Vec::new(), Vec::new());
     for item in sheet.items() {
         let Some(answer) = answers.iter().find(|it| it.id == item.id) else { continue };
-        let mark = marks.of(&header.name.student, &item.id);
+        let is_possible = |mark: &&Mark| mark.points <= Points::whole(item.points);
+        let mark = marks.of(&header.name.student, &item.id).filter(is_possible);
         let graded = graded(item, answer, mark);
         if graded.outcome == Outcome::Unreadable {
             unreadable.push(Mistake::at(answer.line, &format!("{}: {}", item.id, graded.feedback)));

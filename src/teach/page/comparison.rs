@@ -35,8 +35,11 @@ fn heading(heading: &str) -> String {
     escaped(&(first.chain(letters).collect::<String>() + &note))
 }
 
-/// Returns a text of a peer with its invisible characters escaped, and with bars in place of number signs.
-fn cell(text: &str) -> String {
+/// Returns a cell with its invisible characters escaped. In a chart, bars replace the number signs.
+fn cell(text: &str, is_chart: bool) -> String {
+    if !is_chart {
+        return escaped(text);
+    }
     let bar = text.len() - text.trim_start_matches('#').len();
     escaped(&("▇".repeat(bar) + &text[bar..]))
 }

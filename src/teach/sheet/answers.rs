@@ -11,8 +11,9 @@ pub(crate) fn answers_file(sheet: &Sheet) -> String {
         let points = plural(item.points.into(), "point");
         let number = (number + 1).to_string();
         let empty = match item.kind {
-            Kind::Explanation(_) => " = \"\"\"\n\n\"\"\"\n",
-            _ => " = \"\"\n",
+            // In these strings of TOML, a backslash stands for itself.
+            Kind::Explanation(_) => " = '''\n\n'''\n",
+            _ => " = ''\n",
         };
         file.extend(["\n# ", &number, ". (", &points, ") ", &form(item), "\n", &item.id, empty]);
     }
@@ -66,7 +67,7 @@ mod tests {
         let answers = table["answers"].as_table().expect("a table");
         assert_eq!(answers.len(), sheet.items().count());
         assert!(sheet.items().all(|item| answers.contains_key(&item.id)));
-        assert!(file.contains("\n# 1. (2 points) A number in ms.\nexchange-tcp-time = \"\"\n"));
+        assert!(file.contains("\n# 1. (2 points) A number in ms.\nexchange-tcp-time = ''\n"));
         assert_eq!(table["student"].as_str(), Some("s1"));
     }
 
