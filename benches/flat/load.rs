@@ -45,7 +45,7 @@ impl Datagrams {
 
     fn ask(&mut self, sources: usize) {
         self.next = (self.next + 1) % sources;
-        let number = u32::try_from(self.next).expect("so many addresses");
+        let number = u32::try_from(self.next).expect("few enough addresses");
         let source = Ipv4Addr::from_bits(0x7f10_0001 + number);
         let in_order = |address: Ipv4Addr| in_addr { s_addr: address.to_bits().to_be() };
         let any = in_order(Ipv4Addr::UNSPECIFIED);
@@ -92,7 +92,7 @@ impl Held {
     pub(crate) fn hold(&mut self, connections: usize, open: impl Fn() -> usize) {
         self.streams.truncate(connections);
         for number in self.streams.len()..connections {
-            let host = u8::try_from(number / HELD_EACH + 1).expect("so many addresses");
+            let host = u8::try_from(number / HELD_EACH + 1).expect("few enough addresses");
             self.streams.push(connect(Ipv4Addr::new(127, 0, 1, host), self.server));
         }
         let begun = Instant::now();

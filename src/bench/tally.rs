@@ -44,7 +44,7 @@ impl Latencies {
 const MAX_MESSAGES: usize = 8;
 
 impl Failures {
-    /// Counts a failure by its error kind. `UnexpectedEof` stands for a reply that does not end with a line feed.
+    /// Counts a failure by its error kind. `UnexpectedEof` means a reply that does not end with a line feed.
     pub(super) fn add(&mut self, error: &io::Error) {
         match error.kind() {
             ErrorKind::ConnectionRefused => self.refused += 1,

@@ -8,6 +8,8 @@ mod class;
 #[cfg(feature = "teach")]
 mod grade;
 #[cfg(feature = "teach")]
+mod quiz;
+#[cfg(feature = "teach")]
 pub(super) mod reports;
 #[cfg(feature = "teach")]
 mod sheet;
@@ -47,6 +49,8 @@ pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
         LabCommand::Key(arguments) => sheet::print_key(arguments),
         #[cfg(feature = "teach")]
         LabCommand::Grade(arguments) => grade::run(arguments),
+        #[cfg(feature = "teach")]
+        LabCommand::Quiz(arguments) => quiz::write(arguments),
     }
 }
 

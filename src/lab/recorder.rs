@@ -32,6 +32,22 @@ struct Record {
     failure: Option<io::Error>,
 }
 
+impl Record {
+    /// Records that a copy of a packet arrived at the time `at`. `None` means that the receiving host dropped the copy.
+    fn delivered(&mut self, number: usize, at: Option<Duration>) {
+        self.under_way = self.under_way.saturating_sub(1);
+        let action = self.trace.events.get_mut(number).map(|event| &mut event.action);
+        let Some(Action::Packet(Packet { fate, .. })) = action else { return };
+        match (fate, at) {
+            (Fate::Arrived(times), Some(at)) => times.push(at),
+            // The receiving host dropped this copy, but an earlier copy arrived, so the packet is not lost.
+            (Fate::Arrived(_), None) => {}
+            (fate, Some(at)) => *fate = Fate::Arrived(vec![at]),
+            (fate, None) => *fate = Fate::Lost(Loss::Overflow),
+        }
+    }
+}
+
 impl Recorder {
     /// Makes a recorder for these hosts; the first host is number 0.
     pub(crate) fn between(hosts: Vec<Host>) -> Self {
@@ -76,7 +92,7 @@ impl Recorder {
     }
 
     /// Records a packet that the link delivers in this number of copies. Returns the packet's number, to pass to
-    /// [`delivered`](Self::delivered).
+    /// [`deliver`](Self::deliver).
     pub(crate) fn sent(&self, at: Duration, host: HostId, packet: Packet, copies: usize) -> usize {
         self.change(|record| {
             record.under_way += copies;
@@ -85,19 +101,12 @@ impl Recorder {
         })
     }
 
-    /// Records that a copy of a packet arrived at the time `at`. `None` means that the receiving host dropped the copy.
-    pub(crate) fn delivered(&self, number: usize, at: Option<Duration>) {
+    /// Delivers a copy of a packet at the time `at`, and records whether the receiving host took or dropped the copy. No
+    /// other thread reads the record in between, so a trace has the arrival of each packet that a host answered.
+    pub(crate) fn deliver(&self, number: usize, at: Duration, send: impl FnOnce() -> bool) {
         self.change(|record| {
-            record.under_way = record.under_way.saturating_sub(1);
-            let action = record.trace.events.get_mut(number).map(|event| &mut event.action);
-            let Some(Action::Packet(Packet { fate, .. })) = action else { return };
-            match (fate, at) {
-                (Fate::Arrived(times), Some(at)) => times.push(at),
-                // The receiving host dropped this copy, but an earlier copy arrived, so the packet is not lost.
-                (Fate::Arrived(_), None) => {}
-                (fate, Some(at)) => *fate = Fate::Arrived(vec![at]),
-                (fate, None) => *fate = Fate::Lost(Loss::Overflow),
-            }
+            let is_taken = send();
+            record.delivered(number, is_taken.then_some(at));
         });
     }
 
@@ -168,6 +177,7 @@ mod tests {
     use super::*;
     use crate::lab::link::{CLIENT, SERVER};
     use std::io::ErrorKind;
+    use std::sync::mpsc;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -199,7 +209,7 @@ mod tests {
         let forwarder = recorder.clone();
         let forwarding = std::thread::spawn(move || {
             forwarder.wait(20 * MS, |_| false).expect("it goes on");
-            forwarder.delivered(number, Some(MS));
+            forwarder.deliver(number, MS, || true);
         });
         recorder.settle(MS).expect("silence");
         assert_eq!(fates(&recorder), [Fate::Arrived(vec![MS])]);
@@ -207,12 +217,31 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_has_the_arrival_of_each_packet_that_a_host_may_have_answered() {
+        let recorder = Recorder::between(Vec::new());
+        let number = send(&recorder, 1);
+        let (sent, answered) = mpsc::channel();
+        let (read, seen) = mpsc::channel();
+        let host = recorder.clone();
+        let host = std::thread::spawn(move || {
+            answered.recv().expect("a packet");
+            read.send(fates(&host)).expect("the test goes on");
+        });
+        recorder.deliver(number, MS, || {
+            sent.send(()).expect("the host waits");
+            seen.recv_timeout(20 * MS).is_err()
+        });
+        assert_eq!(seen.recv().expect("the fates"), [Fate::Arrived(vec![MS])]);
+        host.join().expect("the host");
+    }
+
+    #[test]
     fn a_packet_that_has_come_is_not_lost_with_its_copy() {
         let recorder = Recorder::between(Vec::new());
-        for arrivals in [[Some(MS), None], [None, Some(MS)], [None, None]] {
+        for copies in [[true, false], [false, true], [false, false]] {
             let number = send(&recorder, 2);
-            for at in arrivals {
-                recorder.delivered(number, at);
+            for is_taken in copies {
+                recorder.deliver(number, MS, || is_taken);
             }
         }
         let (arrived, lost) = (Fate::Arrived(vec![MS]), Fate::Lost(Loss::Overflow));

@@ -1,8 +1,9 @@
 //! A lab's text: its page in `docs/labs`. People read the whole page; the program prints parts of it.
 //!
-//! A page is Markdown with the sections of [`read_section`]. The comment after a sentence of a lesson names its
-//! grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value of an option; the page shows the default
-//! value there. The section `## Example` is for readers of the page only; a test compares it with the program's output.
+//! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections of [`read_section`]. The
+//! comment after a sentence of a lesson names its grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value
+//! of an option; the page shows the default value there. The section `## Example` is for readers of the page only; a test
+//! compares it with the program's output.
 //!
 //! `question::page` reads the section `## Questions`, whose format `docs/CONTRIBUTING.md` describes: each question is a
 //! heading, a comment for the program, and a list of answers with their conditions and explanations.
@@ -13,9 +14,21 @@ use super::markdown::{Mistake, items, line, prose, strip_markup};
 use super::question::{Question, page as question};
 use serde::Serialize;
 
+named! {
+    /// Prior knowledge that a lab needs, as the course in `docs/teaching` defines it.
+    pub(crate) enum Level {
+        Basic = "basic",
+        Intermediate = "intermediate",
+        Advanced = "advanced",
+    }
+}
+
 /// The parts of a page that the program prints.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LabText {
+    pub level: Level,
+    /// Minutes that a class needs to predict, run, observe and explain.
+    pub minutes: u32,
     pub question: String,
     /// Sentences of theory with their sources.
     pub theory: Vec<Theory>,
@@ -76,6 +89,21 @@ impl LabText {
         })
     }
 
+    fn new(level: Level, minutes: u32) -> Self {
+        Self {
+            level,
+            minutes,
+            question: String::new(),
+            theory: Vec::new(),
+            methods: Vec::new(),
+            lessons: Vec::new(),
+            other_systems: String::new(),
+            next: Vec::new(),
+            questions: Vec::new(),
+            programs: Vec::new(),
+        }
+    }
+
     /// Returns the description of the experiment on an engine, with these values in place of the placeholders.
     pub(crate) fn method(&self, engine: Engine, values: &[(&str, String)]) -> String {
         let method = self.methods.iter().find(|(name, _)| *name == engine.name());
@@ -101,11 +129,13 @@ pub(crate) fn fill(text: &str, values: &[(&str, String)]) -> String {
 fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
     let mistake = |expected| Mistake { expected, at: page };
     let mut sections = page.split("\n## ");
-    let title = sections.next().and_then(|head| head.lines().next()).unwrap_or_default();
-    if title.strip_prefix("# ") != Some(name) {
+    let head = sections.next().unwrap_or_default();
+    if head.lines().next().and_then(|title| title.strip_prefix("# ")) != Some(name) {
         return Err(mistake("the name of the lab as the title"));
     }
-    let mut text = LabText::default();
+    let (level, minutes) = level_and_minutes(head)
+        .ok_or_else(|| mistake("a line such as Level: basic. Time: 15 minutes."))?;
+    let mut text = LabText::new(level, minutes);
     for section in sections {
         read_section(section, &mut text)?;
     }
@@ -114,6 +144,13 @@ fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
     let has_all = has_all && !lessons.is_empty() && !other_systems.is_empty() && !next.is_empty();
     let has_all = has_all && next.iter().all(|step| !step.answer.is_empty());
     if has_all { Ok(text) } else { Err(mistake("every section but the programs")) }
+}
+
+/// Reads the line `Level: basic. Time: 15 minutes.`
+fn level_and_minutes(head: &str) -> Option<(Level, u32)> {
+    let line = head.lines().find_map(|line| line.strip_prefix("Level: "))?;
+    let (level, minutes) = line.strip_suffix(" minutes.")?.split_once(". Time: ")?;
+    Some((level.parse().ok()?, minutes.parse().ok()?))
 }
 
 fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake> {
@@ -199,6 +236,8 @@ mod tests {
 
 A line for readers of the page.
 
+Level: basic. Time: 15 minutes.
+
 ## Question
 
 How
@@ -259,6 +298,7 @@ tick()
     #[test]
     fn each_section_of_a_page_is_read() {
         let text = LabText::of("tick", PAGE);
+        assert_eq!((text.level, text.minutes), (Level::Basic, 15));
         assert_eq!((&*text.question, &*text.other_systems), ("How late?", "Nothing."));
         let says = "The clock (of a tower) ticks".to_owned();
         let source = "RFC 867; listen(2), POSIX (1994)".to_owned();
@@ -285,19 +325,21 @@ tick()
     fn a_mistake_in_a_page_is_reported_with_its_line() {
         for (right, wrong, number) in [
             ("# tick", "# tock", 1),
-            ("## Theory", "## Theories", 10),
-            ("How\n", "- How\n", 7),
-            (" (RFC", " [RFC", 12),
-            ("Twice.", "```", 20),
-            ("## Theory\n\n", "## Theory\n\nThese:\n\n", 12),
-            ("tcp ticks = 3", "tcp ticks ~ 3", 32),
-            ("predicted -->", "predicted", 33),
-            ("- `daytime query`: Is", "- daytime query: Is", 44),
-            ("  late?", "  late.", 44),
-            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 49),
+            ("Level: basic", "Level: hard", 1),
+            ("15 minutes", "long", 1),
+            ("## Theory", "## Theories", 12),
+            ("How\n", "- How\n", 9),
+            (" (RFC", " [RFC", 14),
+            ("Twice.", "```", 22),
+            ("## Theory\n\n", "## Theory\n\nThese:\n\n", 14),
+            ("tcp ticks = 3", "tcp ticks ~ 3", 34),
+            ("predicted -->", "predicted", 35),
+            ("- `daytime query`: Is", "- daytime query: Is", 46),
+            ("  late?", "  late.", 46),
+            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 51),
             ("## Answers\n\n- Yes, `later`\n  than ever.\n", "", 1),
             ("## What differs elsewhere\n\nNothing.\n", "", 1),
-            ("```python", "```", 54),
+            ("```python", "```", 56),
         ] {
             let page: &'static str = PAGE.replacen(right, wrong, 1).leak();
             let mistake = read_page("tick", page).map(drop).map_err(|it| line(page, it.at));

@@ -78,7 +78,6 @@ fn code(key: &[u8], fields: &[&[u8]]) -> [u8; 32] {
 
 impl Draw {
     /// Makes a source from a public seed, for quizzes.
-    #[cfg_attr(not(test), allow(dead_code, reason = "sheets have a secret, quizzes a seed"))]
     pub(crate) fn seeded(seed: u64, purpose: &str) -> Self {
         let code = code(&seed.to_be_bytes(), &[purpose.as_bytes()]);
         Self(Pcg64Mcg::from_seed(std::array::from_fn(|at| code[at])))

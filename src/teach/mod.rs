@@ -11,5 +11,6 @@ pub(crate) mod mistake;
 pub(crate) mod page;
 pub(crate) mod picture;
 pub(crate) mod predictions;
+pub(crate) mod quiz;
 pub(crate) mod sheet;
 pub(crate) mod submission;

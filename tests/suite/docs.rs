@@ -158,9 +158,12 @@ fn examples(command: &str) -> Vec<String> {
     lines
 }
 
-/// Returns names and texts of README.md, CHANGELOG.md and the pages in docs/.
+/// Returns names and texts of README.md, CHANGELOG.md and the pages in docs/ and docs/teaching/. `lab_sheets.rs` runs the
+/// commands of the page on sheets, because they write files.
 fn documents() -> Vec<(String, String)> {
-    let docs = fs::read_dir("docs").expect("readable").map(|entry| entry.expect("readable").path());
+    let folders = ["docs", "docs/teaching"].map(|folder| fs::read_dir(folder).expect("readable"));
+    let docs = folders.into_iter().flatten().map(|entry| entry.expect("readable").path());
+    let docs = docs.filter(|path| !path.ends_with("sheets.md"));
     let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     let docs = docs.map(|path| path.display().to_string());
     let files = docs.chain(["README.md", "CHANGELOG.md"].map(str::to_owned));

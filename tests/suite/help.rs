@@ -2,7 +2,7 @@
 
 use crate::support::{assert_fits_80_columns, assert_screen, daytime, good};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "",
     "serve",
     "query",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 14] = [
     "lab sheet",
     "lab key",
     "lab grade",
+    "lab quiz",
     "parse",
     "wire",
 ];

@@ -41,15 +41,32 @@ pub fn on(engine: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_list_has_each_question_with_engines_and_options() {
+fn the_list_has_each_question_with_level_minutes_engines_and_options() {
     let screen = good(&mut lab(&["list"]));
     for lab in labs() {
         let keys: Vec<&String> = lab.as_object().expect("an object").keys().collect();
-        assert_eq!(keys, ["name", "question", "engines", "options", "theory", "next", "questions"]);
+        assert_eq!(
+            keys,
+            [
+                "name",
+                "question",
+                "level",
+                "minutes",
+                "engines",
+                "options",
+                "theory",
+                "next",
+                "questions"
+            ]
+        );
         let row = screen.lines().find(|line| line.starts_with(&format!("{} ", name(&lab))));
         let row = row.unwrap_or_else(|| panic!("no {} in {screen}", name(&lab)));
         let engines = words(&lab["engines"]).join(", ");
         assert!(row.contains(&format!("  {engines} ")), "{row}");
+        let level = lab["level"].as_str().expect("a level");
+        assert!(row.contains(&format!(" {level} ")), "{row}");
+        let below = screen.lines().skip_while(|line| *line != row).nth(1).expect("a line");
+        assert!(below.contains(&format!(" {} min", lab["minutes"])), "{row}\n{below}");
         let begin = lab["question"].as_str().expect("a question").split(' ').next();
         assert!(row.contains(begin.expect("a word")), "{row}");
         for engine in words(&lab["engines"]) {

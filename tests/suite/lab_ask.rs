@@ -68,7 +68,7 @@ fn a_student_predicts_before_the_run_and_reads_the_verdict_after_the_own_observa
     ] {
         assert!(verdict.contains(line), "{line}: {verdict}");
     }
-    terminal.type_keys("\n2\n\n79\n\n");
+    terminal.type_keys("\n2\n\n80\n\n");
     let (status, rest) = terminal.end();
     assert!(rest.contains("2 of 3 predictions right, 3 of 3 observations right"), "{rest}");
     assert!(rest.contains("\nLESSON\n"), "{rest}");

@@ -41,6 +41,10 @@ mod lab_netns;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_obstacles;
 #[cfg(feature = "teach")]
+mod lab_pictures;
+#[cfg(feature = "teach")]
+mod lab_quiz;
+#[cfg(feature = "teach")]
 mod lab_reports;
 #[cfg(feature = "lab")]
 mod lab_screens;
@@ -89,6 +93,8 @@ mod serve_supervised;
 mod systemd;
 #[cfg(target_os = "linux")]
 mod taken_over;
+#[cfg(feature = "lab")]
+mod teaching;
 mod units;
 #[cfg(target_os = "linux")]
 mod wire;

@@ -59,16 +59,20 @@ pub(in crate::cli) enum LabCommand {
     Run(Box<Run>),
     /// Write a sheet and an answer file for each student of a class
     #[cfg(feature = "teach")]
-    #[command(after_help = teach::SHEET_HELP)]
+    #[command(after_help = teach::SHEET_HELP, override_usage = teach::SHEET_USAGE)]
     Sheet(teach::Sheet),
     /// Print the right answers of each student's sheet
     #[cfg(feature = "teach")]
-    #[command(after_help = teach::KEY_HELP)]
+    #[command(after_help = teach::KEY_HELP, override_usage = teach::KEY_USAGE)]
     Key(teach::Key),
     /// Grade answer files: points and feedback for each item
     #[cfg(feature = "teach")]
     #[command(after_help = teach::GRADE_HELP)]
     Grade(teach::Grade),
+    /// Write a quiz for Moodle, Canvas or another learning-management system
+    #[cfg(feature = "teach")]
+    #[command(after_help = teach::QUIZ_HELP)]
+    Quiz(teach::Quiz),
 }
 
 #[derive(Debug, Args)]

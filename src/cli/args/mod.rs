@@ -30,7 +30,7 @@ pub(super) use parse::Parse;
 pub(super) use query::{MAX_LIMIT, Query};
 pub(super) use serve::{Inetd, Serve, ZoneOption};
 #[cfg(feature = "teach")]
-pub(super) use teach::{Drawn, Format, Grade, Key, Sheet};
+pub(super) use teach::{Drawn, Format, Grade, Key, Quiz, QuizFormat, Sheet};
 pub(super) use wire::Wire;
 
 use clap::{ArgAction, Args, CommandFactory, Error, FromArgMatches, Id, Parser, Subcommand};

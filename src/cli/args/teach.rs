@@ -1,8 +1,8 @@
-//! The command lines of `daytime lab sheet`, `daytime lab key` and `daytime lab grade`.
+//! The command lines of `daytime lab sheet`, `key`, `grade` and `quiz`.
 
-use crate::lab::LABS;
+use crate::lab::{LABS, Lab};
 use clap::builder::PossibleValuesParser;
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum, value_parser};
 use std::path::PathBuf;
 
 pub(super) const SHEET_HELP: &str = "\
@@ -25,6 +25,26 @@ In a directory, every file *.toml is an answer file. A file that cannot be
 graded is reported with its line and reason; the others are graded, and the exit
 status is 1. csv has the columns of nbgrader; gradescope and autolab need one
 file.";
+
+pub(super) const QUIZ_HELP: &str = "\
+Example:
+  daytime lab quiz --format moodle --lab exchange,loss --variants 20 \\
+    --seed 80211 --out quiz.xml
+
+Each item is a category. Its variants differ in their options: ask each student
+one at random. Moodle XML has the pictures inside. text2qti makes a zip
+for Canvas of its text. The same seed, labs and N give the same file: choose a
+seed of your own, because a student who knows the seed can make the quiz again.";
+
+/// Usage of `daytime lab sheet`. clap writes it on one line, which is longer than 80 columns.
+pub(super) const SHEET_USAGE: &str = "\
+daytime lab sheet [OPTIONS] --class <FILE> --secret-file <FILE>
+                         --lab <NAME> --out <DIR>";
+
+/// Usage of `daytime lab key`.
+pub(super) const KEY_USAGE: &str = "\
+daytime lab key [OPTIONS] --class <FILE> --secret-file <FILE>
+                       --lab <NAME>";
 
 /// Name that selects all labs.
 const ALL: &str = "all";
@@ -78,6 +98,37 @@ pub(in crate::cli) struct Grade {
     pub assignment: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Quiz {
+    /// Form of the quiz
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: QuizFormat,
+    /// Labs of the quiz, in its order
+    #[arg(long = "lab", required = true, value_name = "NAME", value_delimiter = ',',
+        action = ArgAction::Append, value_parser = names())]
+    labs: Vec<String>,
+    /// Maximum number of variants of each item, from 1 to 200
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = value_parser!(u16).range(1..=200))]
+    pub variants: u16,
+    /// Ask for an order as a matching question, for Moodle before version 4.4
+    #[arg(long)]
+    pub no_ordering: bool,
+    /// Random seed that the variants are drawn from
+    #[arg(long, value_name = "N")]
+    pub seed: u64,
+    /// Write the quiz to this file, not to standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Form of a quiz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum QuizFormat {
+    Moodle,
+    Gift,
+    Text2qti,
+}
+
 /// What a sheet follows from.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Drawn {
@@ -113,18 +164,28 @@ pub(in crate::cli) enum Format {
 impl Drawn {
     /// Returns the names of the labs, each once.
     pub(in crate::cli) fn labs(&self) -> Vec<&'static str> {
-        let is_all = self.labs.iter().any(|name| name == ALL);
-        let all = LABS.iter().map(|lab| lab.name);
-        if is_all {
-            return all.collect();
-        }
-        let mut labs: Vec<&'static str> = Vec::new();
-        for name in &self.labs {
-            let name = all.clone().find(|lab| lab == name);
-            labs.extend(name.filter(|name| !labs.contains(name)));
-        }
-        labs
+        labs(&self.labs).into_iter().map(|lab| lab.name).collect()
     }
+}
+
+impl Quiz {
+    /// Returns the labs, each once.
+    pub(in crate::cli) fn labs(&self) -> Vec<&'static Lab> {
+        labs(&self.labs)
+    }
+}
+
+/// Returns the labs of these names, each once.
+fn labs(names: &[String]) -> Vec<&'static Lab> {
+    if names.iter().any(|name| name == ALL) {
+        return LABS.to_vec();
+    }
+    let mut labs: Vec<&'static Lab> = Vec::new();
+    for name in names {
+        let lab = LABS.iter().find(|lab| lab.name == name);
+        labs.extend(lab.filter(|lab| !labs.iter().any(|it| it.name == lab.name)).copied());
+    }
+    labs
 }
 
 fn names() -> PossibleValuesParser {

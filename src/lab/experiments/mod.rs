@@ -53,23 +53,23 @@ mod unread;
 
 use super::Lab;
 
-/// All labs, in the order in which a course would use them.
+/// All labs, in the order of the course (`docs/teaching/course.md`).
 #[cfg(all(feature = "client", feature = "server"))]
 pub(super) static ALL: &[&Lab] = &[
     &exchange::LAB,
-    &loss::LAB,
     &boundaries::LAB,
     &truncate::LAB,
-    &refused::LAB,
-    &silent::LAB,
-    &backlog::LAB,
     &flood::LAB,
+    &backlog::LAB,
+    &loss::LAB,
+    &silent::LAB,
+    &refused::LAB,
     &restart::LAB,
     &share::LAB,
+    &hold::LAB,
     &unread::LAB,
     &stale::LAB,
     &multihome::LAB,
-    &hold::LAB,
     &loop_::LAB,
     &raw::LAB,
     &notes::LAB,

@@ -158,8 +158,8 @@ mod tests {
         let recorder = Recorder::on_loopback();
         let taken = recorder.call(CLIENT, "recv(10)", || Ok(4), |count| format!("{count} octets"));
         assert_eq!(taken.expect("taken"), 4);
-        let nobody = || TcpStream::connect("127.0.0.1:1");
-        assert!(recorder.call(CLIENT, "connect()", nobody, |_| "done".into()).is_err());
+        let no_server = || TcpStream::connect("127.0.0.1:1");
+        assert!(recorder.call(CLIENT, "connect()", no_server, |_| "done".into()).is_err());
         let outcomes: Vec<Action> =
             recorder.trace().events.into_iter().map(|it| it.action).collect();
         let call =

@@ -213,8 +213,8 @@ impl Loop {
                 return Some(due.saturating_sub(now));
             }
             let (_, copy) = self.under_way.pop_first()?;
-            let sent = self.end(copy.to).send(&copy.frame);
-            self.recorder.delivered(copy.number, sent.is_ok().then_some(now));
+            let send = || self.end(copy.to).send(&copy.frame).is_ok();
+            self.recorder.deliver(copy.number, now, send);
         }
     }
 }

@@ -31,6 +31,8 @@ impl Serialize for Lab {
         json!({
             "name": self.name,
             "question": self.text.question,
+            "level": self.text.level.name(),
+            "minutes": self.text.minutes,
             "engines": self.engines().map(Engine::name).collect::<Vec<_>>(),
             "options": Json::Object(self.procedures.iter().map(options).collect()),
             "theory": self.text.theory,

@@ -217,13 +217,13 @@ fn a_run_without_packets_says_why_there_is_no_capture() {
 }
 
 #[test]
-fn the_list_has_question_engines_and_options() {
+fn the_list_has_question_level_minutes_engines_and_options() {
     let screen = plain(&list(&[&LAB]));
     assert_eq!(
         screen.lines().skip(1).collect::<Vec<_>>(),
         [
-            "made-up     sim, netns       Does it hold, \"whatever\" comes?",
-            "                             --delay --loss (sim)",
+            "made-up     advanced      sim, netns       Does it hold, \"whatever\" comes?",
+            "            20 min                         --delay --loss (sim)",
         ]
     );
 }
@@ -232,12 +232,15 @@ fn the_list_has_question_engines_and_options() {
 fn the_list_has_no_empty_line_for_a_lab_without_options() {
     static WITHOUT_OPTIONS: Lab = Lab {
         name: "plain",
-        text: LazyLock::new(|| LabText::of("made-up", PAGE)),
+        text: LazyLock::new(|| {
+            // On two lines, so that options would have a third line.
+            LabText::of("made-up", PAGE.replacen("comes?", "comes from there?", 1).leak())
+        }),
         time_unit: Unit::Milliseconds,
         procedures: &[Procedure::new(Engine::Sim, predict, |_, _| Ok(()))],
     };
     let screen = plain(&list(&[&WITHOUT_OPTIONS, &LAB]));
-    assert_eq!(screen.lines().count(), 1 + 1 + 2, "{screen}");
+    assert_eq!(screen.lines().count(), 1 + 2 + 2, "{screen}");
 }
 
 #[test]
@@ -314,6 +317,8 @@ fn json_has_the_traces_with_octets_fates_and_times() {
 /// The sample lab's page, as in `docs/labs`.
 const PAGE: &str = "\
 # made-up
+
+Level: advanced. Time: 20 minutes.
 
 ## Question
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 const DELAYS: [u64; 12] = [15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90];
 
 const TABLE: &str =
-    "The first TCP packets of such an exchange. Their sequence numbers are drawn for this sheet.";
+    "The first TCP packets of such an exchange. Their sequence numbers are drawn at random.";
 
 pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     let delay = Duration::from_millis(draw.one_of(&DELAYS, DELAYS[0]));

@@ -34,9 +34,11 @@ pub(crate) struct LabItems {
     /// Command that runs the lab with the drawn options, for the observation. It never has a seed.
     pub command: String,
     /// The run that the items come from.
-    report: Option<Rc<Report>>,
+    pub report: Option<Rc<Report>>,
     renumbered: Option<Part>,
     pub items: Vec<Item>,
+    /// Number of items that come from the run with the drawn options. They are the first ones.
+    pub of_run: usize,
 }
 
 /// Draws the items of a lab.
@@ -54,9 +56,10 @@ pub(crate) fn draw_items(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) ->
         Some(report) => runs::command(report),
         None => format!("daytime lab run {}", lab.name),
     };
+    let of_run = items.len();
     let items = items.into_iter().chain(choices::of(lab, draw, runs));
     let items = items.chain([explanation::of(lab)]).collect();
-    LabItems { lab, options, command, report, renumbered, items }
+    LabItems { lab, options, command, report, renumbered, items, of_run }
 }
 
 impl LabItems {

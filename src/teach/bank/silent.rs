@@ -17,7 +17,7 @@ const NUMBERS: [u32; 3] = [1, 2, 3];
 const SERVER: HostId = HostId(1);
 
 const TABLE: &str = "The first TCP packets of this exchange: the link is cut before the reply. Their \
-                     sequence numbers are drawn for this sheet.";
+                     sequence numbers are drawn at random.";
 
 pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     let delay = Duration::from_millis(draw.one_of(&DELAYS, DELAYS[0]));

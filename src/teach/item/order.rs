@@ -19,6 +19,13 @@ impl Order {
         self.right.iter().filter_map(|at| self.labels.get(*at)).map(String::as_str)
     }
 
+    /// Iterates over the labels as they are shown, each with its place in the right order, from 1.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, usize)> {
+        let place = |label: usize| self.right.iter().position(|it| *it == label).map(|it| it + 1);
+        let labels = self.labels.iter().enumerate();
+        labels.filter_map(move |(at, label)| Some((label.as_str(), place(at)?)))
+    }
+
     pub(super) fn right_answer(&self) -> String {
         let letters: Vec<String> = self.right.iter().map(|at| letter(*at).to_string()).collect();
         letters.join(" ")
@@ -35,5 +42,6 @@ mod tests {
         let order = Order { labels, right: vec![1, 2, 0], explanation: String::new() };
         assert_eq!(order.right_answer(), "B C A");
         assert_eq!(order.in_order().collect::<Vec<_>>(), ["SYN", "SYN, ACK", "ACK"]);
+        assert_eq!(order.places().collect::<Vec<_>>(), [("ACK", 3), ("SYN", 1), ("SYN, ACK", 2)]);
     }
 }

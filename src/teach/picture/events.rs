@@ -110,7 +110,10 @@ impl Events {
             left_out: None,
         };
         let mut sent = Retransmissions::default();
-        let joined = trace.with_repeats_joined(MIN_REPEATS).events;
+        // Between packets, each call has its own place.
+        let has_packets = trace.packets().next().is_some();
+        let repeats = if has_packets { usize::MAX } else { MIN_REPEATS };
+        let joined = trace.with_repeats_joined(repeats).events;
         let mut order_of_packets = Vec::new();
         for (order, event) in joined.iter().enumerate() {
             if matches!(event.action, Action::Packet(_)) {

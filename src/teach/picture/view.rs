@@ -66,6 +66,7 @@ struct Head {
     class: String,
     title: String,
     description: String,
+    alternative: &'static str,
     described_by: String,
 }
 
@@ -132,6 +133,7 @@ impl Head {
             class: class(events, style.transport),
             title: title(events, style.title),
             description: description(events),
+            alternative: alternative(events),
             described_by: style.described_by.to_owned(),
         }
     }
@@ -198,7 +200,7 @@ fn title(events: &Events, title: &str) -> String {
 fn description(events: &Events) -> String {
     if events.packets.is_empty() {
         let calls = plural(events.calls.len() as u64, "system call");
-        return format!("{calls}, no packets. The list below the picture has the same calls.");
+        return format!("{calls}, no packets.");
     }
     let count = |is: fn(&ShownPacket) -> bool| events.packets.iter().filter(|it| is(it)).count();
     let (lost, again) =
@@ -206,9 +208,16 @@ fn description(events: &Events) -> String {
     let packets = plural(events.packets.len() as u64, "packet");
     let quote = events.packets.iter().map(|packet| packet.quote.as_str()).find(|it| !it.is_empty());
     let quote = quote.map(|quote| format!(" The first text is {quote}.")).unwrap_or_default();
-    format!(
-        "{packets}, {lost} lost, {again} sent again.{quote} The table below the picture lists the same packets."
-    )
+    format!("{packets}, {lost} lost, {again} sent again.{quote}")
+}
+
+/// Returns what a page has below the picture. A picture that is a file of its own has nothing there.
+fn alternative(events: &Events) -> &'static str {
+    if events.packets.is_empty() {
+        "The list below the picture has the same calls."
+    } else {
+        "The table below the picture lists the same packets."
+    }
 }
 
 fn segments(layout: &Layout) -> String {

@@ -1,0 +1,118 @@
+//! The pages for teachers in `docs/teaching`: they name every lab in the order of the program, and their minutes add up.
+
+use crate::lab::{labs, name};
+use std::fs;
+
+fn page(name: &str) -> String {
+    fs::read_to_string(format!("docs/teaching/{name}")).expect("a page")
+}
+
+/// A row of a plan: `| minutes | lab | step |`. The lab may be empty.
+#[derive(Clone, Debug)]
+struct Row {
+    minutes: u64,
+    lab: String,
+}
+
+/// Returns the rows of the first plan in a text.
+fn plan(text: &str) -> Vec<Row> {
+    let heading = "| minutes | lab | step |\n|---|---|---|\n";
+    let (_, table) = text.split_once(heading).expect("a plan");
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let minutes = cells[1].parse().unwrap_or_else(|_| panic!("no minutes: {line}"));
+        Row { minutes, lab: cells[2].to_owned() }
+    };
+    table.lines().take_while(|line| line.starts_with('|')).map(row).collect()
+}
+
+fn sum(rows: &[Row]) -> u64 {
+    rows.iter().map(|row| row.minutes).sum()
+}
+
+/// Returns each lab of a plan with the sum of its minutes, in the order of the plan.
+fn minutes_of_labs(rows: &[Row]) -> Vec<(String, u64)> {
+    let mut labs: Vec<(String, u64)> = Vec::new();
+    for Row { minutes, lab } in rows.iter().filter(|row| !row.lab.is_empty()) {
+        match labs.last_mut().filter(|(last, _)| last == lab) {
+            Some((_, sum)) => *sum += minutes,
+            None => labs.push((lab.clone(), *minutes)),
+        }
+    }
+    labs
+}
+
+/// Returns the name and the minutes of each lab, in the order of `lab list`.
+fn listed() -> Vec<(String, u64)> {
+    let minutes = |lab: &serde_json::Value| lab["minutes"].as_u64().expect("minutes");
+    labs().iter().map(|lab| (name(lab).to_owned(), minutes(lab))).collect()
+}
+
+#[test]
+fn the_course_has_every_lab_in_the_order_of_the_list_with_its_minutes() {
+    let text = page("course.md");
+    let sessions: Vec<&str> = text.split("\n## Session ").skip(1).collect();
+    assert_eq!(sessions.len(), 8);
+    let plans: Vec<Vec<Row>> = sessions.iter().map(|session| plan(session)).collect();
+    for rows in &plans {
+        assert_eq!(sum(rows), 60, "{rows:?}");
+    }
+    assert_eq!(minutes_of_labs(&plans.concat()), listed());
+    for (session, rows) in sessions.iter().zip(&plans) {
+        let labs: Vec<String> = minutes_of_labs(rows).into_iter().map(|(lab, _)| lab).collect();
+        let sheet = format!(" --lab {} ", labs.join(","));
+        assert!(session.contains(&sheet), "no{sheet}in session {session}");
+        for part in [
+            "Aim",
+            "Know before",
+            "Script",
+            "Misconceptions",
+            "Discussion",
+            "Sheet",
+            "How to check",
+        ] {
+            assert_eq!(session.matches(&format!("\n**{part}")).count(), 1, "{part}: {session}");
+        }
+        for lab in labs {
+            let refutes = format!("| `{lab}");
+            assert!(session.contains(&refutes), "{lab} refutes no misconception");
+        }
+    }
+}
+
+#[test]
+fn the_minutes_of_the_lesson_add_up_to_90_and_each_lab_has_those_of_the_list() {
+    let text = page("lesson.md");
+    let rows = plan(&text);
+    assert_eq!(sum(&rows), 90, "{rows:?}");
+    let of_labs = minutes_of_labs(&rows);
+    let names: Vec<&str> = of_labs.iter().map(|(lab, _)| lab.as_str()).collect();
+    assert_eq!(names, ["exchange", "boundaries", "truncate", "flood", "loss", "refused"]);
+    let listed = listed();
+    for (lab, minutes) in of_labs {
+        assert!(listed.contains(&(lab.clone(), minutes)), "{lab}: {minutes}");
+        let phases = text.split_once(&format!("\n## {lab}\n\n")).expect("a section").1;
+        let (line, _) = phases.split_once('\n').expect("a line");
+        let numbers: Vec<u64> = line
+            .split(|it: char| !it.is_ascii_digit())
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let [total, predict, observe, explain] = numbers[..] else { panic!("{lab}: {line}") };
+        assert_eq!((total, predict + observe + explain), (minutes, minutes), "{lab}: {line}");
+    }
+}
+
+#[test]
+fn the_introduction_to_the_labs_and_the_guide_have_the_labs_in_the_order_of_the_list() {
+    let names: Vec<String> = listed().into_iter().map(|(lab, _)| lab).collect();
+    let links = |text: &str, begin: &str| -> Vec<String> {
+        let found = text.split(begin).skip(1).filter_map(|rest| rest.split_once(']'));
+        found.map(|(lab, _)| lab.to_owned()).collect()
+    };
+    let introduction = fs::read_to_string("docs/labs/README.md").expect("a page");
+    assert_eq!(links(&introduction, "\n| ["), names);
+    let guide = page("guide.md");
+    let (_, answers) = guide.split_once("\n| session | answers |\n").expect("the answers");
+    let (table, _) = answers.split_once("\n\n").expect("an end");
+    assert_eq!(links(table, "["), names);
+}
