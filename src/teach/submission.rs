@@ -28,7 +28,8 @@ pub(crate) struct Answer {
 pub(crate) const MAX_OCTETS: usize = 256 * 1024;
 
 /// Keys of the header, in the order of the file.
-const KEYS: [&str; 7] = ["version", "sheet", "assignment", "student", "labs", "tag", "answers"];
+const KEYS: [&str; 8] =
+    ["version", "sheet", "assignment", "student", "labs", "items", "tag", "answers"];
 
 /// Reads an answer file. The header may still be foreign: [`Header::is_genuine`] checks this.
 ///
@@ -121,6 +122,7 @@ impl<'a> File<'a> {
             },
             labs: self.labs()?,
             sheet: self.string("sheet")?,
+            items: self.string("items")?,
             tag: self.string("tag")?,
         };
         let (_, header_line) = self.value("student")?;
@@ -170,8 +172,7 @@ mod tests {
     fn file() -> String {
         let secret = Secret::of(b"the secret of the tests").expect("long enough");
         let name = SheetName { assignment: "week 1".into(), student: "s1".into() };
-        let header = Header::new(&secret, name, &["exchange"]);
-        answers_file(&Sheet::draw(&secret, header, &mut Runs::default()))
+        answers_file(&Sheet::new(&secret, name, &["exchange"], &mut Runs::default()))
     }
 
     fn mistake(file: &str) -> Mistake {

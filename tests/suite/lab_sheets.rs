@@ -173,6 +173,17 @@ fn filled_answers_are_never_overwritten() {
     desk.fill_in("exchange");
     let complaint = desk.complaint(&format!("sheet {} --out sheets", of("exchange")));
     assert!(complaint.contains("sheets/s1/answers.toml exists and is different"), "{complaint}");
+    assert_eq!(files(&desk.path("sheets")).len(), 6, "no file with half of its content is left");
+}
+
+#[test]
+fn a_sheet_is_not_written_through_a_symbolic_link() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path("sheets/s1")).expect("created");
+    std::os::unix::fs::symlink("../../else", desk.path("sheets/s1/sheet.html")).expect("a link");
+    let complaint = desk.complaint(&format!("sheet {} --out sheets", of("exchange")));
+    assert!(complaint.contains("sheets/s1/sheet.html is a symbolic link"), "{complaint}");
+    assert!(!desk.path("else").exists());
 }
 
 #[test]
@@ -195,6 +206,8 @@ fn a_secret_that_others_may_read_or_that_is_short_or_missing_is_refused() {
             "{complaint}"
         );
     }
+    let complaint = desk.complaint("grade sheets --secret-file .");
+    assert!(complaint.contains("the secret file . is a directory"), "{complaint}");
     fs::remove_file(desk.path("secret")).expect("removed");
     let complaint = desk.complaint("grade sheets --secret-file secret");
     assert!(complaint.contains("cannot read the secret file secret"), "{complaint}");
@@ -242,13 +255,13 @@ fn what_cannot_be_graded_is_reported_and_the_others_are_graded() {
     assert_eq!(output.status.code(), Some(1), "{complaints}");
     for expected in [
         "edited.toml:5: the lines above [answers] are edited",
-        "broken.toml:7: not TOML",
+        "broken.toml:8: not TOML",
         "huge.toml:1: longer than 256 KiB",
         "binary.toml:1: not UTF-8",
         "empty.toml:1: the line of version is missing",
-        "renamed.toml:18: the sheet has no item exchange-sequenz",
+        "renamed.toml:19: the sheet has no item exchange-sequenz",
         "exchange-sequence is missing",
-        "text.toml:12: exchange-tcp-time: not a number of ms",
+        "text.toml:13: exchange-tcp-time: not a number of ms",
         "sheets/gone.toml is a symbolic link",
     ] {
         assert!(complaints.contains(expected), "{expected}: {complaints}");

@@ -8,7 +8,7 @@ use crate::teach::bank::Runs;
 use crate::teach::class::{Student, students};
 use crate::teach::draw::{MIN_SECRET_OCTETS, Secret, SheetName};
 use crate::teach::mistake::Mistake;
-use crate::teach::sheet::{Header, Sheet};
+use crate::teach::sheet::Sheet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -31,7 +31,11 @@ pub(super) fn secret(path: &Path) -> Result<Secret, Failure> {
         Failure::Message(format!("cannot read the secret file {name}: {error}; {MAKE_SECRET}"))
     };
     let file = File::open(path).map_err(fail)?;
-    let mode = file.metadata().map_err(fail)?.mode();
+    let metadata = file.metadata().map_err(fail)?;
+    if metadata.is_dir() {
+        return Err(Failure::Message(format!("the secret file {name} is a directory")));
+    }
+    let mode = metadata.mode();
     if mode & OTHERS_MAY != 0 {
         return Err(Failure::Message(format!(
             "other users may read or change the secret file {name}: chmod 600 {name}"
@@ -96,8 +100,7 @@ pub(super) fn sheets(arguments: &Drawn) -> Result<Vec<(Student, Sheet)>, Failure
     let sheets = students.into_iter().map(|student| {
         let assignment = arguments.assignment.clone();
         let name = SheetName { assignment, student: student.id.clone() };
-        let header = Header::new(&secret, name, &labs);
-        (student, Sheet::draw(&secret, header, &mut runs))
+        (student, Sheet::new(&secret, name, &labs, &mut runs))
     });
     Ok(sheets.collect())
 }

@@ -123,7 +123,11 @@ pub(crate) fn grade(
             "the lines above [answers] are edited, or the sheet was made with another secret";
         return Err(vec![Mistake::at(*header_line, reason)]);
     }
-    let sheet = Sheet::draw(secret, header.clone(), runs);
+    let Some(sheet) = Sheet::draw(secret, header.clone(), runs) else {
+        let reason =
+            "the sheet was made by another version of the program: grade with that version";
+        return Err(vec![Mistake::at(*header_line, reason)]);
+    };
     let wrong_lines = wrong_lines(&sheet, answers);
     if !wrong_lines.is_empty() {
         return Err(wrong_lines);

@@ -1,7 +1,7 @@
 //! Grades whole answer files, and shows the grades in every format.
 
 use super::*;
-use crate::teach::sheet::{Header, answers_file};
+use crate::teach::sheet::answers_file;
 use crate::teach::submission::read;
 
 fn secret() -> Secret {
@@ -10,8 +10,7 @@ fn secret() -> Secret {
 
 fn sheet(student: &str) -> Sheet {
     let name = SheetName { assignment: "week 1".to_owned(), student: student.to_owned() };
-    let header = Header::new(&secret(), name, &["exchange", "loss", "stale"]);
-    Sheet::draw(&secret(), header, &mut Runs::default())
+    Sheet::new(&secret(), name, &["exchange", "loss", "stale"], &mut Runs::default())
 }
 
 /// Returns the answer file of a sheet, filled in by a function of each item.

@@ -21,16 +21,17 @@ pub(crate) fn answers_file(sheet: &Sheet) -> String {
 }
 
 fn head(header: &Header) -> String {
-    let Header { version, name, labs, sheet, tag } = header;
+    let Header { version, name, labs, sheet, items, tag } = header;
     let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let labs: Vec<String> = labs.iter().map(|lab| text(lab)).collect();
     format!(
         "# Write each answer between the quotes below [answers]. Leave all other lines as they are.\n\
-         version = {version}\nsheet = {}\nassignment = {}\nstudent = {}\nlabs = [{}]\ntag = {}\n\n[answers]\n",
+         version = {version}\nsheet = {}\nassignment = {}\nstudent = {}\nlabs = [{}]\nitems = {}\ntag = {}\n\n[answers]\n",
         text(sheet),
         text(&name.assignment),
         text(&name.student),
         labs.join(", "),
+        text(items),
         text(tag)
     )
 }
