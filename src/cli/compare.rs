@@ -44,8 +44,8 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
 fn command(arguments: &Compare) -> String {
     let host = arguments.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
     let options = arguments.ask.words().into_iter().chain(timeout(arguments.timeout));
-    let options: String = options.map(|it| format!(" {it}")).collect();
-    format!("daytime compare --count {}{options}{host}", arguments.count)
+    let options: Vec<String> = options.map(|it| format!(" {it}")).collect();
+    format!("daytime compare --count {}{}{host}", arguments.count, options.concat())
 }
 
 /// Returns the option of a timeout; `None` for the default.

@@ -78,7 +78,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     }
     #[cfg(feature = "teach")]
     if let Some(answers) = answers {
-        return ask::run(runs, &setting, answers, &files, arguments, quiet);
+        return ask::run(runs, &setting, &answers, &files, arguments, quiet);
     }
     let text = LongText::of(runs.len());
     let progress = Progress::start_named(quiet, runs.len());

@@ -1,7 +1,7 @@
 //! `daytime lab sheet`, `key` and `grade`: from a class list to grades, and everything that may be wrong with the files.
 
 use crate::lab::lab;
-use crate::support::{bad, good, run, stderr, stdout};
+use crate::support::{assert_fits_80_columns, bad, good, run, stderr, stdout};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -125,6 +125,8 @@ fn each_student_gets_a_sheet_and_the_right_answers_get_all_points() {
     desk.fill_in("exchange,loss,silent,stale,loop,notes");
     let grades: Value = good_with_notes(&mut desk.grade("--format json")).parse().expect("JSON");
     let grades = grades["grades"].as_array().expect("grades");
+    assert_fits_80_columns(&good_with_notes(&mut desk.grade("--format text")));
+    assert_fits_80_columns(&good(&mut desk.lab(&format!("key {}", of("exchange,loss,loop")))));
     assert_eq!(grades.len(), 3);
     for grade in grades {
         assert!(grade["score"].as_f64() > Some(20.0), "{grade:#}");
@@ -376,11 +378,9 @@ fn an_unreadable_folder_a_deep_folder_and_a_link_are_reported_and_the_others_are
 fn a_file_with_many_foreign_lines_is_refused_with_few_lines_and_at_once() {
     let desk = Desk::new();
     desk.sheets("exchange");
-    let mut file = desk.read("sheets/s1/answers.toml");
-    for number in 0..20_000 {
-        file += &format!("x{number}=1\n");
-    }
-    desk.write("sheets/s1/answers.toml", file);
+    let file = desk.read("sheets/s1/answers.toml");
+    let foreign: Vec<String> = (0..20_000).map(|number| format!("x{number}=1\n")).collect();
+    desk.write("sheets/s1/answers.toml", file + &foreign.concat());
     let began = std::time::Instant::now();
     let complaints = desk.complaint("grade sheets/s1 --secret-file secret");
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());

@@ -25,7 +25,7 @@ pub(super) type Answers = Option<Vec<Vec<AnsweredQuestion>>>;
 pub(super) fn run(
     runs: PlannedRuns,
     setting: &Setting,
-    answers: Answers,
+    answers: &Answers,
     files: &Files<'_>,
     arguments: &LabRun,
     quiet: bool,
@@ -35,7 +35,7 @@ pub(super) fn run(
         Session { arguments, setting, files, screen, is_asking: answers.is_none(), quiet };
     let (mut done, mut ended) = (Vec::new(), Ok(()));
     for (number, (lab, procedure)) in runs.into_iter().enumerate() {
-        let answers = match &answers {
+        let answers = match answers {
             Some(all) => all.get(number).cloned().unwrap_or_default(),
             None => unanswered(lab, procedure, setting),
         };

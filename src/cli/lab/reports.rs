@@ -55,10 +55,10 @@ impl<'a> Reports<'a> {
     /// Iterates over the folders of the files.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         let html = self.html.as_ref().and_then(|html| match html {
-            Html::File(file) => file.parent().map(|it| match it.as_os_str().is_empty() {
-                true => Path::new("."),
-                false => it,
-            }),
+            // The parent of a name without a folder is empty.
+            Html::File(file) => {
+                file.parent().map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it })
+            }
             Html::Folder { path, .. } => Some(*path),
         });
         html.into_iter().chain(self.svg)

@@ -43,3 +43,13 @@ fn cell(text: &str, is_chart: bool) -> String {
     let bar = text.len() - text.trim_start_matches('#').len();
     escaped(&("▇".repeat(bar) + &text[bar..]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_chart_has_bars_in_place_of_number_signs() {
+        assert_eq!((&*cell("## 3", true), &*cell("## 3", false)), ("▇▇ 3", "## 3"));
+    }
+}

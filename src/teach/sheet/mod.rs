@@ -80,13 +80,15 @@ fn draw_labs(secret: &Secret, name: &SheetName, labs: &[String], runs: &mut Runs
     labs.map(draw).collect()
 }
 
+fn points_of(criteria: &[Criterion]) -> String {
+    criteria.iter().map(|it| format!(" {}", it.points)).collect::<Vec<_>>().concat()
+}
+
 /// Returns a code over everything that decides points. Without the secret, no student can try answers against it.
 fn items_code(secret: &Secret, name: &SheetName, labs: &[LabItems]) -> String {
-    let points =
-        |criteria: &[Criterion]| criteria.iter().map(|it| format!(" {}", it.points)).collect();
     let facts = labs.iter().flat_map(|lab| &lab.items).flat_map(|item| {
         let answer = match &item.kind {
-            Kind::Explanation(criteria) => points(criteria),
+            Kind::Explanation(criteria) => points_of(criteria),
             _ => item.right_answer().unwrap_or_default(),
         };
         [item.id.clone(), item.points.to_string(), answer]
