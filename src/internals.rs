@@ -14,7 +14,7 @@ use crate::teach::bank::Runs;
 #[cfg(feature = "teach")]
 use crate::teach::draw::{Secret, SheetName};
 #[cfg(feature = "teach")]
-use crate::teach::sheet::{Header, Sheet, answers_file};
+use crate::teach::sheet::{Sheet, answers_file};
 #[cfg(feature = "teach")]
 use crate::teach::{grade, submission};
 use crate::trace::Fate;
@@ -239,8 +239,8 @@ pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
 #[must_use]
 pub fn empty_answers() -> String {
     let name = SheetName { assignment: "fuzzing".to_owned(), student: "student".to_owned() };
-    let header = Header::new(&fuzzing_secret(), name, &["exchange", "loss"]);
-    answers_file(&Sheet::draw(&fuzzing_secret(), header, &mut Runs::default()))
+    let labs = ["exchange", "loss"];
+    answers_file(&Sheet::new(&fuzzing_secret(), name, &labs, &mut Runs::default()))
 }
 
 #[cfg(feature = "teach")]

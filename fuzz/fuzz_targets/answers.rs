@@ -38,9 +38,9 @@ fn with_answer(number: usize, text: &str) -> String {
         .flat_map(|it| format!("\\U{:08X}", u32::from(it)).into_bytes())
         .map(char::from)
         .collect();
-    let places: Vec<usize> = EMPTY.match_indices(" = \"\"\n").map(|(at, _)| at + 4).collect();
-    let mut file = EMPTY.clone();
-    file.insert_str(places[number % places.len()], &text);
+    let places: Vec<usize> = EMPTY.match_indices(" = ''\n").map(|(at, _)| at + 3).collect();
+    let (mut file, at) = (EMPTY.clone(), places[number % places.len()]);
+    file.replace_range(at..at + 2, &format!("\"{text}\""));
     file
 }
 

@@ -68,13 +68,17 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
         let _ = usage(CSV_HAS_NO_ANSWERS).print();
         return Ok(ExitCode::from(2));
     }
+    // Answers that cannot be used must leave no file.
+    #[cfg(feature = "teach")]
+    let answers =
+        if arguments.asks() { Some(ask::file::answers(&runs, &setting, arguments)?) } else { None };
     let files = Files::open(arguments, runs.len())?;
     if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
         permit_namespaces(&files.folders(arguments));
     }
     #[cfg(feature = "teach")]
-    if arguments.asks() {
-        return ask::run(runs, &setting, &files, arguments, quiet);
+    if let Some(answers) = answers {
+        return ask::run(runs, &setting, &answers, &files, arguments, quiet);
     }
     let text = LongText::of(runs.len());
     let progress = Progress::start_named(quiet, runs.len());

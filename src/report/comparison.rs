@@ -30,6 +30,8 @@ pub(crate) struct Row {
     pub label: String,
     pub tcp: String,
     pub udp: String,
+    /// Whether the cells begin with bars of number signs.
+    pub is_chart: bool,
 }
 
 impl Tables {
@@ -41,7 +43,16 @@ impl Tables {
     fn row(&mut self, label: &str, tcp: &str, udp: &str) {
         if let Some(section) = self.sections.last_mut() {
             let [label, tcp, udp] = [label, tcp, udp].map(str::to_owned);
-            section.rows.push(Row { label, tcp, udp });
+            section.rows.push(Row { label, tcp, udp, is_chart: false });
+        }
+    }
+
+    /// Adds a row of a bar chart to the last section.
+    fn chart_row(&mut self, label: &str, tcp: &str, udp: &str) {
+        self.row(label, tcp, udp);
+        let row = self.sections.last_mut().and_then(|it| it.rows.last_mut());
+        if let Some(row) = row {
+            row.is_chart = true;
         }
     }
 }
@@ -70,7 +81,7 @@ pub(crate) fn text(comparison: &Comparison) -> String {
         if !note.is_empty() {
             page.paragraph(0, &format!("  {note}"));
         }
-        for Row { label, tcp, udp } in rows {
+        for Row { label, tcp, udp, .. } in rows {
             page.transport_row(label, tcp, udp);
         }
     }
@@ -223,7 +234,7 @@ fn distribution(tables: &mut Tables, comparison: &Comparison) {
             Some(bound) => format!("  up to {}", human(*bound)),
             None => "  more".to_owned(),
         };
-        tables.row(&label, &bar(*tcp), &bar(*udp));
+        tables.chart_row(&label, &bar(*tcp), &bar(*udp));
     }
 }
 

@@ -23,6 +23,8 @@ mod page;
 pub(crate) mod wire;
 
 pub(crate) use crate::duration::human;
+#[cfg(feature = "teach")]
+pub(crate) use page::wrapped;
 
 use serde_json::{Map, Value};
 use std::error::Error;

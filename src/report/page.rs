@@ -91,6 +91,18 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     textwrap::wrap(text, options).into_iter().map(String::from).collect()
 }
 
+/// Returns a text as lines of at most 80 columns. All lines but the first begin with this number of blanks.
+#[cfg(feature = "teach")]
+pub(crate) fn wrapped(text: &str, blanks: usize) -> String {
+    let head: String = text.chars().take_while(|it| *it == ' ').collect();
+    let rest = " ".repeat(blanks);
+    let options = Options::new(WIDTH)
+        .initial_indent(&head)
+        .subsequent_indent(&rest)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text.trim_start_matches(' '), options) + "\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

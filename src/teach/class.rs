@@ -1,6 +1,7 @@
 //! Reads a class list in the CSV format that learning-management systems export.
 
 use super::mistake::{Mistake, line_of as line_at};
+use crate::report::escaped;
 use std::collections::BTreeMap;
 
 /// A student in a class.
@@ -14,8 +15,8 @@ pub(crate) struct Student {
     pub folder: String,
 }
 
-/// Possible names of the column with the identifier, in order of preference. Case, spaces and punctuation are ignored.
-const ID_COLUMNS: [&str; 9] =
+/// Columns that may have the identifier, the best first. Case, spaces and punctuation do not count.
+pub(super) const ID_COLUMNS: [&str; 9] =
     ["studentid", "idnumber", "sid", "id", "student", "username", "login", "emailaddress", "email"];
 const NAME_COLUMNS: [&str; 2] = ["name", "fullname"];
 const FIRST_NAME_COLUMNS: [&str; 2] = ["firstname", "givenname"];
@@ -25,6 +26,10 @@ const LAST_NAME_COLUMNS: [&str; 3] = ["lastname", "surname", "familyname"];
 const MAX_STUDENTS: usize = 10_000;
 /// Maximum number of characters in an identifier.
 const MAX_ID_CHARACTERS: usize = 100;
+/// Maximum length of an identifier in octets. Most file systems accept file names of 255 octets.
+const MAX_ID_OCTETS: usize = 200;
+/// Characters at which a spreadsheet begins a formula.
+const FORMULA_STARTS: [char; 4] = ['=', '+', '@', '-'];
 
 /// Reads a class list. `id_column` is the name of the column with the identifier, if the user gave one.
 ///
@@ -64,9 +69,10 @@ fn line_of(error: &csv::Error) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
 }
 
-/// Returns the delimiter used in the header: a comma, or a semicolon or tab as some spreadsheets write.
-fn delimiter(text: &str) -> u8 {
+/// Returns the delimiter of the header: a comma, or a semicolon or a tab as some spreadsheets write.
+pub(super) fn delimiter(text: &str) -> u8 {
     let header = text.lines().next().unwrap_or_default();
+    let header: String = header.split('"').step_by(2).collect(); // without the names in quotes
     let others = [b';', b'\t'].into_iter().find(|it| header.contains(char::from(*it)));
     if header.contains(',') { b',' } else { others.unwrap_or(b',') }
 }
@@ -99,8 +105,8 @@ impl Columns {
     }
 }
 
-/// Returns a column's name in lower case, reduced to its letters and digits.
-fn plain(column: &str) -> String {
+/// Returns the name of a column in lower case, letters and digits only.
+pub(super) fn plain(column: &str) -> String {
     column.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -139,6 +145,13 @@ impl Class {
         self.folders.insert(key, (line, id.to_owned()));
         let name = columns.name.iter().map(|at| field(*at)).filter(|part| !part.is_empty());
         let name = Some(name.collect::<Vec<_>>().join(" ")).filter(|name| !name.is_empty());
+        if let Some(name) = name.as_deref().filter(|name| escaped(name) != *name) {
+            let name = escaped(name);
+            return Err(Mistake::at(
+                line,
+                &format!("the name {name:?} has an invisible character"),
+            ));
+        }
         self.students.push(Student { id: id.to_owned(), name, folder });
         Ok(())
     }
@@ -149,11 +162,16 @@ pub(crate) fn folder(id: &str) -> Result<String, String> {
     if id.is_empty() {
         return Err("the student's id is empty".to_owned());
     }
-    if id.chars().any(char::is_control) {
-        return Err(format!("the id {id:?} has a control character"));
+    if escaped(id) != id {
+        return Err(format!("the id {:?} has an invisible character", escaped(id)));
     }
-    if id.chars().count() > MAX_ID_CHARACTERS {
-        return Err(format!("the id has more than {MAX_ID_CHARACTERS} characters"));
+    if id.chars().count() > MAX_ID_CHARACTERS || id.len() > MAX_ID_OCTETS {
+        return Err(format!(
+            "the id has more than {MAX_ID_CHARACTERS} characters or {MAX_ID_OCTETS} octets"
+        ));
+    }
+    if id.starts_with(FORMULA_STARTS) {
+        return Err(format!("the id {id:?} begins as a formula of a spreadsheet"));
     }
     let safe = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '@' | '.' | '+');
     let name: String = id.chars().map(|it| if safe(it) { it } else { '-' }).collect();
@@ -234,6 +252,11 @@ mod tests {
     #[test]
     fn a_folder_has_no_separator_and_no_hidden_name() {
         assert_eq!(folder("../a\\b").as_deref(), Ok("-a-b"));
-        assert!(folder("a\nb").is_err() && folder(&"x".repeat(101)).is_err());
+        for refused in ["a\nb", "a\u{202e}b", "=1+1", "+1", "@a", "-a"] {
+            assert!(folder(refused).is_err(), "{refused:?}");
+        }
+        assert!(folder(&"x".repeat(101)).is_err() && folder(&"語".repeat(67)).is_err());
+        assert!(reasons("id,name\ns1,J\u{200b}o\n")[0].1.contains("invisible"));
+        assert_eq!(ids("\"id, or number\";id\nx;s1\n"), [("s1".to_owned(), None)]);
     }
 }

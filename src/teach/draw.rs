@@ -87,7 +87,7 @@ impl Draw {
     /// Draws a number below `end`. All numbers have the same probability. Returns 0 if `end` is 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = end as u64;
-        // Scaling a 64-bit number without rejection is biased by less than 2⁻⁵⁰ if the number of choices is small.
+        // The product's upper 64 bits are uneven by less than one in 2⁵⁰ for up to 2¹⁴ values.
         let wide = u128::from(self.0.next_u64()) * u128::from(end);
         usize::try_from(wide >> 64).unwrap_or(0)
     }

@@ -2,7 +2,7 @@
 
 use super::item::{Item, Kind};
 use super::sheet::Sheet;
-use crate::report::escaped;
+use crate::report::{escaped, wrapped};
 use serde_json::{Value, json};
 
 /// Returns the answer keys as text for people.
@@ -24,7 +24,8 @@ fn one(sheet: &Sheet) -> String {
 fn lines(item: &Item) -> String {
     match &item.kind {
         Kind::Explanation(criteria) => {
-            let criteria = criteria.iter().map(|it| format!("      {}: {}\n", it.points, it.text));
+            let criteria =
+                criteria.iter().map(|it| wrapped(&format!("      {}: {}", it.points, it.text), 9));
             format!(
                 "    {}: by hand, at most {} points\n{}",
                 item.id,

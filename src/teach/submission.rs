@@ -27,8 +27,9 @@ pub(crate) struct Answer {
 /// Maximum length of an answer file in octets.
 pub(crate) const MAX_OCTETS: usize = 256 * 1024;
 
-/// Keys of the header, in the order in which the file lists them.
-const KEYS: [&str; 7] = ["version", "sheet", "assignment", "student", "labs", "tag", "answers"];
+/// Keys of the header, in the order of the file.
+const KEYS: [&str; 8] =
+    ["version", "sheet", "assignment", "student", "labs", "items", "tag", "answers"];
 
 /// Reads an answer file. Does not check whether the header is genuine: [`Header::is_genuine`] does this.
 ///
@@ -42,24 +43,31 @@ pub(crate) fn read(file: &[u8]) -> Result<Submission, Mistake> {
         Mistake::at(line_of(file, error.valid_up_to()), "not UTF-8: save the file as UTF-8")
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let table = DeTable::parse(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        Mistake::at(line_of(text.as_bytes(), at), &format!("not TOML: {}", error.message()))
-    })?;
-    let file = File { text, table: table.get_ref() };
+    let table = DeTable::parse(text).map_err(|error| not_toml(text, &error))?;
+    let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+    let file = File { line_starts: [0].into_iter().chain(ends).collect(), table: table.get_ref() };
     file.check_keys()?;
     file.submission()
 }
 
-/// A parsed answer file.
+fn not_toml(text: &str, error: &toml::de::Error) -> Mistake {
+    let at = error.span().map_or(0, |span| span.start);
+    let is_answer = text.find("\n[answers]").is_some_and(|head| at > head);
+    let advice = if is_answer { "; write the answer between the quotes" } else { "" };
+    let reason = format!("not TOML: {}{advice}", error.message());
+    Mistake::at(line_of(text.as_bytes(), at), &reason)
+}
+
+/// A parsed file.
 struct File<'a> {
-    text: &'a str,
+    /// Indexes of the octets at which the lines begin.
+    line_starts: Vec<usize>,
     table: &'a DeTable<'a>,
 }
 
 impl<'a> File<'a> {
     fn line(&self, at: usize) -> usize {
-        line_of(self.text.as_bytes(), at)
+        self.line_starts.partition_point(|start| *start <= at)
     }
 
     fn check_keys(&self) -> Result<(), Mistake> {
@@ -114,6 +122,7 @@ impl<'a> File<'a> {
             },
             labs: self.labs()?,
             sheet: self.string("sheet")?,
+            items: self.string("items")?,
             tag: self.string("tag")?,
         };
         let (_, header_line) = self.value("student")?;
@@ -163,8 +172,7 @@ mod tests {
     fn file() -> String {
         let secret = Secret::of(b"the secret of the tests").expect("long enough");
         let name = SheetName { assignment: "week 1".into(), student: "s1".into() };
-        let header = Header::new(&secret, name, &["exchange"]);
-        answers_file(&Sheet::draw(&secret, header, &mut Runs::default()))
+        answers_file(&Sheet::new(&secret, name, &["exchange"], &mut Runs::default()))
     }
 
     fn mistake(file: &str) -> Mistake {
@@ -181,20 +189,35 @@ mod tests {
         );
         assert!(read.answers.iter().all(|answer| answer.text.is_empty()));
         let line = text.lines().nth(read.answers[0].line - 1).expect("the line");
-        assert_eq!(line, "exchange-tcp-time = \"\"");
+        assert_eq!(line, "exchange-tcp-time = ''");
     }
 
     #[test]
     fn answers_may_be_texts_numbers_and_lists() {
         let filled = file()
-            .replace("exchange-tcp-time = \"\"", "exchange-tcp-time = 80")
-            .replace("exchange-udp-time = \"\"", "exchange-udp-time = 40.5")
-            .replace("exchange-sequence = \"\"", "exchange-sequence = [\"B\", \"A\"]")
-            .replace("exchange-control = \"\"", "exchange-control = \" SYN \"");
+            .replace("exchange-tcp-time = ''", "exchange-tcp-time = 80")
+            .replace("exchange-udp-time = ''", "exchange-udp-time = 40.5")
+            .replace("exchange-sequence = ''", "exchange-sequence = [\"B\", \"A\"]")
+            .replace("exchange-control = ''", "exchange-control = \" SYN \"");
         let read = read(filled.as_bytes()).expect("a submission");
         let texts: Vec<&str> =
             read.answers.iter().map(|it| &*it.text).filter(|it| !it.is_empty()).collect();
         assert_eq!(texts, ["80", "40.5", "B A", "SYN"]);
+    }
+
+    #[test]
+    fn an_answer_may_have_a_backslash_and_quotes() {
+        let text = "A \\d \"reply\", the client's\nC:\\u";
+        let filled = file().replace("'''\n\n'''", &format!("'''\n{text}\n'''"));
+        let read = read(filled.as_bytes()).expect("a submission");
+        assert!(read.answers.iter().any(|answer| answer.text == text), "{:?}", read.answers);
+    }
+
+    #[test]
+    fn a_mistake_in_an_answer_says_where_answers_go() {
+        let outside =
+            mistake(&file().replace("exchange-tcp-time = ''", "exchange-tcp-time = '' 80"));
+        assert!(outside.reason.ends_with("write the answer between the quotes"), "{outside:?}");
     }
 
     #[test]
@@ -212,7 +235,7 @@ mod tests {
         let foreign = mistake(&file.replace("tag = ", "extra = 1\ntag = "));
         assert!(foreign.reason.contains("extra"), "{foreign:?}");
         let date =
-            mistake(&file.replace("exchange-tcp-time = \"\"", "exchange-tcp-time = 1982-02-02"));
+            mistake(&file.replace("exchange-tcp-time = ''", "exchange-tcp-time = 1982-02-02"));
         assert!(date.reason.contains("exchange-tcp-time"), "{date:?}");
     }
 

@@ -149,6 +149,18 @@ fn the_end_of_the_input_stops_with_status_1_and_an_interrupt_as_the_signal() {
 }
 
 #[test]
+fn a_command_that_stops_before_its_first_run_keeps_the_index_of_an_earlier_command() {
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let index = folder.path().join("index.html");
+    fs::write(&index, "an index").expect("written");
+    let command = format!("daytime lab run exchange --ask --html {}/", folder.path().display());
+    let mut terminal = or_skip!(Terminal::start(&command));
+    terminal.type_keys("\n\u{4}");
+    assert_eq!(terminal.end().0, Some(1));
+    assert_eq!(fs::read_to_string(&index).expect("readable"), "an index");
+}
+
+#[test]
 fn several_labs_ask_one_after_another() {
     let mut terminal = or_skip!(Terminal::start("daytime lab run exchange exchange --ask --brief"));
     terminal.type_keys("\n1\n2\n80\n3\n\n2\n\n80\n\n");

@@ -50,7 +50,35 @@ fn a_folder_has_an_index_of_all_reports() {
         index.contains("href=\"exchange-sim.html\"") && index.contains("href=\"stale-sim.html\"")
     );
     good(lab(&["run", "exchange", "--html"]).arg(folder.path()));
-    assert_eq!(names(folder.path()), ["exchange-sim.html", "index.html", "made"]);
+    assert_eq!(names(folder.path()), ["exchange-sim.html", "made"]);
+    good(lab(&["run", "exchange", "--html"]).arg(&into));
+    assert!(!read(&into.join("index.html")).contains("stale-sim.html"), "the reports of a command");
+    good(lab(&["run", "stale", "--html"]).arg(into.parent().expect("a folder").join("it")));
+    assert!(read(&into.join("index.html")).contains("href=\"exchange-sim.html\""));
+}
+
+#[test]
+fn answers_that_cannot_be_used_leave_no_report_and_keep_the_index() {
+    let folder = folder();
+    let [file, answers] = ["page.html", "answers.toml"].map(|name| folder.path().join(name));
+    fs::write(&answers, "[exchange]\n").expect("written");
+    let mut command = lab(&["run", "exchange", "--ask-from"]);
+    bad(1, command.arg(&answers).arg("--html").arg(&file));
+    assert_eq!(names(folder.path()), ["answers.toml"]);
+}
+
+#[test]
+fn files_are_written_although_standard_output_has_no_reader() {
+    let folder = folder();
+    for form in ["--text", "--json"] {
+        let file = folder.path().join(format!("page{form}.html"));
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command =
+            lab(&["run", "exchange", "--ask-from", "docs/answers.toml", form, "--html"]);
+        let status = command.arg(&file).stdout(writer).status().expect("it runs");
+        assert!(status.success() && read(&file).contains("Your prediction"), "{form}: {status}");
+    }
 }
 
 #[test]
@@ -124,4 +152,11 @@ fn a_comparison_is_a_page_with_the_calls_of_the_client() {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(page.contains("Content-Security-Policy") && !page.contains("<script"), "{page}");
+    let mut unwritable = daytime();
+    unwritable.args(["compare", "--html"]).arg(folder.path().join("no/such/folder.html"));
+    assert!(bad(1, &mut unwritable).contains("cannot write "));
+    let page = folder.path().join("again.html");
+    let options = ["compare", "-4", "--timeout", "1.5", "--count", "3", "--html"];
+    good(daytime().args(options).arg(&page));
+    assert!(read(&page).contains("daytime compare --count 3 -4 --timeout 1.5"));
 }

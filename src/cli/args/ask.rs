@@ -30,6 +30,15 @@ impl AskOptions {
         Options { family: self.family(), port: self.port, timeout, pace, ..default.clone() }
     }
 
+    /// Returns the words that give these options on a command line, without the defaults.
+    #[cfg(feature = "teach")]
+    pub(in crate::cli) fn words(&self) -> Vec<String> {
+        let flags = [("-4", self.ipv4), ("-6", self.ipv6), ("--impolite", self.impolite)];
+        let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
+        let port = (self.port != PORT).then(|| format!("--port {}", self.port));
+        flags.map(|(flag, _)| flag.to_owned()).chain(port).collect()
+    }
+
     fn family(&self) -> Family {
         match (self.ipv4, self.ipv6) {
             (true, _) => Family::V4,

@@ -19,6 +19,10 @@ Without HOST, compare starts a local server on a free port of loopback.
 Exit status: 0 if every question over TCP and UDP had an answer, else 1; 2 for a
 wrong command line.";
 
+/// Timeout of one answer in seconds, if the user gives none.
+#[cfg(feature = "teach")]
+pub(in crate::cli) const DEFAULT_TIMEOUT: u64 = 2;
+
 #[derive(Debug, Args)]
 #[command(mut_arg("port", |port| port.requires("host")))]
 pub(in crate::cli) struct Compare {

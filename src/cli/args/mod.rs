@@ -21,6 +21,8 @@ mod workers;
 pub(super) use bench::Bench;
 pub(super) use check::Check;
 pub(super) use compare::Compare;
+#[cfg(feature = "teach")]
+pub(super) use compare::DEFAULT_TIMEOUT as DEFAULT_COMPARE_TIMEOUT;
 #[cfg(feature = "lab")]
 pub(super) use lab::{Lab, LabCommand, Run as LabRun, usage as usage_of_lab_run};
 pub(super) use listen_address::ListenAddress;
@@ -117,7 +119,10 @@ mod tests {
     fn every_line_after_the_options_of_a_help_text_fits_80_columns() {
         let definition = Arguments::command();
         let mut lines = 0;
-        for command in definition.get_subcommands() {
+        let all = definition
+            .get_subcommands()
+            .flat_map(|it| std::iter::once(it).chain(it.get_subcommands()));
+        for command in all {
             let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             for line in text.lines() {
                 assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());

@@ -10,19 +10,21 @@ Example:
   daytime lab sheet --class class.csv --secret-file secret --lab exchange,loss \\
     --assignment 'week 3' --out sheets
 
-Each student gets DIR/ID/sheet.html to print or to fill in, and DIR/ID/answers.toml
-to hand in. The options of a sheet follow from the secret, the assignment and the
-student: the same three give the same sheet. The class list is CSV with a header;
-the id is in a column such as student_id, \"ID number\" or SID. Make a secret with
+Each student gets DIR/ID/sheet.html to read or to print, and DIR/ID/answers.toml
+to hand in. The options of a sheet follow from the secret, the assignment and
+the student: the same three give the same sheet. The class list is CSV with a
+header; the id is in a column such as student_id, \"ID number\" or SID. Make a
+secret with
   (umask 077; head -c 32 /dev/urandom | base64 > secret)";
 
 pub(super) const KEY_HELP: &str = "\
 The key needs the same class list, secret, labs and assignment as the sheets.";
 
 pub(super) const GRADE_HELP: &str = "\
-In a directory, every file *.toml is an answer file. A file that cannot be graded
-is reported with its line and reason; the others are graded, and the exit status
-is 1. csv has the columns of nbgrader; gradescope and autolab need one file.";
+In a directory, every file *.toml is an answer file. A file that cannot be
+graded is reported with its line and reason; the others are graded, and the exit
+status is 1. csv has the columns of nbgrader; gradescope and autolab need one
+file.";
 
 pub(super) const QUIZ_HELP: &str = "\
 Example:

@@ -1,6 +1,6 @@
 //! Runs `daytime lab run --ask`. The student predicts, the lab runs, and the student observes and reads the verdict.
 
-mod file;
+pub(super) mod file;
 mod screen;
 mod terminal;
 
@@ -18,21 +18,24 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use terminal::Prompt;
 
-/// Runs the labs one after another, and asks questions before and after each run.
+/// The answers of each run; `None` if a student at the terminal answers.
+pub(super) type Answers = Option<Vec<Vec<AnsweredQuestion>>>;
+
+/// Runs the labs one after another, and asks before and after each.
 pub(super) fn run(
     runs: PlannedRuns,
     setting: &Setting,
+    answers: &Answers,
     files: &Files<'_>,
     arguments: &LabRun,
     quiet: bool,
 ) -> Result<ExitCode, Failure> {
-    let answers = file::answers(&runs, setting, arguments)?;
     let screen = Screen::of(arguments, answers.is_some());
     let session =
         Session { arguments, setting, files, screen, is_asking: answers.is_none(), quiet };
     let (mut done, mut ended) = (Vec::new(), Ok(()));
     for (number, (lab, procedure)) in runs.into_iter().enumerate() {
-        let answers = match &answers {
+        let answers = match answers {
             Some(all) => all.get(number).cloned().unwrap_or_default(),
             None => unanswered(lab, procedure, setting),
         };
@@ -78,24 +81,36 @@ impl Session<'_> {
         number: usize,
         mut answers: Vec<AnsweredQuestion>,
     ) -> Result<FinishedRun, Failure> {
-        let Self { setting, screen, .. } = self;
-        screen.print(&report::before_run(lab, procedure, setting, Detail::Usual, number))?;
-        screen.print(&text::method(lab, procedure, setting))?;
+        let setting = self.setting;
+        self.print(&report::before_run(lab, procedure, setting, Detail::Usual, number))?;
+        self.print(&text::method(lab, procedure, setting))?;
         if answers.is_empty() {
-            screen.print(&text::no_questions())?;
+            self.print(&text::no_questions())?;
         } else if self.is_asking {
             self.predict(lab, procedure, &mut answers)?;
         }
         let (report, took) = self.perform(lab, procedure);
         if report.outcome.is_err() {
-            screen.print(&text::not_run(&report))?;
+            self.print(&text::not_run(&report))?;
         } else {
             self.observe(&report, &mut answers)?;
         }
         let run = self.files.write(report, took, Some(answers))?;
-        screen.print(&report::captures(&run))?;
-        screen.print(&report::reports(&run))?;
+        self.print(&report::captures(&run))?;
+        self.print(&report::reports(&run))?;
         Ok(run)
+    }
+
+    fn print(&self, text: &str) -> Result<(), Failure> {
+        self.go_on(self.screen.print(text))
+    }
+
+    /// Ignores that standard output has no reader, if no student answers and the run still has files to write.
+    fn go_on(&self, printed: Result<(), Failure>) -> Result<(), Failure> {
+        match printed {
+            Err(Failure::OutputClosed) if !self.is_asking && self.files.are_wanted() => Ok(()),
+            printed => printed,
+        }
     }
 
     fn predict(
@@ -104,7 +119,7 @@ impl Session<'_> {
         procedure: &Procedure,
         answers: &mut [AnsweredQuestion],
     ) -> Result<(), Failure> {
-        self.screen.print(&text::instructions(answers.len()))?;
+        self.print(&text::instructions(answers.len()))?;
         let (values, count) = ((procedure.values)(self.setting), answers.len());
         for (index, answer) in answers.iter_mut().enumerate() {
             let prompt = Prompt {
@@ -134,7 +149,7 @@ impl Session<'_> {
     fn observe(&self, report: &Report, answers: &mut [AnsweredQuestion]) -> Result<(), Failure> {
         let (screen, detail) = (self.screen, self.arguments.detail());
         let observations = text::observations(report, detail, form(self.arguments));
-        screen.show(&observations)?;
+        self.go_on(screen.show(&observations))?;
         let (values, count) = ((report.procedure.values)(&report.setting), answers.len());
         for (index, answer) in answers.iter_mut().enumerate() {
             let phase = if self.is_asking { Phase::Observation } else { Phase::Verdict };
@@ -150,16 +165,16 @@ impl Session<'_> {
             if self.is_asking {
                 answer.observation = prompt.ask(screen)?;
             } else {
-                screen.print(&text::question(question, &values, phase, position))?;
+                self.print(&text::question(question, &values, phase, position))?;
             }
-            screen.print(&text::verdict(answer, report))?;
+            self.print(&text::verdict(answer, report))?;
         }
         if self.is_asking && count > 0 {
             // All answers have been given, so an end of input here does not stop the command.
             terminal::pause(screen, "the score")?;
         }
-        screen.print(&text::debrief(answers, report, detail))?;
-        screen.print(&report::next(report, next_steps(self.arguments)))
+        self.print(&text::debrief(answers, report, detail))?;
+        self.print(&report::next(report, next_steps(self.arguments)))
     }
 
     /// Prints the output that needs the results of all labs.
@@ -168,8 +183,9 @@ impl Session<'_> {
             return Ok(());
         }
         if self.arguments.json {
-            return print_exactly(&format!("{:#}\n", report::json::runs(done)));
+            let printed = print_exactly(&format!("{:#}\n", report::json::runs(done)));
+            return self.go_on(printed);
         }
-        if done.len() > 1 { self.screen.print(&report::summary(done)) } else { Ok(()) }
+        if done.len() > 1 { self.print(&report::summary(done)) } else { Ok(()) }
     }
 }

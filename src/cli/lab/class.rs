@@ -3,12 +3,12 @@
 use crate::cli::args::Drawn;
 use crate::cli::complain;
 use crate::cli::failure::Failure;
-use crate::report::escaped;
+use crate::report::{escaped, plural};
 use crate::teach::bank::Runs;
 use crate::teach::class::{Student, students};
 use crate::teach::draw::{MIN_SECRET_OCTETS, Secret, SheetName};
 use crate::teach::mistake::Mistake;
-use crate::teach::sheet::{Header, Sheet};
+use crate::teach::sheet::Sheet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -31,7 +31,11 @@ pub(super) fn secret(path: &Path) -> Result<Secret, Failure> {
         Failure::Message(format!("cannot read the secret file {name}: {error}; {MAKE_SECRET}"))
     };
     let file = File::open(path).map_err(fail)?;
-    let mode = file.metadata().map_err(fail)?.mode();
+    let metadata = file.metadata().map_err(fail)?;
+    if metadata.is_dir() {
+        return Err(Failure::Message(format!("the secret file {name} is a directory")));
+    }
+    let mode = metadata.mode();
     if mode & OTHERS_MAY != 0 {
         return Err(Failure::Message(format!(
             "other users may read or change the secret file {name}: chmod 600 {name}"
@@ -73,10 +77,17 @@ pub(super) fn shown(path: &Path) -> String {
     escaped(&path.display().to_string())
 }
 
-/// Prints the mistakes in a file, each with its line.
+/// Maximum number of mistakes of one file that are printed.
+const MAX_MISTAKES: usize = 20;
+
+/// Prints the first mistakes of a file, each with its line, and the number of the others.
 pub(super) fn report(path: &Path, mistakes: &[Mistake]) {
-    for mistake in mistakes {
+    for mistake in mistakes.iter().take(MAX_MISTAKES) {
         complain(&format!("daytime: {}:{mistake}", shown(path)));
+    }
+    if let Some(more) = mistakes.len().checked_sub(MAX_MISTAKES).filter(|more| *more > 0) {
+        let more = plural(more as u64, "more mistake");
+        complain(&format!("daytime: {}: {more}", shown(path)));
     }
 }
 
@@ -89,8 +100,7 @@ pub(super) fn sheets(arguments: &Drawn) -> Result<Vec<(Student, Sheet)>, Failure
     let sheets = students.into_iter().map(|student| {
         let assignment = arguments.assignment.clone();
         let name = SheetName { assignment, student: student.id.clone() };
-        let header = Header::new(&secret, name, &labs);
-        (student, Sheet::draw(&secret, header, &mut runs))
+        (student, Sheet::new(&secret, name, &labs, &mut runs))
     });
     Ok(sheets.collect())
 }

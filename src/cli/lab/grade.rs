@@ -1,5 +1,7 @@
 //! Runs `daytime lab grade`.
 
+mod files;
+
 use super::class::{class, list, report, secret, shown};
 use crate::cli::args::{Format, Grade as Arguments};
 use crate::cli::failure::Failure;
@@ -7,19 +9,17 @@ use crate::cli::{complain, print, print_exactly};
 use crate::report::{escaped, plural};
 use crate::teach::bank::Runs;
 use crate::teach::draw::Secret;
-use crate::teach::grade::{Grade, Marks, autolab, csv, grade, gradescope, json, junit, text};
+use crate::teach::grade::{
+    Grade, Marks, autolab, csv, grade, gradescope, gradescope_refusal, json, junit, text,
+};
 use crate::teach::mistake::Mistake;
-use crate::teach::submission::{MAX_OCTETS, read};
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use crate::teach::submission::read;
+use files::{AnswerFile, Found, Identity};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Maximum depth of nested folders. Learning-management systems use at most four levels.
-const MAX_DEPTH: usize = 8;
-
-/// Grades the files and prints the grades. Reports all files and students that did not get a grade.
+/// Grades the files, prints the grades, and reports everything that has no grade.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let secret = secret(&arguments.secret_file)?;
     let marks = marks(arguments.marks.as_deref())?;
@@ -27,7 +27,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(path) => Some(class(path, arguments.id_column.as_deref())?),
         None => None,
     };
-    let mut run = Run { secret, marks, runs: Runs::default(), problems: 0 };
+    let mut run = Run {
+        secret,
+        marks,
+        runs: Runs::default(),
+        problems: 0,
+        refusals: Vec::new(),
+        seen: BTreeSet::new(),
+    };
     let files = run.grade_all(arguments);
     let grades: Vec<Grade> = run.without_duplicates(files);
     if let Some(students) = students {
@@ -37,7 +44,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(path) = &arguments.marks {
         run.report(path, &run.marks.mistakes(&grades));
     }
-    print_grades(&grades, arguments.format)?;
+    match print_grades(&grades, &run.refusals, arguments.format) {
+        // The exit status does not depend on whether standard output has a reader.
+        Err(Failure::OutputClosed) => {}
+        printed => printed?,
+    }
     Ok(if run.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -53,36 +64,46 @@ struct Run {
     marks: Marks,
     runs: Runs,
     problems: usize,
+    /// Why files were not graded, for an autograder's result.
+    refusals: Vec<String>,
+    /// Files that were graded or refused. A file may have several names.
+    seen: BTreeSet<Identity>,
 }
 
 impl Run {
     fn grade_all(&mut self, arguments: &Arguments) -> Vec<(PathBuf, Grade)> {
         let mut graded = Vec::new();
         for path in &arguments.paths {
-            let mut files = Vec::new();
-            if let Err(error) = collect(path, MAX_DEPTH, true, &mut files) {
-                self.complain(&format!("cannot read {}: {error}", shown(path)));
-            } else if files.is_empty() {
-                self.complain(&format!("{} has no file *.toml", shown(path)));
+            let Found { mut files, problems } = files::collect(path);
+            if files.is_empty() && problems.is_empty() {
+                self.refuse(path, "has no file *.toml");
             }
-            files.sort();
+            for (path, problem) in problems {
+                self.refuse(&path, &problem);
+            }
+            files.sort_by(|one, other| one.path.cmp(&other.path));
             for file in files {
                 let grade = self.grade_file(&file, arguments.assignment.as_deref());
-                graded.extend(grade.map(|grade| (file, grade)));
+                graded.extend(grade.map(|grade| (file.path, grade)));
             }
         }
         graded
     }
 
-    /// Grades a file. If the file cannot be graded, reports its mistakes and returns `None`.
-    fn grade_file(&mut self, path: &Path, assignment: Option<&str>) -> Option<Grade> {
-        let content = match content(path) {
-            Ok(content) => content,
+    /// Grades a file. Reports a file that cannot be graded, and returns `None`. Also returns `None` for a file that this
+    /// run has already read.
+    fn grade_file(&mut self, file: &AnswerFile, assignment: Option<&str>) -> Option<Grade> {
+        let path = &*file.path;
+        let (identity, content) = match file.read() {
+            Ok(read) => read,
             Err(error) => {
-                self.complain(&format!("cannot read {}: {error}", shown(path)));
+                self.refuse(path, &format!("cannot be read: {error}"));
                 return None;
             }
         };
+        if !self.seen.insert(identity) {
+            return None;
+        }
         let submission = read(&content).map_err(|mistake| vec![mistake]);
         let graded = submission.and_then(|submission| {
             let name = &submission.header.name.assignment;
@@ -98,6 +119,7 @@ impl Run {
                 Some(grade)
             }
             Err(mistakes) => {
+                self.refusals.extend(mistakes.iter().map(|it| format!("answers.toml:{it}")));
                 self.report(path, &mistakes);
                 None
             }
@@ -140,43 +162,19 @@ impl Run {
         report(path, mistakes);
     }
 
+    /// Reports a path that cannot be graded.
+    fn refuse(&mut self, path: &Path, reason: &str) {
+        self.refusals.push(format!("the answer file {reason}"));
+        self.complain(&format!("{} {reason}", shown(path)));
+    }
+
     fn complain(&mut self, text: &str) {
         self.problems += 1;
         complain(&format!("daytime: {text}"));
     }
 }
 
-/// Collects the answer files below a path. A file that the user named may have any name. In a directory, only files
-/// named `*.toml` are collected.
-fn collect(path: &Path, depth: usize, is_named: bool, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    if is_named && !fs::metadata(path)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        if kind.is_dir() && depth > 0 {
-            collect(&path, depth - 1, false, files)?;
-        } else if !kind.is_dir() && path.extension().is_some_and(|it| it == "toml") {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// Returns the content of a regular file. If the file is too long, returns one octet more than the maximum length, so
-/// that the caller notices.
-fn content(path: &Path) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut content = Vec::new();
-    File::open(path)?.take(MAX_OCTETS as u64 + 1).read_to_end(&mut content)?;
-    Ok(content)
-}
-
-fn print_grades(grades: &[Grade], format: Format) -> Result<(), Failure> {
+fn print_grades(grades: &[Grade], refusals: &[String], format: Format) -> Result<(), Failure> {
     let unmarked: usize = grades.iter().map(|grade| grade.unmarked().count()).sum();
     if unmarked > 0 && format != Format::Text {
         let explanations = plural(unmarked as u64, "explanation");
@@ -192,13 +190,16 @@ fn print_grades(grades: &[Grade], format: Format) -> Result<(), Failure> {
         Format::Json => print_exactly(&format!("{:#}\n", json(grades))),
         Format::Csv => print_exactly(&csv(grades).map_err(|error| cannot(&error))?),
         Format::Junit => print_exactly(&junit(grades).map_err(|error| cannot(&error))?),
-        Format::Gradescope | Format::Autolab => print_one(grades, format),
+        Format::Gradescope | Format::Autolab => print_one(grades, refusals, format),
     }
 }
 
-/// Prints the only grade in an autograder's format. Prints nothing if there is no grade.
-fn print_one(grades: &[Grade], format: Format) -> Result<(), Failure> {
+/// Prints the grade of the only file for an autograder. If the file has no grade, Gradescope gets the reason.
+fn print_one(grades: &[Grade], refusals: &[String], format: Format) -> Result<(), Failure> {
     match grades {
+        [] if format == Format::Gradescope => {
+            print_exactly(&format!("{:#}\n", gradescope_refusal(refusals)))
+        }
         [] => Ok(()),
         [grade] if format == Format::Gradescope => {
             print_exactly(&format!("{:#}\n", gradescope(grade)))

@@ -17,11 +17,11 @@ pub(super) struct Reports<'a> {
     svg: Option<&'a Path>,
 }
 
-/// The destination of the reports: one file, or a folder with an index.
+/// The place for reports: one file, or a folder.
 #[derive(Debug)]
 enum Html<'a> {
     File(&'a Path),
-    Folder(&'a Path),
+    Folder { path: &'a Path, has_index: bool },
 }
 
 impl<'a> Reports<'a> {
@@ -34,7 +34,7 @@ impl<'a> Reports<'a> {
         let place = |path: &'a Path| {
             let ends_with_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
             if runs > 1 || ends_with_slash || path.is_dir() {
-                Html::Folder(path)
+                Html::Folder { path, has_index: runs > 1 || ends_with_slash }
             } else {
                 Html::File(path)
             }
@@ -46,9 +46,8 @@ impl<'a> Reports<'a> {
             })?;
         }
         if let Some(Html::File(file)) = html {
-            // A lab may take seconds, so check before the run that the file can be written.
-            let opened = OpenOptions::new().append(true).create(true).open(file);
-            opened.map_err(|error| cannot_write(file, &error))?;
+            // A lab may take seconds, so a file that cannot be written is reported before.
+            check_writable(file)?;
         }
         Ok(Self { html, svg })
     }
@@ -56,8 +55,11 @@ impl<'a> Reports<'a> {
     /// Iterates over the folders to which files are written.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         let html = self.html.as_ref().and_then(|html| match html {
-            Html::File(file) => file.parent(),
-            Html::Folder(folder) => Some(*folder),
+            // The parent of a name without a folder is empty.
+            Html::File(file) => {
+                file.parent().map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it })
+            }
+            Html::Folder { path, .. } => Some(*path),
         });
         html.into_iter().chain(self.svg)
     }
@@ -76,7 +78,7 @@ impl<'a> Reports<'a> {
         let Some(html) = &self.html else { return Ok(None) };
         let path = match html {
             Html::File(path) => path.to_path_buf(),
-            Html::Folder(folder) => folder.join(html_name(report)),
+            Html::Folder { path, .. } => path.join(html_name(report)),
         };
         write(&path, page::report(report, answers))?;
         Ok(Some(path))
@@ -99,9 +101,13 @@ impl<'a> Reports<'a> {
         Ok(Some(written))
     }
 
-    /// Writes the index of all reports if they are in a folder.
+    /// Writes the index of the reports of this command, if they are in a folder with an index. Writes nothing if no lab
+    /// ran: the folder may have an index of an earlier command.
     pub(super) fn write_index(&self, done: &[FinishedRun]) -> Result<(), Failure> {
-        let Some(folder) = self.html.as_ref().and_then(Html::folder) else { return Ok(()) };
+        let Some(Html::Folder { path: folder, has_index: true }) = self.html else { return Ok(()) };
+        if done.is_empty() {
+            return Ok(());
+        }
         let entries: Vec<Entry> = done
             .iter()
             .map(|it| Entry { report: &it.report, file: html_name(&it.report) })
@@ -115,7 +121,7 @@ impl Html<'_> {
     const fn folder(&self) -> Option<&Path> {
         match self {
             Self::File(_) => None,
-            Self::Folder(folder) => Some(folder),
+            Self::Folder { path, .. } => Some(path),
         }
     }
 }
@@ -133,6 +139,19 @@ fn free(folder: &Path, name: &str, taken: &[PathBuf]) -> PathBuf {
     };
     let free = (1..=taken.len() + 1).map(path).find(|path| !taken.contains(path));
     free.unwrap_or_else(|| path(1))
+}
+
+/// Checks that a file can be written. Leaves no new file, because the run may end before it writes the file.
+pub(in crate::cli) fn check_writable(file: &Path) -> Result<(), Failure> {
+    let create = OpenOptions::new().append(true).create_new(true).open(file);
+    let checked = match create {
+        Ok(_) => fs::remove_file(file),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().append(true).create(true).open(file).map(drop)
+        }
+        Err(error) => Err(error),
+    };
+    checked.map_err(|error| cannot_write(file, &error))
 }
 
 /// Writes a page or a picture to a file.

@@ -9,9 +9,10 @@ use crate::lab::Engine;
 use crate::report::plural;
 use crate::teach::key;
 use crate::teach::sheet::{Sheet, answers_file, html};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 /// Writes one folder per student, with a sheet and an answer file.
 pub(super) fn write_sheets(arguments: &SheetArguments) -> Result<ExitCode, Failure> {
@@ -34,6 +35,9 @@ pub(super) fn write_sheets(arguments: &SheetArguments) -> Result<ExitCode, Failu
 /// Writes a file. Never overwrites a file with different content, because it may contain a student's answers.
 fn write(path: &Path, content: &str) -> Result<(), Failure> {
     let name = path.display();
+    if path.is_symlink() {
+        return Err(Failure::Message(format!("{name} is a symbolic link: remove it")));
+    }
     if path.exists() {
         return match fs::read(path) {
             Ok(there) if there == content.as_bytes() => Ok(()),
@@ -42,11 +46,19 @@ fn write(path: &Path, content: &str) -> Result<(), Failure> {
             ))),
         };
     }
-    fs::write(path, content)
+    write_whole(path, content)
         .map_err(|error| Failure::Message(format!("cannot write {name}: {error}")))
 }
 
-/// Prints the answer keys.
+/// Writes a new file under another name, and then renames it. So no file has only half of its content.
+fn write_whole(path: &Path, content: &str) -> io::Result<()> {
+    let new = path.with_extension(format!("{}.new", process::id()));
+    let mut file = File::create_new(&new)?;
+    let written = file.write_all(content.as_bytes()).and_then(|()| fs::rename(&new, path));
+    written.inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+/// Prints the keys.
 pub(super) fn print_key(arguments: &Key) -> Result<ExitCode, Failure> {
     let all = sheets(&arguments.drawn)?;
     let is_unknown = |id: &&String| !all.iter().any(|(student, _)| student.id == **id);

@@ -37,7 +37,9 @@ fn blanks(table: &PacketTable, draw: &mut Draw) -> Option<[Blank; 3]> {
         |row: &&usize| **row != control.row + 1 && table.rows[**row].acknowledgement.is_some();
     let acknowledging: Vec<usize> = rows.iter().filter(is_acknowledging).copied().collect();
     let acknowledgement = *acknowledging.get(draw.below(acknowledging.len()))?;
-    let others: Vec<usize> = rows.into_iter().filter(|row| *row != acknowledgement).collect();
+    // The sequence number after a blank length may be the only trace of this length.
+    let is_other = |row: &usize| *row != acknowledgement && *row != control.row + 1;
+    let others: Vec<usize> = rows.into_iter().filter(is_other).collect();
     let sequence = *others.get(draw.below(others.len()))?;
     Some([
         Blank { row: sequence, field: PacketField::Sequence },

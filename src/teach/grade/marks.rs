@@ -1,6 +1,7 @@
 //! Points that a teacher gave by hand.
 
 use super::{Grade, GradedItem, Outcome, Points};
+use crate::teach::class::{ID_COLUMNS, delimiter, plain};
 use crate::teach::mistake::Mistake;
 use std::collections::BTreeMap;
 
@@ -17,23 +18,30 @@ pub(crate) struct Mark {
     pub line: usize,
 }
 
-/// Columns of the file. The column `comment` is optional.
-const COLUMNS: [&str; 4] = ["student_id", "item", "points", "comment"];
+/// Columns of the file beside the student's id; `comment` may be missing.
+const COLUMNS: [&str; 3] = ["item", "points", "comment"];
 
 impl Marks {
-    /// Reads CSV with the columns `student_id`, `item`, `points` and `comment`.
+    /// Reads CSV with the columns `item`, `points`, `comment`, and the student's id as in a class list.
     ///
     /// # Errors
     /// Returns an error for the first mistake in the file.
     pub(crate) fn read(file: &[u8]) -> Result<Self, Mistake> {
-        let mut reader = ::csv::ReaderBuilder::new().flexible(true).from_reader(file);
+        let text = String::from_utf8_lossy(file);
+        let text = text.trim_start_matches('\u{feff}');
+        let mut reader = ::csv::ReaderBuilder::new()
+            .delimiter(delimiter(text))
+            .flexible(true)
+            .from_reader(text.as_bytes());
         let error = |error: &::csv::Error| {
             let line = error.position().map_or(1, ::csv::Position::line);
             Mistake::at(usize::try_from(line).unwrap_or(usize::MAX), &error.to_string())
         };
         let header = reader.headers().map_err(|it| error(&it))?.clone();
-        let column = |name: &str| header.iter().position(|it| it.trim() == name);
-        let [student, item, points, comment] = COLUMNS.map(column);
+        let names: Vec<String> = header.iter().map(plain).collect();
+        let column = |name: &str| names.iter().position(|it| it == name);
+        let student = ID_COLUMNS.iter().find_map(|name| column(name));
+        let [item, points, comment] = COLUMNS.map(column);
         let (Some(student), Some(item), Some(points)) = (student, item, points) else {
             return Err(Mistake::at(1, "the header needs student_id, item and points"));
         };
@@ -66,8 +74,8 @@ impl Marks {
             let item = grades.find_map(|grade| grade.items.iter().find(|it| it.id == *item));
             let reason = match item {
                 None => "no graded file has this student with this item".to_owned(),
-                Some(GradedItem { outcome: Outcome::Marked, max, .. }) if mark.points > *max => {
-                    format!("more than the maximum of {max} points")
+                Some(GradedItem { outcome: Outcome::Unmarked, max, .. }) if mark.points > *max => {
+                    format!("more than the maximum of {max} points: the item has no mark")
                 }
                 Some(GradedItem { outcome: Outcome::Marked, .. }) => return None,
                 Some(_) => "this item is not marked by hand".to_owned(),
@@ -102,6 +110,9 @@ mod tests {
         let mark = marks.of("s1", "loss-explanation").expect("a mark");
         assert_eq!((mark.points, &*mark.comment, mark.line), (Points(150), "good, but short", 2));
         assert_eq!(marks.of("s2", "loss-explanation"), None);
+        let as_spreadsheet = "\u{feff}ID number;Item;Points\ns1;loss-explanation;2\n";
+        let marks = Marks::read(as_spreadsheet.as_bytes()).expect("marks");
+        assert!(marks.of("s1", "loss-explanation").is_some());
     }
 
     #[test]

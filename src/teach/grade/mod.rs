@@ -8,7 +8,7 @@ mod junit;
 mod marks;
 mod text;
 
-pub(crate) use autograders::{autolab, gradescope};
+pub(crate) use autograders::{autolab, gradescope, gradescope_refusal};
 pub(crate) use csv::csv;
 pub(crate) use json::json;
 pub(crate) use junit::junit;
@@ -125,7 +125,11 @@ pub(crate) fn grade(
             "the lines above [answers] are edited, or the sheet was made with another secret";
         return Err(vec![Mistake::at(*header_line, reason)]);
     }
-    let sheet = Sheet::draw(secret, header.clone(), runs);
+    let Some(sheet) = Sheet::draw(secret, header.clone(), runs) else {
+        let reason =
+            "the sheet was made by another version of the program: grade with that version";
+        return Err(vec![Mistake::at(*header_line, reason)]);
+    };
     let wrong_lines = wrong_lines(&sheet, answers);
     if !wrong_lines.is_empty() {
         return Err(wrong_lines);
@@ -133,7 +137,8 @@ pub(crate) fn grade(
     let (mut items, mut unreadable) = (Vec::new(), Vec::new());
     for item in sheet.items() {
         let Some(answer) = answers.iter().find(|it| it.id == item.id) else { continue };
-        let mark = marks.of(&header.name.student, &item.id);
+        let is_possible = |mark: &&Mark| mark.points <= Points::whole(item.points);
+        let mark = marks.of(&header.name.student, &item.id).filter(is_possible);
         let graded = graded(item, answer, mark);
         if graded.outcome == Outcome::Unreadable {
             unreadable.push(Mistake::at(answer.line, &format!("{}: {}", item.id, graded.feedback)));

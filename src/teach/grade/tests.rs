@@ -1,7 +1,7 @@
 //! Grades whole answer files, and checks the grades in every output format.
 
 use super::*;
-use crate::teach::sheet::{Header, answers_file};
+use crate::teach::sheet::answers_file;
 use crate::teach::submission::read;
 
 fn secret() -> Secret {
@@ -10,16 +10,15 @@ fn secret() -> Secret {
 
 fn sheet(student: &str) -> Sheet {
     let name = SheetName { assignment: "week 1".to_owned(), student: student.to_owned() };
-    let header = Header::new(&secret(), name, &["exchange", "loss", "stale"]);
-    Sheet::draw(&secret(), header, &mut Runs::default())
+    Sheet::new(&secret(), name, &["exchange", "loss", "stale"], &mut Runs::default())
 }
 
 /// Returns a sheet's answer file. The function `answer` fills in the answer to each item.
 fn filled(sheet: &Sheet, answer: impl Fn(&Item) -> String) -> String {
     sheet.items().fold(answers_file(sheet), |file, item| {
         let empty = match item.kind {
-            Kind::Explanation(_) => format!("{} = \"\"\"\n\n\"\"\"", item.id),
-            _ => format!("{} = \"\"", item.id),
+            Kind::Explanation(_) => format!("{} = '''\n\n'''", item.id),
+            _ => format!("{} = ''", item.id),
         };
         assert!(file.contains(&empty));
         file.replace(&empty, &format!("{} = \"{}\"", item.id, answer(item)))
@@ -112,6 +111,8 @@ fn a_mark_without_an_answer_or_above_the_maximum_is_reported() {
                  s1,stale-explanation,1\n";
     let marks = Marks::read(marks.as_bytes()).expect("marks");
     let grade = graded(&filled(&sheet("s1"), right), &marks).expect("a grade");
+    let possible = best().points().0 + 100;
+    assert_eq!(grade.points(), Points(possible), "an impossible mark does not count");
     let mistakes = marks.mistakes(&[grade]);
     let lines: Vec<usize> = mistakes.iter().map(|it| it.line).collect();
     assert_eq!(lines, [2, 3, 4], "{mistakes:?}");

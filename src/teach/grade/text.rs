@@ -1,7 +1,7 @@
 //! Grades as text for people.
 
 use super::{Grade, GradedItem};
-use crate::report::escaped;
+use crate::report::{escaped, wrapped};
 use std::fmt::Write;
 
 /// Returns the text of all grades. Each grade lists all its items.
@@ -24,11 +24,12 @@ pub(super) fn lines(item: &GradedItem) -> String {
     let points = item.points.map_or_else(|| "–".to_owned(), |points| points.to_string());
     let mut lines = format!("  {}: {points} of {}, {}\n", item.id, item.max, item.outcome);
     if !item.answer.is_empty() {
-        let answer: Vec<String> = item.answer.lines().map(escaped).collect();
-        lines.extend(["    answer: ", &answer.join("\n            "), "\n"]);
+        let heads = std::iter::once("    answer: ").chain(std::iter::repeat("            "));
+        let answer = heads.zip(item.answer.lines());
+        lines.extend(answer.map(|(head, line)| wrapped(&format!("{head}{}", escaped(line)), 12)));
     }
     if !item.feedback.is_empty() {
-        lines.extend(["    ", &escaped(&item.feedback), "\n"]);
+        lines += &wrapped(&format!("    {}", escaped(&item.feedback)), 4);
     }
     lines
 }

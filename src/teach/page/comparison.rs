@@ -36,8 +36,21 @@ fn heading(heading: &str) -> String {
     escaped(&(first.chain(letters).collect::<String>() + &note))
 }
 
-/// Escapes invisible characters in text that may come from a peer. Replaces number signs at the start with bars.
-fn cell(text: &str) -> String {
+/// Returns a cell with its invisible characters escaped. In a chart, bars replace the number signs.
+fn cell(text: &str, is_chart: bool) -> String {
+    if !is_chart {
+        return escaped(text);
+    }
     let bar = text.len() - text.trim_start_matches('#').len();
     escaped(&("▇".repeat(bar) + &text[bar..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_chart_has_bars_in_place_of_number_signs() {
+        assert_eq!((&*cell("## 3", true), &*cell("## 3", false)), ("▇▇ 3", "## 3"));
+    }
 }

@@ -12,8 +12,9 @@ pub(crate) fn answers_file(sheet: &Sheet) -> String {
         let points = plural(item.points.into(), "point");
         let number = (number + 1).to_string();
         let empty = match item.kind {
-            Kind::Explanation(_) => " = \"\"\"\n\n\"\"\"\n",
-            _ => " = \"\"\n",
+            // In these strings of TOML, a backslash stands for itself.
+            Kind::Explanation(_) => " = '''\n\n'''\n",
+            _ => " = ''\n",
         };
         file.extend(["\n# ", &number, ". (", &points, ") ", &form(item), "\n", &item.id, empty]);
     }
@@ -21,16 +22,17 @@ pub(crate) fn answers_file(sheet: &Sheet) -> String {
 }
 
 fn head(header: &Header) -> String {
-    let Header { version, name, labs, sheet, tag } = header;
+    let Header { version, name, labs, sheet, items, tag } = header;
     let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let labs: Vec<String> = labs.iter().map(|lab| text(lab)).collect();
     format!(
         "# Write each answer between the quotes below [answers]. Leave all other lines as they are.\n\
-         version = {version}\nsheet = {}\nassignment = {}\nstudent = {}\nlabs = [{}]\ntag = {}\n\n[answers]\n",
+         version = {version}\nsheet = {}\nassignment = {}\nstudent = {}\nlabs = [{}]\nitems = {}\ntag = {}\n\n[answers]\n",
         text(sheet),
         text(&name.assignment),
         text(&name.student),
         labs.join(", "),
+        text(items),
         text(tag)
     )
 }
@@ -67,7 +69,7 @@ mod tests {
         let answers = table["answers"].as_table().expect("a table");
         assert_eq!(answers.len(), sheet.items().count());
         assert!(sheet.items().all(|item| answers.contains_key(&item.id)));
-        assert!(file.contains("\n# 1. (2 points) A number in ms.\nexchange-tcp-time = \"\"\n"));
+        assert!(file.contains("\n# 1. (2 points) A number in ms.\nexchange-tcp-time = ''\n"));
         assert_eq!(table["student"].as_str(), Some("s1"));
     }
 

@@ -8,7 +8,7 @@ pub(crate) use html::html;
 
 use super::bank::{LabItems, Runs, draw_items};
 use super::draw::{Secret, SheetName, VERSION};
-use super::item::Item;
+use super::item::{Criterion, Item, Kind};
 use crate::lab::{self, Lab};
 use crate::report::hex;
 
@@ -21,8 +21,9 @@ pub(crate) struct Header {
     pub labs: Vec<String>,
     /// Short name of the sheet, for human readers.
     pub sheet: String,
-    /// Message authentication code over the other fields. It cannot be computed for different fields without the
-    /// secret.
+    /// Code over the items with their points and right answers, as this version of the program draws them.
+    pub items: String,
+    /// Code over the other fields. It cannot be made for other fields without the secret.
     pub tag: String,
 }
 
@@ -34,37 +35,67 @@ pub(crate) struct Sheet {
 }
 
 impl Header {
-    /// Makes the header of a sheet.
-    pub(crate) fn new(secret: &Secret, name: SheetName, labs: &[&str]) -> Self {
-        let labs: Vec<String> = labs.iter().map(|it| (*it).to_owned()).collect();
-        let fields: Vec<&[u8]> = labs.iter().map(String::as_bytes).collect();
+    /// Makes the header of a sheet with these items.
+    fn new(secret: &Secret, name: SheetName, labs: Vec<String>, items: String) -> Self {
+        let fields = [&items].into_iter().chain(&labs).map(String::as_bytes);
         let sheet = hex(&secret.tag(&name, &[b"sheet"]))[..8].to_owned();
         let fields: Vec<&[u8]> = [&b"header"[..]].into_iter().chain(fields).collect();
         let tag = hex(&secret.tag(&name, &fields));
-        Self { version: VERSION, name, labs, sheet, tag }
+        Self { version: VERSION, name, labs, sheet, items, tag }
     }
 
     /// Whether the header was made with this secret and has not been edited.
     pub(crate) fn is_genuine(&self, secret: &Secret) -> bool {
-        let labs: Vec<&str> = self.labs.iter().map(String::as_str).collect();
-        *self == Self::new(secret, self.name.clone(), &labs)
+        let Self { name, labs, items, .. } = self.clone();
+        *self == Self::new(secret, name, labs, items)
     }
 }
 
 impl Sheet {
-    /// Generates the sheet for a header. The caller has checked the header with [`Header::is_genuine`].
-    pub(crate) fn draw(secret: &Secret, header: Header, runs: &mut Runs) -> Self {
-        let labs = header.labs.iter().filter_map(|name| lab::find(name));
-        let draw =
-            |lab: &'static Lab| draw_items(lab, &mut secret.draw(&header.name, lab.name()), runs);
-        let labs = labs.map(draw).collect();
-        Self { header, labs }
+    /// Makes the sheet of a student.
+    pub(crate) fn new(secret: &Secret, name: SheetName, labs: &[&str], runs: &mut Runs) -> Self {
+        let names: Vec<String> = labs.iter().map(|it| (*it).to_owned()).collect();
+        let labs = draw_labs(secret, &name, &names, runs);
+        let items = items_code(secret, &name, &labs);
+        Self { header: Header::new(secret, name, names, items), labs }
+    }
+
+    /// Draws the sheet of a header that [`Header::is_genuine`] again. Returns `None` if this version of the program draws
+    /// other items.
+    pub(crate) fn draw(secret: &Secret, header: Header, runs: &mut Runs) -> Option<Self> {
+        let labs = draw_labs(secret, &header.name, &header.labs, runs);
+        let items = items_code(secret, &header.name, &labs);
+        (items == header.items).then_some(Self { header, labs })
     }
 
     /// Iterates over the items from all labs.
     pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
         self.labs.iter().flat_map(|lab| &lab.items)
     }
+}
+
+fn draw_labs(secret: &Secret, name: &SheetName, labs: &[String], runs: &mut Runs) -> Vec<LabItems> {
+    let labs = labs.iter().filter_map(|name| lab::find(name));
+    let draw = |lab: &'static Lab| draw_items(lab, &mut secret.draw(name, lab.name()), runs);
+    labs.map(draw).collect()
+}
+
+fn points_of(criteria: &[Criterion]) -> String {
+    criteria.iter().map(|it| format!(" {}", it.points)).collect::<Vec<_>>().concat()
+}
+
+/// Returns a code over everything that decides points. Without the secret, no student can try answers against it.
+fn items_code(secret: &Secret, name: &SheetName, labs: &[LabItems]) -> String {
+    let facts = labs.iter().flat_map(|lab| &lab.items).flat_map(|item| {
+        let answer = match &item.kind {
+            Kind::Explanation(criteria) => points_of(criteria),
+            _ => item.right_answer().unwrap_or_default(),
+        };
+        [item.id.clone(), item.points.to_string(), answer]
+    });
+    let facts: Vec<String> = facts.collect();
+    let fields = std::iter::once("items").chain(facts.iter().map(String::as_str));
+    hex(&secret.tag(name, &fields.map(str::as_bytes).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]
@@ -80,17 +111,17 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn sheet(labs: &[&str]) -> Sheet {
-        let header = Header::new(&secret(), name(), labs);
-        Sheet::draw(&secret(), header, &mut Runs::default())
+        Sheet::new(&secret(), name(), labs, &mut Runs::default())
     }
 
     #[test]
     fn an_edited_header_is_not_genuine() {
-        let header = Header::new(&secret(), name(), &["loss", "silent"]);
+        let header = sheet(&["loss", "silent"]).header;
         assert!(header.is_genuine(&secret()));
         let other = Secret::of(b"the secret of another teacher").expect("long enough");
         assert!(!header.is_genuine(&other));
-        let edits: [fn(&mut Header); 6] = [
+        let edits: [fn(&mut Header); 7] = [
+            |it| it.items.push('0'),
             |it| it.version += 1,
             |it| it.name.assignment.push('x'),
             |it| it.name.student.push('x'),
@@ -106,10 +137,31 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_sheet_with_other_points_is_of_another_version() {
+        let (mut runs, mut sheet) = (Runs::default(), sheet(&["exchange"]));
+        let header = sheet.header.clone();
+        assert!(Sheet::draw(&secret(), header.clone(), &mut runs).is_some());
+        sheet.labs[0].items[0].points += 1;
+        let items = items_code(&secret(), &name(), &sheet.labs);
+        assert_ne!(items, header.items);
+        let older = Header::new(&secret(), name(), header.labs, items);
+        assert!(older.is_genuine(&secret()));
+        assert!(Sheet::draw(&secret(), older, &mut runs).is_none());
+    }
+
+    /// If this test fails, sheets that were handed out before can no longer be graded.
+    #[test]
+    fn a_change_of_the_items_needs_a_new_version() {
+        let labs: Vec<&str> = lab::LABS.iter().map(|lab| lab.name).collect();
+        let code = (VERSION, &*sheet(&labs).header.items);
+        let advice = "after a release, increase VERSION; then put the new code into this test";
+        assert_eq!(code, (1, "4f57628be8444296ae3fa6025c40c798"), "the items changed: {advice}");
+    }
+
+    #[test]
     fn two_students_have_different_sheets_and_one_student_always_the_same() {
         let other = SheetName { student: "s2".to_owned(), ..name() };
-        let other = Header::new(&secret(), other, &["exchange"]);
-        let other = Sheet::draw(&secret(), other, &mut Runs::default());
+        let other = Sheet::new(&secret(), other, &["exchange"], &mut Runs::default());
         let [one, again] = [sheet(&["exchange"]), sheet(&["exchange"])];
         let prompts = |sheet: &Sheet| sheet.items().cloned().collect::<Vec<_>>();
         assert_eq!(prompts(&one), prompts(&again));

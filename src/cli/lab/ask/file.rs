@@ -1,10 +1,10 @@
 //! Reads answers from a file or from standard input.
 
+use super::Answers;
 use crate::cli::args::LabRun;
 use crate::cli::failure::Failure;
 use crate::cli::lab::PlannedRuns;
 use crate::lab::Setting;
-use crate::lab::question::verdict::AnsweredQuestion;
 use crate::report::escaped;
 use crate::teach::predictions::AnswerFile;
 use std::fmt::Display;
@@ -18,13 +18,13 @@ const MAX_FILE: u64 = 1 << 20;
 const NO_ANSWERS: &str =
     "--ask needs a terminal, or the answers on standard input or in --ask-from FILE";
 
-/// Returns the answers for each run. Reads them from the file that the user named, or from standard input if this is
-/// not a terminal. Returns `None` if a student at the terminal answers.
-pub(super) fn answers(
+/// Returns the answers for each run from the file that the user names, or from standard input if it is not a terminal.
+/// Returns `None` if a student at the terminal answers.
+pub(in crate::cli::lab) fn answers(
     runs: &PlannedRuns,
     setting: &Setting,
     arguments: &LabRun,
-) -> Result<Option<Vec<Vec<AnsweredQuestion>>>, Failure> {
+) -> Result<Answers, Failure> {
     let (name, text) = match &arguments.ask_from {
         Some(path) => (escaped(&path.display().to_string()), File::open(path).and_then(read)),
         None if io::stdin().is_terminal() => return Ok(None),
