@@ -1,5 +1,6 @@
 //! Runs the binary under test as a child process.
 
+use super::wire::eventually;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
@@ -171,11 +172,28 @@ impl Running {
         BufReader::new(self.child.stderr.take().expect("taken once"))
     }
 
-    /// Sends the signal with this name (`TERM`, `INT`).
+    /// Sends the signal with this name (`TERM`, `INT`). After `STOP`, waits until every thread has stopped: until then a
+    /// thread could still answer.
     pub fn signal(&self, name: &str) {
         let pid = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
         assert!(sent.success());
+        if name == "STOP" && cfg!(target_os = "linux") {
+            eventually("every thread has stopped", || {
+                self.thread_states().iter().all(|it| it == "T")
+            });
+        }
+    }
+
+    /// Returns the state of each thread: `T` for a stopped one (proc_pid_stat(5)).
+    fn thread_states(&self) -> Vec<String> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).expect("it runs");
+        let state = |thread: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            let (_, after_name) = stat.rsplit_once(") ")?;
+            Some(after_name.split(' ').next()?.to_owned())
+        };
+        threads.filter_map(|thread| state(thread.expect("a thread"))).collect()
     }
 
     /// Whether the server has ended.
