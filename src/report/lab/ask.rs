@@ -54,7 +54,7 @@ pub(crate) fn instructions(questions: usize) -> String {
         2,
         &format!(
             "{count}. First you predict each answer. Then the lab runs, and you enter what you observe. Type the number of \
-             a choice, or a number with or without its unit. An empty line is no answer, ? repeats the question, and \
+             a choice, or a number with or without its unit. An empty line skips the question, ? repeats the question, and \
              Ctrl-D stops."
         ),
     );

@@ -54,11 +54,11 @@ fn judge_number(number: &Number, answer: &str, all: Points) -> Result<Judged, St
     Ok((Points(0), corrected(misconception, &number.right_answer(), &number.explanation)))
 }
 
-/// Reads a number. The unit may be omitted, and a time may use a different unit of time.
+/// Reads a number with a decimal point or a decimal comma. The unit may be omitted, and a time may use a different unit of time.
 fn read_number(text: &str, unit: &str) -> Option<f64> {
-    let is_digit = |it: char| it.is_ascii_digit() || matches!(it, '.' | '-' | '+');
+    let is_digit = |it: char| it.is_ascii_digit() || matches!(it, '.' | ',' | '-' | '+');
     let (number, given) = text.split_at(text.find(|it| !is_digit(it)).unwrap_or(text.len()));
-    let number: f64 = number.parse().ok().filter(|it: &f64| it.is_finite())?;
+    let number: f64 = number.replace(',', ".").parse().ok().filter(|it: &f64| it.is_finite())?;
     let given = given.trim();
     let is_singular = per_second(unit).is_none() && Some(given) == unit.strip_suffix('s');
     let is_own = given.is_empty() || given == unit || is_singular;
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_number_is_right_within_its_tolerance_and_in_any_unit_of_time() {
-        for right in ["80", "80 ms", "79", "81.0ms", "+80", "0.08 s", "80000 µs", "80000us"] {
+        for right in ["80", "80 ms", "79", "81.0ms", "+80", "0.08 s", "80000 µs", "80000us", "0,08 s"] {
             assert_eq!(points(&number(), right), 200, "{right}");
         }
         for wrong in ["78.9", "80 s", "-80", "0"] {
