@@ -65,9 +65,9 @@ pub enum BenchError {
 
 /// Puts load on a server, over one transport after the other.
 ///
-/// If the host has several addresses, first sends one question, and loads the address that answers. Calls `progress`
-/// about 50 times per second with the elapsed time and the total time. If `progress` returns `Break`, ends the load and
-/// returns the results so far.
+/// If the host has several addresses, first sends one question to find an address that answers, and puts the load on
+/// that one. Calls `progress` about 50 times per second with the elapsed time and the total time. If `progress` returns
+/// `Break`, stops early and returns the results so far.
 ///
 /// # Errors
 /// [`BenchError`]. A server that does not answer is not an error: the [`Bench`] then has no answers. If the server

@@ -180,7 +180,7 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// Returns the folders to which files go.
+    /// Returns the folders that output files are written to.
     #[cfg_attr(
         not(feature = "teach"),
         expect(clippy::unused_self, reason = "reports have folders")

@@ -32,8 +32,8 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Returns the first public address, unless the pace is `Off`. A client must not ask that address in a tight loop. This
-/// function checks all addresses, because the client may ask any of them.
+/// Returns the first public address, unless the pace is `Off`. A client must not query a public address
+/// in a tight loop. All addresses are checked, because the client may use any of them.
 pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
     let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
     public.next().filter(|_| options.pace != Pace::Off)
@@ -67,7 +67,7 @@ fn min_interval(address: IpAddr) -> Duration {
 /// Waits until every one of `addresses` may be asked. Returns the length of the wait.
 ///
 /// # Errors
-/// Returns [`AskError::TooSoon`] if an address was asked too recently and the pace is [`Pace::Refuse`].
+/// Returns [`AskError::TooSoon`] if an address was queried too recently and the pace is [`Pace::Refuse`].
 pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duration, AskError> {
     if !addresses.iter().any(|address| is_public(address.ip())) {
         // Loopback addresses need no pause, and programs ask them in tight loops, so this path takes no lock.
@@ -75,7 +75,7 @@ pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duratio
     }
     let started = Instant::now();
     let mut waited = Duration::ZERO;
-    // Checks again after each pause, because another thread may have asked an address during the pause.
+    // Checks again after each pause, because another thread may have queried one of these addresses.
     while pace != Pace::Off
         && let Some((address, retry_after)) = asked().longest_pause(addresses, Instant::now())
     {
@@ -136,7 +136,7 @@ impl Asked {
     }
 }
 
-/// Records a question that this address was asked in the past, `ago` before now.
+/// Records that a question was sent to this address `ago` before now.
 #[cfg(test)]
 pub(super) fn note_asked_before(peer: SocketAddr, ago: Duration) {
     asked().note(&[peer], Instant::now().checked_sub(ago).expect("the host is up for longer"));
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn all_other_addresses_are_public() {
         for public in [
-            "132.163.97.1", // a server of NIST
+            "132.163.97.1", // a NIST server
             "192.0.2.1",
             "198.51.100.1",
             "100.64.0.1",
@@ -192,7 +192,7 @@ mod tests {
             "192.169.0.0",
             "224.0.0.1",
             "255.255.255.255",
-            "2610:20:6f97:97::4", // a server of NIST
+            "2610:20:6f97:97::4", // a NIST server
             "2001:db8::1",
             "fec0::1",
             "ff02::1",

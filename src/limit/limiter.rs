@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1000), 5);
         assert_eq!(taken(&limiter, "192.0.2.2", start, 3), 3);
         assert_eq!(limiter.take(ip("192.0.2.3"), start), Err(Scope::Total));
-        // A datagram that the total limit rejects does not take a token of its source either.
+        // A datagram that the total limit rejects does not use up one of its source's tokens.
         assert_eq!(taken(&limiter, "192.0.2.3", start + SECOND, 9), 5);
     }
 

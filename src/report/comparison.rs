@@ -30,7 +30,7 @@ pub(crate) struct Row {
     pub label: String,
     pub tcp: String,
     pub udp: String,
-    /// Whether the cells begin with bars of number signs.
+    /// Whether the cells begin with bars made of `#` characters.
     pub is_chart: bool,
 }
 

@@ -59,8 +59,8 @@ pub(crate) fn escaped(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// Whether a character is a bidirectional control (Unicode Standard Annex 9), a separator of lines or paragraphs, or
-/// takes no room.
+/// Whether a character is a bidirectional control (Unicode Standard Annex 9), a line or paragraph separator, or has zero
+/// width.
 const fn is_invisible(character: char) -> bool {
     matches!(
         character,

@@ -63,7 +63,7 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
     }
     let new_line = gap.iter().any(|octet| matches!(octet, b'\r' | b'\n'));
     let text = str::from_utf8(rest).is_ok_and(|text| !text.bytes().any(is_control));
-    // After the line, AIX sends old content of its buffer. That content starts with NULs, so it
+    // After the line, AIX sends stale buffer content. That content starts with NULs, so it
     // does not count as a second line.
     Some(if new_line && text && !gap.contains(&0) && !rest.contains(&0) {
         Flag::SecondLine

@@ -355,7 +355,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether this time can have a second 60. Leap seconds occur at 23:59:60 UTC. Since the first leap
+/// Whether this time can be a leap second (second 60). Leap seconds occur at 23:59:60 UTC. Since the first leap
 /// second, all zone offsets have been multiples of five minutes: multiples of a quarter of an hour,
 /// and 10:40 in Kiritimati until 1979.
 fn may_be_leap(time: ReplyTime) -> bool {

@@ -79,11 +79,11 @@ pub(crate) struct KernelClock {
 pub(crate) enum KernelLeap {
     /// No leap second is announced.
     None,
-    /// A second 60 is added at the end of the UTC day (`STA_INS`).
+    /// A leap second (23:59:60) is inserted at the end of the UTC day (`STA_INS`).
     Insert,
     /// Second 59 is skipped at the end of the UTC day (`STA_DEL`).
     Delete,
-    /// The clock is in the inserted second 60 (`TIME_OOP`).
+    /// The clock is in the inserted leap second (`TIME_OOP`).
     Now,
 }
 

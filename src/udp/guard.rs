@@ -71,7 +71,7 @@ impl Guard {
         if is_short { Err(Event::UdpTooShort) } else { Ok(()) }
     }
 
-    /// Returns the event that counts a datagram from a source that must be ignored. A loopback
+    /// If the server must ignore a datagram because of its source, returns the event that counts it. A loopback
     /// source is trusted in two cases. First, the kernel reports that the datagram arrived over the
     /// loopback interface. Second, the socket is bound to a loopback address: in that case the
     /// kernel drops loopback sources from outside (`ip_route_input_slow`, unless `route_localnet`).

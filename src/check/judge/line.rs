@@ -109,7 +109,7 @@ pub(super) fn length(seen: &Observed) -> Judgement {
     judgement.with_count("octets", longest)
 }
 
-/// Judges whether binary octets follow the line. AIX, for example, sends old content of its buffer there.
+/// Judges whether binary octets follow the line. AIX, for example, sends stale buffer content there.
 pub(super) fn no_leak(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let leaks = frame.flags.contains(Flag::TrailingGarbage) || frame.flags.contains(Flag::Nul);

@@ -21,7 +21,7 @@ use terminal::Prompt;
 /// The answers of each run; `None` if a student at the terminal answers.
 pub(super) type Answers = Option<Vec<Vec<AnsweredQuestion>>>;
 
-/// Runs the labs one after another, and asks before and after each.
+/// Runs the labs one after another, with questions to the student before and after each.
 pub(super) fn run(
     runs: PlannedRuns,
     setting: &Setting,

@@ -104,7 +104,7 @@ pub(crate) fn outcome_with<T>(
     result.as_ref().map_or_else(|error| error_name(&error.cause), success)
 }
 
-/// Returns a receiving call's result as text, such as `26 octets` or `EAGAIN`.
+/// Returns a receive call's result as text, such as `26 octets` or `EAGAIN`.
 pub(crate) fn received(result: &Result<Vec<u8>, CallError>) -> String {
     outcome_with(result, octet_count)
 }
@@ -113,7 +113,7 @@ pub(crate) fn received(result: &Result<Vec<u8>, CallError>) -> String {
 const RECEIVING_CALLS: [&str; 4] = ["accept", "poll", "read", "recv"];
 
 /// Returns the time at which a trace shows a call. A sending call is shown at its start, because its SYN or datagram
-/// may reach the peer before the call returns. A receiving call, and any call that fails, is shown when it returns,
+/// may reach the peer before the call returns. A receive call, and any call that fails, is shown when it returns,
 /// because its result exists only then.
 fn call_time<T>(call: &str, result: &io::Result<T>, started: Duration, back: Duration) -> Duration {
     let takes = RECEIVING_CALLS.iter().any(|taking| call.starts_with(taking));

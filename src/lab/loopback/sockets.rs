@@ -66,8 +66,8 @@ pub(crate) fn ctime_reply() -> Result<Reply, Obstacle> {
         .ok_or_else(|| Obstacle::Missing("the clock shows no date that can be written".into()))
 }
 
-/// Repeats a receiving call that a signal interrupts, until the socket's timeout (`SO_RCVTIMEO`) has passed since the
-/// first try. A plain repetition would restart the timeout at each interruption (signal(7)), so frequent signals would
+/// Retries a receive call that a signal interrupts, until the socket's timeout (`SO_RCVTIMEO`) has passed since the
+/// first try. Simply calling again would restart the timeout at each interruption (signal(7)), so frequent signals would
 /// make the call wait forever.
 ///
 /// # Errors

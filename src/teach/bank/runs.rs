@@ -40,7 +40,7 @@ impl Runs {
     }
 
     /// Returns the right choices for a lab's questions. Computes them only once per lab, because making predictions can
-    /// take long.
+    /// be slow.
     pub(super) fn decided(
         &mut self,
         lab: &'static Lab,

@@ -1,4 +1,4 @@
-//! Items for the lab `stale`: the question whose reply a second query gets.
+//! Items for the lab `stale`. They ask which question the reply to the second query answers.
 
 use super::order;
 use super::runs::{Drawn, Runs, ms};

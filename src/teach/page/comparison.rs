@@ -36,7 +36,7 @@ fn heading(heading: &str) -> String {
     escaped(&(first.chain(letters).collect::<String>() + &note))
 }
 
-/// Returns a cell with its invisible characters escaped. In a chart, bars replace the number signs.
+/// Returns a cell with its invisible characters escaped. In a chart, a bar replaces each run of `#` characters.
 fn cell(text: &str, is_chart: bool) -> String {
     if !is_chart {
         return escaped(text);

@@ -18,7 +18,7 @@ const INTERVAL: f64 = 36.0;
 /// spends time in flight.
 const LONG_SILENCE: f64 = 4.0 * FLIGHT;
 const LONG_PAUSE: f64 = 200.0;
-/// Height of the part of a silence that is drawn on each side of its break.
+/// A long time without packets is shortened by a break in the axis. This is the height drawn on each side of the break.
 const STAY: f64 = 26.0;
 /// Height of the torn band that marks a break.
 pub(super) const BREAK: f64 = 46.0;
@@ -125,7 +125,8 @@ pub(super) fn is_level(packet: &ShownPacket, flight: u64) -> bool {
 }
 
 impl Scale {
-    /// Makes the scale. `room` returns the height that the notes at an instant need before a break.
+    /// Makes the scale. `room` returns the height that the notes at an instant need. No break may begin within this
+    /// height.
     pub(super) fn new(instants: &Instants, room: &impl Fn(u64) -> f64) -> Self {
         let (mut ns_per_px, long) = instants.unit();
         let mut scale = Self::with(instants, ns_per_px, long, room);

@@ -82,7 +82,7 @@ fn text_of_question(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::R
     with_files(xml, "questiontext", &text, picture.as_slice())
 }
 
-/// Writes what a student reads after the answer: how it follows, and the pictures of the run.
+/// Writes what a student reads after answering: the derivation of the right answer, and the pictures of the run.
 fn explanation(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::Result<()> {
     let mut text = optional(asked.explanation());
     let mut files = Vec::new();
@@ -223,7 +223,7 @@ fn element(xml: &mut Xml, name: &str, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the text as a paragraph, and nothing for an empty text.
+/// Returns the text as a paragraph, or an empty string if the text is empty.
 fn optional(text: &str) -> String {
     if text.is_empty() { String::new() } else { paragraph(text) }
 }

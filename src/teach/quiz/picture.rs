@@ -35,7 +35,7 @@ struct HostView<'a> {
 struct PacketView {
     number: usize,
     from: usize,
-    /// End of the arrow: the other host, or half of the way for a lost packet.
+    /// End of the arrow: the other host, or halfway there if the packet is lost.
     to: usize,
     top: usize,
     end: usize,

@@ -1,7 +1,7 @@
-//! Quizzes as text for text2qti, which makes a QTI file for Canvas of it.
+//! Quizzes as text for text2qti, which converts them to a QTI file for Canvas.
 //!
-//! The format has no pictures and no ordering question: the packets are sentences, and a student answers an order with
-//! letters. Each category is a group, of which Canvas picks one question for each student.
+//! The format has neither pictures nor ordering questions. So packets are described in sentences, and a student gives an
+//! order as a sequence of letters. Each category is a group, from which Canvas picks one question for each student.
 
 use super::markdown::markdown;
 use super::question::{Question, plain, rubric};

@@ -1,6 +1,6 @@
 //! Text inside XML and HTML.
 
-/// Returns the text as HTML: markup is escaped, and characters that XML cannot have are replaced.
+/// Returns the text as HTML: markup is escaped, and characters that XML does not allow are replaced.
 pub(super) fn html(text: &str) -> String {
     allowed(text)
         .replace('&', "&amp;")
