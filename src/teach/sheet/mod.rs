@@ -154,6 +154,9 @@ pub(crate) mod tests {
     #[cfg(all(feature = "client", feature = "server"))]
     #[test]
     fn a_change_of_the_items_needs_a_new_version() {
+        if !crate::sys::REPORTS_QUEUES {
+            return; // such a system has fewer findings, so it has other items
+        }
         let labs: Vec<&str> = lab::LABS.iter().map(|lab| lab.name).collect();
         let code = (VERSION, &*sheet(&labs).header.items);
         let advice = "after a release, increase VERSION; then put the new code into this test";
