@@ -72,8 +72,8 @@ fn tcp_time(report: &Report, delay: Duration, drop: u32) -> Option<Item> {
 
 fn tcp_order(report: &Report, draw: &mut Draw) -> Option<Item> {
     let part = report.parts().iter().find(|part| part.transport == Tcp)?;
-    let explanation = "The opening comes first: SYN; SYN, ACK; ACK. The reply and the FINs follow. A host sends a lost \
-                       packet again when its timeout passes.";
+    let explanation = "The opening comes first: SYN, then SYN, ACK. The reply and the FINs follow, and the last ACK is \
+                       the answer to the last FIN. A host sends a lost packet again when its timeout passes.";
     let kind = Kind::Order(order::of(order::packets(&part.trace), explanation, draw)?);
     let prompt =
         "Bring these packets of the exchange over TCP into the order in which they are sent."

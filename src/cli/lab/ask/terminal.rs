@@ -84,7 +84,7 @@ impl Prompt<'_> {
 
 /// Waits until the student presses Enter. Returns true if the input ended instead.
 pub(super) fn pause(screen: Screen, aim: &str) -> Result<bool, Failure> {
-    screen.print(&format!("\nEnter for {aim}: "))?;
+    screen.print(&format!("\nPress Enter for {aim}: "))?;
     let has_ended = line()?.is_none();
     if has_ended {
         screen.print("\n")?; // ends the prompt's line
