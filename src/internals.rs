@@ -212,7 +212,6 @@ impl CaptureFile {
 /// Reads an answer file and grades it, with a secret of its own. Returns the grade in every format, or the mistakes.
 /// Used by the fuzzer.
 #[cfg(feature = "teach")]
-#[must_use]
 pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
     let (secret, marks) = (fuzzing_secret(), grade::Marks::default());
     let grade = submission::read(file)
