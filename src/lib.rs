@@ -56,7 +56,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    not(feature = "cli"),
+    any(not(feature = "cli"), all(feature = "lab", not(feature = "teach"))),
     allow(
         dead_code,
         unreachable_pub,
@@ -69,7 +69,7 @@
 mod macros;
 
 /// Compiles the examples of the README.
-#[cfg(all(doctest, feature = "cli", feature = "lab"))]
+#[cfg(all(doctest, feature = "cli", feature = "teach"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -1,17 +1,12 @@
 //! Runs `daytime lab`.
 
-#[cfg(feature = "teach")]
 mod ask;
 mod capture;
-#[cfg(feature = "teach")]
 mod class;
-#[cfg(feature = "teach")]
+mod files;
 mod grade;
-#[cfg(feature = "teach")]
 mod quiz;
-#[cfg(feature = "teach")]
 pub(super) mod reports;
-#[cfg(feature = "teach")]
 mod sheet;
 
 use super::args::{Lab, LabCommand, LabRun, usage_of_lab_run as usage};
@@ -19,18 +14,15 @@ use super::failure::Failure;
 use super::output::LongText;
 use super::progress::Progress;
 use super::{print_exactly, print_paged, width};
-use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
 use crate::report::lab::{self as report, Detail, FinishedRun, NextSteps};
 use crate::report::ladder::Form;
 use crate::sys;
-use capture::Captures;
-#[cfg(feature = "teach")]
-use reports::Reports;
+use files::Files;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
     match &arguments.command {
@@ -43,13 +35,9 @@ pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         LabCommand::Run(run) => run_labs(run, quiet),
-        #[cfg(feature = "teach")]
         LabCommand::Sheet(arguments) => sheet::write_sheets(arguments),
-        #[cfg(feature = "teach")]
         LabCommand::Key(arguments) => sheet::print_key(arguments),
-        #[cfg(feature = "teach")]
         LabCommand::Grade(arguments) => grade::run(arguments),
-        #[cfg(feature = "teach")]
         LabCommand::Quiz(arguments) => quiz::write(arguments),
     }
 }
@@ -69,14 +57,12 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::from(2));
     }
     // Answers that cannot be used must leave no file.
-    #[cfg(feature = "teach")]
     let answers =
         if arguments.asks() { Some(ask::file::answers(&runs, &setting, arguments)?) } else { None };
     let files = Files::open(arguments, runs.len())?;
     if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
         permit_namespaces(&files.folders(arguments));
     }
-    #[cfg(feature = "teach")]
     if let Some(answers) = answers {
         return ask::run(runs, &setting, &answers, &files, arguments, quiet);
     }
@@ -154,85 +140,6 @@ pub(super) fn permit_namespaces(folders: &[&Path]) {
             ));
         }
         _ => drop(lab::permit_namespaces()),
-    }
-}
-
-/// The files that a run writes.
-struct Files<'a> {
-    captures: Option<Captures<'a>>,
-    #[cfg(feature = "teach")]
-    reports: Reports<'a>,
-}
-
-impl<'a> Files<'a> {
-    /// Opens the folders for the files of this number of runs.
-    fn open(arguments: &'a LabRun, runs: usize) -> Result<Self, Failure> {
-        #[cfg(not(feature = "teach"))]
-        let _ = runs;
-        Ok(Self {
-            captures: arguments.pcapng.as_deref().map(Captures::open).transpose()?,
-            #[cfg(feature = "teach")]
-            reports: Reports::open(
-                arguments.reports.html.as_deref(),
-                arguments.reports.svg.as_deref(),
-                runs,
-            )?,
-        })
-    }
-
-    /// Returns the folders that output files are written to.
-    #[cfg_attr(
-        not(feature = "teach"),
-        expect(clippy::unused_self, reason = "reports have folders")
-    )]
-    fn folders(&self, arguments: &'a LabRun) -> Vec<&Path> {
-        let captures = arguments.pcapng.as_deref();
-        #[cfg(feature = "teach")]
-        let folders = captures.into_iter().chain(self.reports.folders()).collect();
-        #[cfg(not(feature = "teach"))]
-        let folders = captures.into_iter().collect();
-        folders
-    }
-
-    fn are_wanted(&self) -> bool {
-        #[cfg(feature = "teach")]
-        let reports = self.reports.are_wanted();
-        #[cfg(not(feature = "teach"))]
-        let reports = false;
-        self.captures.is_some() || reports
-    }
-
-    /// Writes the files of a run that has just ended.
-    fn write(
-        &self,
-        report: Report,
-        took: Duration,
-        answers: Option<Vec<AnsweredQuestion>>,
-    ) -> Result<FinishedRun, Failure> {
-        let captures = self.captures.as_ref().map(|it| it.write(&report)).transpose()?;
-        #[cfg(feature = "teach")]
-        let (html, pictures) = (
-            self.reports.write_html(&report, answers.as_deref())?,
-            self.reports.write_svg(&report)?,
-        );
-        #[cfg(not(feature = "teach"))]
-        let (html, pictures) = (None, None);
-        Ok(FinishedRun { report, took, captures, answers, html, pictures })
-    }
-
-    /// Writes the index of all reports, if they are in a folder.
-    #[cfg_attr(
-        not(feature = "teach"),
-        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "reports have folders")
-    )]
-    fn write_index(&self, done: &[FinishedRun]) -> Result<(), Failure> {
-        #[cfg(feature = "teach")]
-        return self.reports.write_index(done);
-        #[cfg(not(feature = "teach"))]
-        {
-            let _ = done;
-            Ok(())
-        }
     }
 }
 
@@ -320,7 +227,7 @@ impl Output<'_> {
 
 /// Returns a line about `--ask`, if one of these labs has questions. The brief form has no room for it.
 fn hint<'a>(arguments: &LabRun, mut reports: impl Iterator<Item = &'a Report>) -> String {
-    let is_shown = cfg!(feature = "teach") && arguments.detail() != Detail::Brief;
+    let is_shown = arguments.detail() != Detail::Brief;
     let has_questions = |it: &&Report| !it.lab.text.questions.is_empty();
     match reports.find(has_questions).filter(|_| is_shown) {
         Some(report) => report::ask::hint(report.lab.name),

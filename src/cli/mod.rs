@@ -10,7 +10,7 @@ mod failure;
 mod gauges;
 mod hints;
 mod inherited;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab;
 mod logging;
 mod nonblocking;
@@ -56,7 +56,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
         Command::Check(check) => check::run(&check, arguments.verbosity.quiet),
         Command::Bench(bench) => bench::run(&bench, arguments.verbosity.quiet),
-        #[cfg(feature = "lab")]
+        #[cfg(feature = "teach")]
         Command::Lab(lab) => lab::run(&lab, arguments.verbosity.quiet),
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
         Command::Wire(wire) => wire::run(&wire, arguments.verbosity.quiet),

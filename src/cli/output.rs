@@ -1,12 +1,12 @@
 //! Prints the results of commands: a single result, or one reply after another.
 
 use super::failure::Failure;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 use super::pager;
 use super::{print, print_exactly, print_paged};
 use crate::report::json;
 use serde_json::Value;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 use std::cell::RefCell;
 use std::process::ExitCode;
 
@@ -87,10 +87,10 @@ pub(super) fn print_all(
 /// Text that a run of labs prints piece by piece. For a single lab, the text is held back until the end if a pager may
 /// show it. For several labs, each lab's text is printed as soon as the lab has finished, so that Ctrl-C loses no
 /// finished result.
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 pub(super) struct LongText(Option<RefCell<String>>);
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 impl LongText {
     pub(super) fn of(pieces_of_work: usize) -> Self {
         Self((pieces_of_work == 1 && pager::is_possible()).then(RefCell::default))

@@ -37,7 +37,7 @@ pub(super) fn is_possible() -> bool {
         && command().is_some()
 }
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 pub(super) fn is_running() -> bool {
     !MAY_END.load(Ordering::Relaxed)
 }

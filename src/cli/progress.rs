@@ -1,29 +1,29 @@
 //! The progress bar on a terminal.
 
 use super::alphabet;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 use super::pager;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 use crate::sys;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
     low_level::emulate_default_handler,
 };
 use std::io::IsTerminal;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A command that takes no longer than this shows no bar.
 const HIDDEN_TIME: Duration = Duration::from_secs(1);
 /// A run of labs that takes no longer than this shows no bar.
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 const HIDDEN_LAB_TIME: Duration = Duration::from_millis(500);
 /// Interval at which a lab's bar is redrawn, because it shows how many seconds the lab has taken.
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A progress bar on a terminal, cleared when dropped.
@@ -32,7 +32,7 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
     /// Lock that is held while text is printed or the bar appears, so that text and bar do not mix.
-    #[cfg(feature = "lab")]
+    #[cfg(feature = "teach")]
     screen: Arc<Mutex<()>>,
 }
 
@@ -49,7 +49,7 @@ impl Progress {
 
     /// Returns the bar for a run of labs, drawn below the printed results. A single lab gets a line with its name and
     /// the elapsed seconds; several labs get a bar with the name of the current lab.
-    #[cfg(feature = "lab")]
+    #[cfg(feature = "teach")]
     pub(super) fn start_named(quiet: bool, steps: usize) -> Self {
         let template = match steps {
             1 => "running {msg}, {elapsed}",
@@ -71,7 +71,7 @@ impl Progress {
         Self {
             bar,
             started: Instant::now(),
-            #[cfg(feature = "lab")]
+            #[cfg(feature = "teach")]
             screen: Arc::default(),
         }
     }
@@ -88,7 +88,7 @@ impl Progress {
     }
 
     /// Shows the name of the step that begins.
-    #[cfg(feature = "lab")]
+    #[cfg(feature = "teach")]
     pub(super) fn begin(&self, done: usize, of: usize, name: &str) {
         let count = |steps| u64::try_from(steps).unwrap_or(u64::MAX);
         if let Some(bar) = &self.bar {
@@ -99,7 +99,7 @@ impl Progress {
     }
 
     /// Clears the bar from the screen while it prints text.
-    #[cfg(feature = "lab")]
+    #[cfg(feature = "teach")]
     pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         // Output to a file or pipe may wait for its reader, so the bar stays on the screen.
         let Some(bar) = self.bar.as_ref().filter(|_| std::io::stdout().is_terminal()) else {
@@ -110,7 +110,7 @@ impl Progress {
     }
 
     pub(super) fn finish(&self) {
-        #[cfg(feature = "lab")]
+        #[cfg(feature = "teach")]
         let _screen = lock(&self.screen);
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
@@ -124,7 +124,7 @@ impl Drop for Progress {
 
 /// Draws the bar after [`HIDDEN_LAB_TIME`], unless the labs have finished by then. The labs block the calling thread,
 /// so this function starts a thread that waits for that time.
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 fn appear_later(bar: ProgressBar, screen: Arc<Mutex<()>>) {
     let appear = move || {
         std::thread::sleep(HIDDEN_LAB_TIME);
@@ -137,14 +137,14 @@ fn appear_later(bar: ProgressBar, screen: Arc<Mutex<()>>) {
     let _ = std::thread::Builder::new().spawn(appear); // without a thread, no bar appears
 }
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 fn lock(screen: &Mutex<()>) -> MutexGuard<'_, ()> {
     screen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Clears the bar before SIGINT or SIGTERM ends the process. If the system does not allow the thread or the signal
 /// handlers, the bar stays on the screen.
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
         if sys::ignores_signal(SIGINT) {

@@ -191,7 +191,7 @@ mod tests {
         hinted("wire lo 9999", &["'--port 9999'"]);
     }
 
-    #[cfg(feature = "lab")]
+    #[cfg(feature = "teach")]
     #[test]
     fn the_name_of_a_lab_gets_a_hint_to_lab_run() {
         let names = crate::lab::LABS.iter().map(|lab| lab.name).chain(["all"]);

@@ -1,6 +1,6 @@
 //! Runs `daytime wire`.
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod demonstration;
 mod early_fragments;
 mod live;
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     }
     let done = match &arguments.read {
         Some(path) => recorded::show(arguments, path, quiet),
-        #[cfg(feature = "lab")]
+        #[cfg(feature = "teach")]
         None if arguments.netns => demonstration::show(arguments, quiet),
         None => live::show(arguments, quiet),
     };

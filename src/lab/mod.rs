@@ -39,7 +39,6 @@ mod markdown;
 mod netns;
 mod packet;
 mod plan;
-#[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
 pub(crate) mod question;
 mod recorder;
 mod report;
@@ -167,10 +166,6 @@ impl Lab {
     }
 
     /// Returns the questions that make sense for a run with this procedure and setting.
-    #[cfg_attr(
-        not(feature = "teach"),
-        allow(dead_code, reason = "without `teach` no student answers")
-    )]
     pub(crate) fn questions(
         &'static self,
         procedure: &Procedure,

@@ -1,6 +1,6 @@
 //! `docs/JSON.md` describes every key that the commands print with `--json`, and no other key.
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 use crate::support::capturing::pcap;
 use crate::support::scripted::Scripted;
 use crate::support::wire::closed_port;
@@ -137,7 +137,7 @@ fn the_page_has_every_key_of_bench() {
 }
 
 /// Returns a capture file with a question, and an ICMP error of a third host about the question.
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 fn with_icmp_error() -> Vec<u8> {
     let record = [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 56, 0, 0, 0, 56];
     let ip = [0x45, 0, 0, 56, 0, 1, 0, 0, 64, 1, 0, 0, 192, 0, 2, 9, 10, 0, 0, 1];
@@ -146,7 +146,7 @@ fn with_icmp_error() -> Vec<u8> {
     [&pcap()[..], &record, &ip, &host_unreachable, &question].concat()
 }
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 #[test]
 fn the_page_has_every_key_of_wire() {
     let folder = TempDir::new().expect("a temporary folder");

@@ -6,7 +6,7 @@
 mod replies;
 mod support;
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod alphabet;
 mod bench;
 mod bench_faults;
@@ -18,27 +18,27 @@ mod docs;
 mod examples;
 mod faults;
 mod guard;
-#[cfg(all(target_os = "linux", feature = "lab"))]
+#[cfg(all(target_os = "linux", feature = "teach"))]
 mod help;
 mod interop;
 mod json;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab;
 #[cfg(feature = "teach")]
 mod lab_ask;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab_docs;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab_grounds;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab_json;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab_lessons;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab_loopback;
-#[cfg(all(target_os = "linux", feature = "lab"))]
+#[cfg(all(target_os = "linux", feature = "teach"))]
 mod lab_netns;
-#[cfg(all(target_os = "linux", feature = "lab"))]
+#[cfg(all(target_os = "linux", feature = "teach"))]
 mod lab_obstacles;
 #[cfg(feature = "teach")]
 mod lab_pictures;
@@ -46,7 +46,7 @@ mod lab_pictures;
 mod lab_quiz;
 #[cfg(feature = "teach")]
 mod lab_reports;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab_screens;
 #[cfg(feature = "teach")]
 mod lab_sheets;
@@ -63,7 +63,7 @@ mod loops;
 mod losses;
 mod metrics;
 mod metrics_clients;
-#[cfg(all(target_os = "linux", feature = "lab"))]
+#[cfg(all(target_os = "linux", feature = "teach"))]
 mod pager;
 mod parse;
 mod pictures;
@@ -93,7 +93,7 @@ mod serve_supervised;
 mod systemd;
 #[cfg(target_os = "linux")]
 mod taken_over;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod teaching;
 mod units;
 #[cfg(target_os = "linux")]

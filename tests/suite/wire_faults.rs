@@ -243,7 +243,7 @@ fn the_first_line_says_what_ends_the_capture() {
     }
 }
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 #[test]
 fn the_demonstration_shows_an_exchange_over_each_transport() {
     let output = run(crate::support::daytime().args(["wire", "--netns"]));
@@ -259,7 +259,7 @@ fn the_demonstration_shows_an_exchange_over_each_transport() {
     assert_eq!(before(&text, "exchanges"), Some("2"), "{text}");
 }
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 #[test]
 fn a_demonstration_that_cannot_start_does_not_touch_the_file() {
     let folder = tempfile::TempDir::new().expect("a temporary folder");

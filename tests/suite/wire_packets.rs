@@ -173,7 +173,7 @@ fn a_ladder_has_a_title_and_starts_at_0() {
     assert_screen("wire_ladder", &read(&file, &["--ladder"]), &[]);
 }
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 #[test]
 fn the_ladders_of_the_demonstration_show_when_packets_arrive() {
     let output = run(daytime().args(["wire", "--netns", "--ladder"]));

@@ -1,7 +1,6 @@
 //! The command line of `daytime lab`.
 
 use super::Arguments;
-#[cfg(feature = "teach")]
 use super::teach;
 use crate::lab::{Engine, LABS, LabOptions, Setting};
 use crate::report::lab::Detail;
@@ -58,19 +57,15 @@ pub(in crate::cli) enum LabCommand {
     #[command(after_help = RUN_HELP)]
     Run(Box<Run>),
     /// Write a sheet and an answer file for each student of a class
-    #[cfg(feature = "teach")]
     #[command(after_help = teach::SHEET_HELP, override_usage = teach::SHEET_USAGE)]
     Sheet(teach::Sheet),
     /// Print the right answers of each student's sheet
-    #[cfg(feature = "teach")]
     #[command(after_help = teach::KEY_HELP, override_usage = teach::KEY_USAGE)]
     Key(teach::Key),
     /// Grade answer files: points and feedback for each item
-    #[cfg(feature = "teach")]
     #[command(after_help = teach::GRADE_HELP)]
     Grade(teach::Grade),
     /// Write a quiz for Moodle, Canvas or another learning-management system
-    #[cfg(feature = "teach")]
     #[command(after_help = teach::QUIZ_HELP)]
     Quiz(teach::Quiz),
 }
@@ -102,34 +97,23 @@ pub(in crate::cli) struct Run {
     #[arg(long)]
     pub csv: bool,
     /// Ask for your predictions first and your observations after the run, then print the verdict
-    #[cfg(feature = "teach")]
     #[arg(long)]
     ask: bool,
     /// Take the answers for --ask from a TOML file instead of the terminal
-    #[cfg(feature = "teach")]
     #[arg(long, value_name = "FILE")]
     pub ask_from: Option<PathBuf>,
     /// Write the packets of each host to a file in this directory
     #[arg(long, value_name = "DIR")]
     pub pcapng: Option<PathBuf>,
-    #[command(flatten)]
-    pub reports: ReportArgs,
-    // This field is last, because its heading applies to all following options.
-    #[command(flatten)]
-    lab_options: LabOptionArgs,
-}
-
-/// Files that show a run. Without the feature `teach` there are none.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct ReportArgs {
     /// Write a report with pictures: of one lab to a file, of several to a directory
-    #[cfg(feature = "teach")]
     #[arg(long, value_name = "FILE|DIR")]
     pub html: Option<PathBuf>,
     /// Write each picture to an SVG file in this directory, for slides
-    #[cfg(feature = "teach")]
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
+    // This field is last, because its heading applies to all following options.
+    #[command(flatten)]
+    lab_options: LabOptionArgs,
 }
 
 /// How much of a run is printed.
@@ -181,16 +165,8 @@ impl Run {
     }
 
     /// Whether the student answers questions.
-    #[cfg(feature = "teach")]
     pub(in crate::cli) fn asks(&self) -> bool {
         self.ask || self.ask_from.is_some()
-    }
-
-    /// Without the feature `teach` no option asks.
-    #[cfg(not(feature = "teach"))]
-    #[expect(clippy::unused_self, reason = "as with the feature")]
-    pub(in crate::cli) fn asks(&self) -> bool {
-        false
     }
 
     pub(in crate::cli) fn detail(&self) -> Detail {

@@ -5,7 +5,7 @@ mod bench;
 mod check;
 mod compare;
 mod display;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 mod lab;
 mod limits;
 mod listen_address;
@@ -23,7 +23,7 @@ pub(super) use check::Check;
 pub(super) use compare::Compare;
 #[cfg(feature = "teach")]
 pub(super) use compare::DEFAULT_TIMEOUT as DEFAULT_COMPARE_TIMEOUT;
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 pub(super) use lab::{Lab, LabCommand, Run as LabRun, usage as usage_of_lab_run};
 pub(super) use listen_address::ListenAddress;
 pub(super) use parse::Parse;
@@ -94,7 +94,7 @@ pub(super) enum Command {
     #[command(after_help = bench::HELP)]
     Bench(Bench),
     /// Run experiments on stream and datagram, and compare predictions with results
-    #[cfg(feature = "lab")]
+    #[cfg(feature = "teach")]
     #[command(after_help = lab::HELP)]
     Lab(Lab),
     /// Read saved replies: syntax, time, and what is uncertain

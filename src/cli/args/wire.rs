@@ -46,7 +46,7 @@ pub(in crate::cli) struct Wire {
     pub read: Option<PathBuf>,
     /// Show an exchange over TCP and over UDP between two network namespaces, as
     /// `lab run exchange --engine netns` does; needs no permission to capture
-    #[cfg(feature = "lab")]
+    #[cfg(feature = "teach")]
     #[arg(long, conflicts_with_all = ["interface", "read", "duration", "ports"])]
     pub netns: bool,
     /// Draw the first 20 exchanges as ladders at the end, as `lab` does

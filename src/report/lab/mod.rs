@@ -1,7 +1,6 @@
 //! Formats a lab run as text: the question, the ladder diagrams, the table of predictions and observations, and the
 //! lesson.
 
-#[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
 pub(crate) mod ask;
 mod brief;
 mod csv;

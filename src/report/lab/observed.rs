@@ -38,7 +38,6 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
 }
 
 /// Writes the observed values alone, for a student who has not yet seen the predictions of the program.
-#[cfg_attr(not(feature = "teach"), allow(dead_code, reason = "without `teach` no student answers"))]
 pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
     page.heading("OBSERVED");
     for finding in findings {

@@ -19,7 +19,7 @@ mod terminal;
 pub mod traced;
 pub mod wire;
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "teach")]
 pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
 pub use mentions::mentions;
