@@ -86,7 +86,7 @@ fn refuse_contradiction(
     handed_over: &InheritedSockets,
 ) -> Result<(), Failure> {
     let contradiction = if let Some(option) = handed_over.contradicts(arguments) {
-        let why = "the sockets are handed over, open, by a supervisor or inetd";
+        let why = "systemd, inetd or another supervisor has already opened the sockets";
         Some(format!("{why}: leave {option} out"))
     } else if !syntax.uses_zone() && arguments.zone.zone != Zone::UTC {
         Some("--syntax nist is always UTC: leave --zone out".to_owned())

@@ -88,7 +88,7 @@ events! {
     TcpFailed: Tcp Ended "failed";
     /// The server closed a connection without a reply, because it had no valid time.
     TcpNoTime: Tcp Ignored "no-time",
-        "not answered: no valid time; the clock is unsynchronised or its year out of range";
+        "not answered (no valid time: the clock is unsynchronised, or its year is out of range)";
     /// `accept(2)` failed for lack of a descriptor, and no connection could be closed to free one
     /// (`EMFILE`, `ENFILE`).
     TcpNoDescriptor: Tcp Error "no-descriptor", "cannot accept: no descriptor left (ulimit -n)";
@@ -132,7 +132,7 @@ events! {
     UdpTotalLimit: Udp Ignored "total-limit", "ignored: too many datagrams in total";
     /// The server ignored a datagram because the server has no valid time.
     UdpNoTime: Udp Ignored "no-time",
-        "not answered: no valid time; the clock is unsynchronised or its year out of range";
+        "not answered (no valid time: the clock is unsynchronised, or its year is out of range)";
     /// A reply was lost: no memory (`ENOBUFS`, `ENOMEM`), or the send buffer is full.
     UdpNoMemory: Udp Error "no-memory", "reply lost: no memory left, or the send buffer is full";
     /// A reply was lost: a firewall or the kernel forbids it (`EPERM`, `EACCES`).
