@@ -12,6 +12,9 @@ fn main() -> io::Result<()> {
     let mut input = io::stdin().lock();
     let mut reply = Vec::new(); // octets, because a reply may contain invalid UTF-8
     while input.read_until(b'\n', &mut reply)? > 0 {
+        if reply.trim_ascii().is_empty() {
+            continue; // a reply from NIST begins with a line feed, which the reader skips
+        }
         let meaning = match recognise(&reply) {
             Ok(read) => meaning(&read),
             Err(error) => format!("not a time: {error}"),

@@ -78,8 +78,8 @@ pub enum AskError {
     NoAnswer {
         /// The transport over which the client asked.
         transport: Transport,
-        /// The timeout of the question. If every address failed earlier, the client stopped before
-        /// it.
+        /// The timeout of the question. If every address failed sooner, the client did not wait that
+        /// long.
         timeout: Duration,
         /// Each address, with the reason why it did not answer.
         attempts: Vec<Attempt>,

@@ -134,7 +134,7 @@ impl Finding {
         self.prediction.transport
     }
 
-    /// The name of the observation: `packets`, `time to the reply`.
+    /// The name of the observation, such as `packets sent` or `time to the reply`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.prediction.what

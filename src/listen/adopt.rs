@@ -1,4 +1,4 @@
-//! Sockets that another process has opened: systemd for a socket unit, or inetd.
+//! Sockets that are already open: from systemd for a socket unit, from inetd, or from the program itself.
 
 use super::{Bound, Listen, ListenError, Opened, settings};
 use crate::sys;
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// Socket that another program has opened, and on which this server serves.
+/// Socket that a supervisor or this program has already opened, and on which the server serves.
 ///
 /// ```
 /// use daytime::server::{Inherited, ListenError};

@@ -129,7 +129,7 @@ impl Server {
         Self::new(opened, Vec::new(), config)
     }
 
-    /// Serves on sockets that another process opened. Ignores the addresses and transports of the configuration, and
+    /// Serves on sockets that are already open. Ignores the addresses and transports of the configuration, and
     /// all of [`Listen`] except `write_deadline`.
     ///
     /// The sockets may include TCP connections, which the server answers. If all sockets are connections, the server

@@ -29,7 +29,8 @@ flags! {
     pub enum Flag {
         named {
             /// `two-digit-year`: the century was inferred, by POSIX's rule that 69 to 99 mean 1969
-            /// to 1999, or from the Modified Julian Date.
+            /// to 1999, or in [`Form::Acts`](super::Form::Acts) from the Modified Julian Date. A
+            /// reply in [`Form::Nist`](super::Form::Nist) never has this flag.
             TwoDigitYear = "two-digit-year",
             /// `weekday-mismatch`: the reply names the wrong weekday for its date.
             WeekdayMismatch = "weekday-mismatch",
