@@ -45,9 +45,9 @@ pub struct Load {
     pub measured: Duration,
     /// Number of exchanges that began.
     pub asked: u64,
-    /// Number of exchanges that got a whole reply.
+    /// Number of exchanges that got a complete reply.
     pub answered: u64,
-    /// UDP: number of questions that got no answer within the timeout.
+    /// UDP: number of queries that got no answer within the timeout.
     pub lost: u64,
     /// Exchanges that failed, other than lost datagrams.
     pub failures: Failures,
@@ -56,8 +56,8 @@ pub struct Load {
     /// Open loop: number of scheduled exchanges that never began, because all sockets were busy until the load ended.
     /// No other count and no latency includes these exchanges.
     pub never_begun: u64,
-    /// UDP: number of late and extra datagrams. A late datagram arrives after its question has timed out; an extra
-    /// datagram answers no question.
+    /// UDP: number of late and extra datagrams. A late datagram arrives after its query has timed out; an extra
+    /// datagram answers no query.
     pub late: u64,
     /// Total length of the replies in octets.
     pub octets: u64,
