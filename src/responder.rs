@@ -1,5 +1,5 @@
-//! Provides the current reply without sockets. Both services use this module, so both send the same
-//! reply.
+//! Provides the current reply. The TCP service and the UDP service both use this module, so both
+//! send the same reply. The module uses no sockets.
 
 use crate::clock::{Clock, Health, Tick};
 use crate::reply::Reply;

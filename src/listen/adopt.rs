@@ -106,7 +106,7 @@ fn configure(
     Ok(())
 }
 
-/// Kind of socket on which the server can serve.
+/// The kind of a socket on which the server can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Listening TCP socket.

@@ -75,8 +75,8 @@ pub enum ListenError {
 pub enum Unavailable {
     /// Another socket uses the port (`EADDRINUSE`).
     InUse,
-    /// This host does not support the address family (`EAFNOSUPPORT`), or lacks even its loopback
-    /// or wildcard address.
+    /// This host does not support the address family (`EAFNOSUPPORT`), or lacks even that family's
+    /// loopback or wildcard address.
     NoFamily,
     /// Binding a port below 1024 (or `net.ipv4.ip_unprivileged_port_start`) needs a privilege
     /// (`EACCES`).

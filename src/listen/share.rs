@@ -17,7 +17,7 @@ pub(super) enum Place {
 }
 
 impl Listen {
-    /// Returns how many workers can have sockets of their own, at most `workers`.
+    /// Returns how many workers can have their own sockets, at most `workers`.
     pub(super) fn sharing(&self, workers: NonZeroUsize) -> NonZeroUsize {
         if workers.get() == 1 {
             return workers;

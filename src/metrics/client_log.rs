@@ -56,8 +56,8 @@ impl ClientLog {
         end.filter(|_| period.left_out > 0)
     }
 
-    /// Logs the number of lines that were left out so far. Call this when the server ends, because
-    /// no later period reports the number.
+    /// Logs the number of lines that were left out in the current period. Call this when the server
+    /// ends, because no later period reports the number.
     pub(crate) fn finish(&self) {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(mem::take(&mut *period).left_out);
