@@ -1,8 +1,8 @@
 //! Records what happened between hosts, in order of time. The laboratory's engines and the module `wire` record traces;
 //! the module `report` draws them.
 //!
-//! Packets are kept as octets from the IP header on. Drawings and capture files then show the
-//! octets that were really sent.
+//! Packets are kept as octets from the IP header on. So diagrams and capture files show the octets that were really
+//! sent.
 
 use crate::transport::Transport;
 use std::net::IpAddr;
@@ -37,7 +37,7 @@ pub enum TraceAction<'a> {
     Call {
         /// The call, as in a program: `recv(10)`.
         call: &'a str,
-        /// Its result: `10 octets`, `ECONNREFUSED`.
+        /// The result of the call, such as `10 octets` or `ECONNREFUSED`.
         outcome: &'a str,
     },
     /// The host sent a packet.
@@ -49,7 +49,7 @@ pub enum TraceAction<'a> {
         /// Times of arrival since the trace began. Empty if the packet was lost, or if a capture saw the packet in one
         /// place only.
         arrivals: &'a [Duration],
-        /// The fate of the packet in words: `arrived after 20 ms`, `lost by chance`.
+        /// A description of the packet's fate, such as `arrived after 20 ms` or `lost by chance`.
         fate: String,
     },
     /// A socket changed its state.
@@ -90,7 +90,7 @@ pub(crate) enum Action {
     Call {
         /// The call, as in a program: `recv(10)`.
         call: String,
-        /// The result: `10 octets`, `ECONNREFUSED`.
+        /// The result of the call, such as `10 octets` or `ECONNREFUSED`.
         outcome: String,
     },
     /// The host sent a packet.
@@ -117,7 +117,7 @@ pub(crate) enum Fate {
     Arrived(Vec<Duration>),
     /// The packet was lost.
     Lost(Loss),
-    /// A capture saw the packet in one place only, so the rest of its way is unknown.
+    /// A capture saw the packet in one place only, so the rest of its path is unknown.
     Seen,
 }
 
@@ -209,7 +209,7 @@ impl Fate {
         }
     }
 
-    /// Describes the fate in words, as in the comment on a packet in a capture file.
+    /// Describes the fate in words, as the comment on a packet in a capture file does.
     pub(crate) fn words(&self, sent: Duration) -> String {
         let after = |at: &Duration| milliseconds(at.saturating_sub(sent));
         match self {

@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 options! {
-    /// Limits on the time and the octets of a TCP connection after its reply. Within these limits,
-    /// a client that sends data gets a clean end of stream instead of a reset (RFC 1122, 4.2.2.13).
+    /// Limits on how long a TCP connection stays open after its reply, and on how many octets the
+    /// client may send. Within these limits, a client that sends data gets a clean end of stream
+    /// instead of a reset (RFC 1122, 4.2.2.13).
     ///
     /// ```
     /// let drain = daytime::server::Drain::default().octets(1024);
@@ -19,7 +20,7 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Drain {
-        /// Maximum time from accepting a connection until the client has closed it.
+        /// Maximum time from the acceptance of a connection until the client has closed it.
         pub deadline: Duration,
         /// Maximum number of octets that the client may send. The server discards them.
         pub octets: u64,
@@ -65,12 +66,12 @@ pub(super) enum Progress {
 }
 
 impl Connection {
-    /// Makes a connection from an accepted stream.
+    /// Creates a connection from an accepted stream.
     pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
         Self { stream, serial: 0, unsent: None, octets_left: 0, unread: false, peer }
     }
 
-    /// Sends the reply, beginning with its octet `from`. Afterwards, half-closes the connection.
+    /// Sends the reply from octet `from` on, then half-closes the connection.
     pub(super) fn send(
         &mut self,
         reply: &Reply,

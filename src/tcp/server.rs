@@ -35,7 +35,7 @@ pub(crate) struct Service {
     draining: Draining,
     counters: Arc<Counters>,
     first_token: usize,
-    /// Whether descriptors have run out while this worker did not have a connection that it could close.
+    /// Whether descriptors have run out while this worker had no connection that it could close.
     lacks_room: bool,
 }
 
@@ -123,13 +123,13 @@ impl Service {
         left || self.listeners.iter().any(waiting)
     }
 
-    /// Returns the time when [`work`](Self::work) must run next even if no event occurs.
+    /// Returns the time at which [`work`](Self::work) must run next even if no event occurs.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let resume = self.listeners.iter().filter_map(|listener| listener.resume).min();
         self.draining.next_deadline().into_iter().chain(resume).min()
     }
 
-    /// Answers the connections in the backlog, and accepts no more afterwards. All open connections end by `deadline`.
+    /// Answers the connections in the backlog, then accepts no more. All open connections end no later than `deadline`.
     pub(crate) fn stop(&mut self, round: &mut Round, deadline: Instant) {
         for listener in &mut self.listeners {
             listener.ready = true; // The readiness event for a queued connection may not have been handled yet.
@@ -156,8 +156,8 @@ impl Service {
         self.draining.is_empty()
     }
 
-    /// Whether descriptors ran out while this worker did not have a connection that it could close. Returns true once
-    /// per occurrence.
+    /// Whether descriptors ran out while this worker had no connection that it could close. Returns true once per
+    /// occurrence.
     pub(crate) fn lacks_room(&mut self) -> bool {
         mem::take(&mut self.lacks_room)
     }
@@ -172,7 +172,7 @@ impl Service {
         self.counters.add_of(Event::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {
             self.counters.add_of(Event::TcpNoTime, peer);
-            return; // Without a valid time, the connection closes without a reply, as RFC 868 asks.
+            return; // Without a valid time, the server closes the connection without a reply, as RFC 868 prescribes.
         };
         let mut connection = Connection::new(stream, peer);
         if let Err(error) = connection.send(reply, 0, &self.counters) {

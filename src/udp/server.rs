@@ -56,7 +56,7 @@ struct Socket {
 }
 
 /// Maximum number of single-datagram receives in a row; the next receive requests a batch. After
-/// the same number of datagrams, other sockets get a turn.
+/// this number of datagrams, other sockets get a turn.
 const MAX_SINGLE_RECEIVES: usize = 16;
 
 /// Maximum number of failed receives in a row. After that, the socket waits for its next event, so
@@ -126,7 +126,8 @@ impl Service {
         self.sockets.iter().any(|socket| socket.ready)
     }
 
-    /// Returns the time when `work` must check for dropped datagrams, even if no datagram arrives.
+    /// Returns the time at which `work` must check for dropped datagrams, even if no datagram
+    /// arrives.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.drop_checks.deadline()
     }
@@ -215,7 +216,7 @@ impl Answerer {
         }
     }
 
-    /// Answers the batch's datagrams that are admitted, all with the same reply.
+    /// Answers the admitted datagrams of a batch, all with the same reply.
     fn answer(
         &mut self,
         socket: &Socket,
@@ -253,7 +254,7 @@ impl Answerer {
     }
 
     /// Sends the replies to the batch, and subtracts failed replies from `answered`. The service
-    /// does not send a failed reply again: the client retries anyway, and waiting for one peer
+    /// does not retransmit a failed reply: the client retries anyway, and waiting for one peer
     /// would delay the others.
     fn send_replies(
         &mut self,
@@ -336,7 +337,7 @@ mod tests {
     use socket2::{Domain, Type};
     use std::os::fd::OwnedFd;
 
-    /// Makes a socket whose receives all fail with ENOTCONN, because it is a stream socket.
+    /// Creates a socket whose receives all fail with ENOTCONN, because it is a stream socket.
     fn failing() -> UdpSocket {
         let stream = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         stream.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("loopback");
