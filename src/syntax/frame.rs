@@ -1,6 +1,5 @@
-//! Separates the line in a reply from the octets that servers put around it: line ends of every
-//! kind, NULs, and text after the line. Reads only a limited number of octets, so a long reply
-//! takes no longer.
+//! Separates the line in a reply from the octets that servers put around it: line endings of every kind, NULs, and text
+//! after the line. Reads only a limited number of octets, so a long reply takes no longer.
 
 use super::flags::{Flag, Flags};
 use crate::reply::Reply;
@@ -12,8 +11,8 @@ pub(crate) struct Frame<'a> {
     pub line: &'a [u8],
     /// Number of octets that precede the line in the reply.
     pub start: usize,
-    /// Whether octets follow the line. If they do, the line is complete. Otherwise the reply, or the part of the reply
-    /// that is read, ends with the line, and the line may be incomplete.
+    /// Whether octets follow the line. If so, the line is complete. Otherwise the line may be incomplete, because the
+    /// reply, or the part of the reply that is read, ends with it.
     pub ended: bool,
     /// Whether the line continues beyond the last octet that is read.
     pub cut: bool,
@@ -83,12 +82,12 @@ fn ends_line(octet: u8) -> bool {
     matches!(octet, b'\r' | b'\n' | 0)
 }
 
-/// Whether the octet is a space or a line end.
+/// Whether the octet is a space or part of a line ending.
 fn is_blank(octet: u8) -> bool {
     ends_line(octet) || matches!(octet, b' ' | b'\t')
 }
 
-/// Whether the octet is a control character, except a space or a line end.
+/// Whether the octet is a control character, except a space or part of a line ending.
 fn is_control(octet: u8) -> bool {
     octet.is_ascii_control() && !is_blank(octet)
 }

@@ -132,7 +132,7 @@ fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     m.then_some((Name { value: half, english: space == 0 }, length))
 }
 
-/// Whether the word before `rest` ends where `rest` begins. A hyphen usually continues the word, as
+/// Whether the word before `rest` ends where `rest` starts. A hyphen usually continues the word, as
 /// in the name `pm-2`. But a hyphen before a known zone ends the word, because RFC 867 puts a
 /// hyphen before the zone.
 fn ends_word(rest: &[u8]) -> bool {
@@ -184,8 +184,8 @@ const HALVES: [(&[u8], &[u8]); 14] = [
 ];
 
 /// Returns the index of the row that contains the word, and whether the word is English. `word` may
-/// be a whole name or at least its first three letters. The first name in each row is English.
-/// `Some(None)` means that the word has several meanings.
+/// be a complete name or at least the name's first three letters. The first name in each row is
+/// English. `Some(None)` means that the word has several meanings.
 #[expect(clippy::option_option, reason = "unknown, or known and not certain")]
 fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     let begins = |name: &str| {

@@ -72,7 +72,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let mut code = TimeCode { mjd: mjd.value, ..TimeCode::default() };
     match rest(cursor, &mut code) {
         Ok(zone) => parts.zone = Some(zone),
-        // The date and time are complete, but the line ends in the middle of the code.
+        // The date and time are complete, but the reply stops in the middle of the code.
         Err(mismatch) if mismatch.at_end && cursor.may_be_cut() && mjd.digits == 5 => {
             cursor.flags.add(Flag::Truncated);
         }

@@ -57,7 +57,7 @@ impl Number {
     }
 }
 
-/// A position in a line, with the flags set so far.
+/// A position in a line, with the flags that the readers have set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     line: &'a [u8],
@@ -112,7 +112,7 @@ impl<'a> Cursor<'a> {
         self.is_at_end() && !self.ended
     }
 
-    /// Returns an error which says that the octets at the cursor are not the expected part.
+    /// Returns an error saying that the octets at the cursor are not the expected part.
     pub(super) fn fail<T>(&self, expected: &'static str) -> Read<T> {
         Err(Mismatch { expected, at: self.at, reached: self.at, at_end: self.is_at_end() })
     }
@@ -122,8 +122,8 @@ impl<'a> Cursor<'a> {
         Err(Mismatch { expected, at, reached: self.at, at_end: false })
     }
 
-    /// Returns an error about octets that were already read, from octet `at`, and that the end of
-    /// the line may have cut.
+    /// Returns an error about octets that were already read, from octet `at`, and that may be
+    /// truncated at the end of the line.
     pub(super) fn blame_short<T>(&self, expected: &'static str, at: usize) -> Read<T> {
         Err(Mismatch { expected, at, reached: self.at, at_end: self.is_at_end() })
     }
