@@ -17,7 +17,8 @@ pub(crate) fn listen_overflows() -> Option<u64> {
     paired(&fs::read_to_string("/proc/net/netstat").ok()?, "TcpExt:", "ListenOverflows")
 }
 
-/// Returns the number of IP packets and octets sent so far over the IP version of `address`.
+/// Returns the total number of IP packets and octets that this system has sent over IPv4 or IPv6,
+/// whichever `address` belongs to.
 pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     match address {
         IpAddr::V4(_) => traffic_v4(),

@@ -59,7 +59,7 @@ impl AsFd for FrameSocket {
     }
 }
 
-/// Returns an interface's link address, which contains the interface's number.
+/// Returns an interface's link address, which contains the interface's index.
 fn link(interface: &str) -> io::Result<LinkAddr> {
     let mut links = getifaddrs()?.filter(|it| it.interface_name == interface);
     let found = links.find_map(|it| it.address?.as_link_addr().copied());

@@ -76,7 +76,7 @@ pub(crate) const WATCH_CALL: &str = "epoll_ctl";
 /// Names of the system calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 
-/// Folder that lists the descriptors of this process (proc(5)).
+/// Directory that lists the file descriptors of this process (proc(5)).
 pub(crate) const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// Whether this process ignores the signal (proc_pid_status(5), `SigIgn`).

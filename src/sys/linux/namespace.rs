@@ -45,7 +45,7 @@ fn enter_user_namespace() -> Result<(), String> {
     map("gid_map", format!("{group} {group} 1"))
 }
 
-/// Moves this thread, and threads that it starts later, to a new network. Returns the thread's id,
+/// Moves this thread, and threads that it starts later, to a new network. Returns the thread's ID,
 /// by which [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) identifies the network.
 pub(crate) fn enter_new_network() -> io::Result<i32> {
     unshare(CloneFlags::CLONE_NEWNET)?;

@@ -21,7 +21,8 @@ sockopt_impl!(
 );
 
 /// First words of `struct tcp_info`. Newer kernels append fields, so an old kernel returns less
-/// than libc's whole struct, which would make nix panic. Every kernel can return these first words.
+/// than libc's complete struct, which would make nix panic. Every kernel can return these first
+/// words.
 type BeginOfTcpInfo = [u32; 7];
 
 /// Index of `tcpi_unacked`.

@@ -7,8 +7,8 @@ use landlock::{
 use nix::sys::prctl;
 use std::io;
 
-/// Ensures that programs started by this process get no more rights than it has, even if their
-/// files grant more. This applies to this thread and to threads that it starts later.
+/// Ensures that programs started by this process get no more rights than this process has, even if
+/// their files grant more. This applies to this thread and to threads that it starts later.
 pub(crate) fn no_new_privileges() -> io::Result<()> {
     Ok(prctl::set_no_new_privs()?)
 }

@@ -3,8 +3,8 @@
 //!
 //! Every other call fails with EPERM and has no effect. Another version of a C library or allocator
 //! may try a call that is not in the list, and must cope with the refusal, as in any container.
-//! Killing the process instead would stop the service. It would not protect better, because the
-//! call fails either way.
+//! Killing the process instead would stop the service. Killing the process would not protect better
+//! either, because the call fails in both cases.
 
 use super::super::Links;
 use nix::libc::{self, c_long};
@@ -25,7 +25,7 @@ enum Check {
     Is(u8, i32),
     /// The argument has none of these bits.
     Without(u8, i32),
-    /// The argument is the id of this process.
+    /// The argument is the ID of this process.
     Itself(u8),
     /// The argument is a descriptor between the service's first and last UDP socket, inclusive.
     UdpSocket(u8),
@@ -240,7 +240,7 @@ mod tests {
         assert!(program.len() < 4096, "BPF_MAXINSNS: {}", program.len());
     }
 
-    /// Makes a rule from conditions on 32-bit arguments.
+    /// Builds a rule from conditions on 32-bit arguments.
     fn rule(conditions: &[(u8, SeccompCmpOp, u64)]) -> SeccompRule {
         let condition = |(argument, operator, value): &(u8, SeccompCmpOp, u64)| {
             let dword = SeccompCmpArgLen::Dword;
