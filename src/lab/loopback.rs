@@ -30,7 +30,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// delivers within microseconds.
 pub(crate) const SILENCE_TIME: Duration = Duration::from_millis(200);
 
-/// Returns an error's symbolic name as in the manual pages, such as `ECONNREFUSED`.
+/// Returns an error's symbolic name, as the manual pages write it: `ECONNREFUSED`.
 pub(crate) fn error_name(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => format!("{:?}", Errno::from_raw(number)),

@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// Returns the kind's name in a networking course: `SYN-ACK`, `datagram`.
+    /// Returns the name that a networking course uses for this kind: `SYN-ACK`, `datagram`.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Segment(Control::Rst, _) => "RST",

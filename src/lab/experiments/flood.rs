@@ -31,9 +31,9 @@ const MAX_DATAGRAMS: u32 = 200_000;
 const SOCKET_BUFFER: usize = 65_536;
 /// Octets per write to the stream.
 const WRITE: usize = 1024;
-/// Maximum size in octets of a segment on loopback. A buffer that is almost full still accepts one whole segment.
+/// Maximum size in octets of a segment on loopback. A buffer that is almost full still accepts one complete segment.
 const SEGMENT: u64 = 65_536;
-/// Number of octets sent after which the lab gives up. Both buffers together hold less.
+/// Number of octets sent after which the lab gives up. Both buffers together hold fewer octets.
 const ENDLESS: usize = 64 << 20;
 
 const LAST_SEND: &str = "writer's last send()";

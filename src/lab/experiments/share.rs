@@ -30,8 +30,8 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
 const CLIENTS: u32 = 200;
 /// Maximum number of clients. Each client needs its own port, and a host has a limited number of them (Linux: 28 232).
 const MAX_CLIENTS: u32 = 10_000;
-/// With this number of clients or more, the lab predicts that each server gets at least one. The probability that one
-/// of the servers gets none of 64 clients is 1 in 2^63.
+/// With this number of clients or more, the lab predicts that each server gets at least one client. The probability
+/// that one of the servers gets none of 64 clients is 1 in 2^63.
 const CLIENTS_FOR_BOTH: u32 = 64;
 
 const SECOND_BIND: &str = "REUSEADDR: 2nd bind()";

@@ -1,4 +1,4 @@
-//! Two hosts on one link, and what an experiment can do with them.
+//! Two hosts on one link, and the operations on them that experiments use.
 
 use super::forwarder::Forwarder;
 use super::frame::{DISCARD, hardware};
@@ -168,7 +168,7 @@ impl Network {
         self.forwarder.forge(FORGER, SERVER, packet).map_err(failed("forge a packet"))
     }
 
-    /// Returns the trace recorded so far.
+    /// Returns the trace of all events recorded until now.
     pub(in crate::lab) fn trace(&self) -> Trace {
         self.recorder.trace()
     }
@@ -190,8 +190,8 @@ fn host(name: &str, host: HostId) -> trace::Host {
     trace::Host { name: name.into(), addresses: vec![address.into()] }
 }
 
-/// Lays a cable (a veth pair) from each host to the forwarder's namespace. Each host gets the other's hardware address
-/// in its neighbour table, so that no ARP request comes before the experiment's first packet.
+/// Creates a cable (a veth pair) from each host to the forwarder's namespace. Each host gets the other's hardware
+/// address in its neighbour table, so that no ARP request comes before the experiment's first packet.
 fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle> {
     for (id, host) in [CLIENT, SERVER].into_iter().zip(hosts) {
         let (end, thread) = (HOST_NAMES[id.0], host.thread);

@@ -20,7 +20,7 @@ impl Question {
     /// answer is a number, whose unit may be omitted.
     ///
     /// # Errors
-    /// Returns an error if the text is not an answer to this question. The error describes the expected form.
+    /// Returns an error if the text is not an answer to this question. The error describes the expected format.
     pub(crate) fn read(&self, text: &str) -> Result<Answer, String> {
         let text = text.trim();
         match &self.form {

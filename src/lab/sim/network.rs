@@ -59,8 +59,8 @@ pub(crate) struct HostAccess<'a> {
 /// already due.
 const MIN_STEP: Duration = Duration::from_micros(1);
 
-/// Returns [`Conditions::of`], but with the delay cut to whole microseconds, at least one, because `smoltcp` counts
-/// time in microseconds. Labs must compute their predictions from these conditions.
+/// Returns [`Conditions::of`], but with the delay truncated to whole microseconds, at least one, because `smoltcp`
+/// counts time in microseconds. Labs must compute their predictions from these conditions.
 pub(crate) fn conditions(options: &LabOptions, delay: Duration) -> Conditions {
     let conditions = Conditions::of(options, delay);
     let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);

@@ -29,7 +29,7 @@ pub(crate) struct Service {
     /// Time from the moment a connection is established until the service replies.
     reply_delay: Duration,
     sockets: Vec<Served>,
-    /// Number of connections established so far.
+    /// Number of connections that clients have established.
     pub accepted: u64,
     /// Replies sent, each with the port of the client.
     pub answers: Vec<(Option<u16>, Vec<u8>)>,
@@ -121,7 +121,7 @@ pub(crate) struct Client {
     /// The client's port.
     pub port: u16,
     handle: Option<SocketHandle>,
-    /// Octets read so far.
+    /// The octets that the client has read.
     pub octets: Vec<u8>,
     pub reads: u64,
     /// Time at which the first octet was read.
