@@ -37,8 +37,8 @@ fn entries(entries: impl Iterator<Item = (&'static str, String)>) -> String {
     page.finish()
 }
 
-/// Returns the octets as escaped text, without the line ends around them. Shortens a long reply; `--json` prints the
-/// whole reply.
+/// Returns the octets as escaped text, without the line endings around them. Shortens a long reply; `--json` prints the
+/// complete reply.
 pub(crate) fn printable_line(octets: &[u8]) -> String {
     const MAX_CHARACTERS: usize = 240;
     let mut text = String::new();

@@ -44,7 +44,7 @@ pub(super) fn leave_out_states(lab: &Lab) -> bool {
     ["loss", "stale"].contains(&lab.name)
 }
 
-/// Returns the parts of a run with the events that are drawn.
+/// Returns the parts of a run, each with the events to draw.
 fn drawn_parts(report: &Report) -> Vec<Part> {
     let mut parts = report.parts().to_vec();
     if leave_out_states(report.lab) {

@@ -37,7 +37,7 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     }
 }
 
-/// Writes the observed values alone, for a student who has not yet seen the predictions of the program.
+/// Writes the observed values alone, for a student who has not seen the program's predictions yet.
 pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
     page.heading("OBSERVED");
     for finding in findings {

@@ -278,7 +278,7 @@ fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, R
 #[derive(Debug, Default)]
 struct Shapes {
     known: BTreeMap<Item, usize>,
-    /// Number of retransmissions so far, none of which equals another row.
+    /// Number of retransmissions already found; each of them counts as different from all other rows.
     unique: usize,
 }
 
