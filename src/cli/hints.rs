@@ -80,7 +80,7 @@ fn attempts_hint(transport: Transport, attempts: &[Attempt]) -> Hint {
     }
 }
 
-/// Returns the hint for a refused question. For a loopback address, the hint shows the command that starts a server.
+/// Returns the hint for a refused query. For a loopback address, the hint shows the command that starts a server.
 pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'static, str> {
     let ip = peer.ip().to_canonical();
     if !ip.is_loopback() {

@@ -17,7 +17,7 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A command that takes no longer than this shows no bar.
+/// Time that must pass before a command shows a bar.
 const HIDDEN_TIME: Duration = Duration::from_secs(1);
 /// A run of labs that takes no longer than this shows no bar.
 #[cfg(feature = "teach")]
@@ -87,7 +87,7 @@ impl Progress {
         bar.set_position(done.into());
     }
 
-    /// Shows the name of the step that begins.
+    /// Shows the name of the step that is starting.
     #[cfg(feature = "teach")]
     pub(super) fn begin(&self, done: usize, of: usize, name: &str) {
         let count = |steps| u64::try_from(steps).unwrap_or(u64::MAX);

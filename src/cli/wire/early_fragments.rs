@@ -1,4 +1,4 @@
-//! Holds fragments that arrive before the first fragment of their packet, because only the first fragment has ports.
+//! Holds later fragments of a packet until its first fragment arrives, because only the first fragment has ports.
 
 use crate::trace::Fate;
 use crate::wire::Captured;
