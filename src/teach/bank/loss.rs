@@ -120,7 +120,7 @@ fn two_tries(loss: u8) -> Item {
     share_item("loss-two-tries", loss, "asks, and asks a second time if no reply arrives,", number)
 }
 
-/// Makes an answer in percent with a tolerance of one percentage point.
+/// Creates an answer in percent with a tolerance of one percentage point.
 fn share(share: f64, explanation: &str) -> Number {
     Number::new(100.0 * share, 1.0, "%", explanation.to_owned())
 }

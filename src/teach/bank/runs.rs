@@ -5,7 +5,7 @@ use crate::teach::item::Item;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The runs so far.
+/// The lab runs that are already done, kept so that later items can use them.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     done: Vec<Rc<Report>>,
