@@ -64,7 +64,7 @@ fn raise_descriptors() -> usize {
     usize::try_from(hard).unwrap_or(usize::MAX)
 }
 
-/// Measures by how much the server's private memory grows per connection.
+/// Measures how much the server's private memory grows per connection.
 fn memory(program: &Path, most: usize) {
     let server = Server::start(program, Limits::On);
     let mut datagrams = Datagrams::new(server.address());
