@@ -1,5 +1,5 @@
-//! Soak test: puts legitimate and hostile load on the real program, over loopback and with abuse limits. It takes ten
-//! minutes, or the number of seconds given as its argument.
+//! Soak test: puts legitimate and hostile load on the real program, over loopback and with abuse limits. The test takes
+//! ten minutes, or the number of seconds given as its argument.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench soak

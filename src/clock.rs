@@ -71,8 +71,8 @@ pub enum Health {
 }
 
 impl Clock {
-    /// Returns the current time. For the system's clock, this needs no calendar conversion, so it
-    /// is cheap enough for every exchange.
+    /// Returns the current time. For the system's clock, this needs no calendar conversion, so the
+    /// function is cheap enough for every exchange.
     pub(crate) fn system_time(&self) -> Option<SystemTime> {
         match self {
             Self::System => Some(SystemTime::now()),

@@ -47,7 +47,7 @@ impl ResponderHarness {
     }
 }
 
-/// Harness for the rules that decide whether a datagram gets an answer. It applies no rate limits.
+/// Harness for the rules that decide whether a datagram gets an answer. This harness applies no rate limits.
 #[derive(Debug)]
 pub struct GuardHarness(Guard);
 

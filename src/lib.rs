@@ -37,7 +37,7 @@
 //!   another process has opened. A `server::Confinement` gives up rights that the process does not
 //!   need.
 //! - **Asking** (module `client`): `ask` sends a query to a `Target` over a [`Transport`], with
-//!   `Options`, and returns an `Answer` or an `AskError`. A `Client` asks many questions.
+//!   `Options`, and returns an `Answer` or an `AskError`. A `Client` sends many queries.
 //! - **Reading replies** ([`read`]): [`recognise`] reads a reply. A [`Recognised`] reply has a
 //!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for everything
 //!   uncertain. [`validate`](Recognised::validate) decides whether to trust the server. An

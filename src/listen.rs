@@ -73,7 +73,7 @@ impl Default for Listen {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Setting {
-    /// Name of the option, as in the manual pages.
+    /// Name of the option, as the manual pages write it.
     pub name: &'static str,
     /// Requested value; `None` if nothing was requested and the system's default applies.
     pub asked: Option<u64>,
@@ -295,8 +295,8 @@ impl Listen {
     }
 }
 
-/// Returns the options of a socket. `ours` holds the requested values. It is `None` for an inherited socket, because
-/// this program did not request any options for that socket.
+/// Returns the options of a socket. `ours` holds the requested values. The argument is `None` for an inherited socket,
+/// because this program did not request any options for that socket.
 fn settings(
     ours: Option<&Listen>,
     socket: &Socket,

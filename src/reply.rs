@@ -86,7 +86,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// Reply under construction. `fmt::Error` cannot hold a reason, so this struct stores it.
+/// A reply under construction. `fmt::Error` cannot hold a reason, so this struct stores it.
 struct ReplyWriter {
     reply: Reply,
     error: ReplyError,

@@ -52,7 +52,7 @@ pub(crate) struct Responder {
     last: Option<LastReply>,
 }
 
-/// The last reply, the time when it was formed, and the tick in which it is valid.
+/// The last reply, the time at which it was formed, and the tick in which it is valid.
 #[derive(Clone, Debug)]
 struct LastReply {
     formed: Instant,

@@ -35,7 +35,7 @@ pub struct TraceEvent<'a> {
 pub enum TraceAction<'a> {
     /// The program made a system call.
     Call {
-        /// The call, as in a program: `recv(10)`.
+        /// The call, as a program contains it: `recv(10)`.
         call: &'a str,
         /// The result of the call, such as `10 octets` or `ECONNREFUSED`.
         outcome: &'a str,
@@ -88,7 +88,7 @@ pub(crate) struct Event {
 pub(crate) enum Action {
     /// The program made a system call.
     Call {
-        /// The call, as in a program: `recv(10)`.
+        /// The call, as a program contains it: `recv(10)`.
         call: String,
         /// The result of the call, such as `10 octets` or `ECONNREFUSED`.
         outcome: String,

@@ -48,9 +48,9 @@ pub struct Answer {
     pub elapsed: Duration,
     /// Length of the time window in which the server read its clock. Over TCP the window begins
     /// with the connection's first packet, which acts as the query. The window ends when the client
-    /// has read the first line, or at the end of the stream if the line has no end. Over UDP the
-    /// window begins with the first query to this address and ends with the answer, because RFC 867
-    /// gives no way to know which query the server answered.
+    /// has read the first line, or at the end of the stream if the line has no line ending. Over
+    /// UDP the window begins with the first query to this address and ends with the answer, because
+    /// RFC 867 gives no way to know which query the server answered.
     pub round_trip: Duration,
     /// The local time at the end of `round_trip`. The client reads its clock after the exchange,
     /// and subtracts the time that has passed since the answer arrived. `None` if the clock does

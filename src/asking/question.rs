@@ -39,7 +39,7 @@ pub(crate) struct Question<'a> {
     pub peers: Vec<SocketAddr>,
 }
 
-/// The system calls that a query made, in order, named as in the manual pages.
+/// The system calls that a query made, in order, with their names from the manual pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Calls {
     names: Vec<&'static str>,

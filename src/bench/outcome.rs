@@ -37,9 +37,9 @@ impl Bench {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Load {
-    /// The transport that was loaded.
+    /// The transport over which the load ran.
     pub transport: Transport,
-    /// The address that was loaded.
+    /// The address of the server under load.
     pub peer: SocketAddr,
     /// Length of the measurement.
     pub measured: Duration,

@@ -75,7 +75,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     status
 }
 
-/// Why `--csv` excludes `--ask`.
+/// The message that says why `--csv` excludes `--ask`.
 const CSV_HAS_NO_ANSWERS: &str = "--ask cannot be used with --csv, which has a line for each finding and none for answers: use --json";
 
 /// The labs to run, in order, each with its procedure.

@@ -52,7 +52,7 @@ impl Default for CompareOptions {
 pub struct Comparison {
     /// The host that was queried.
     pub target: Target,
-    /// Whether the comparison started a local server. It has stopped that server again.
+    /// Whether the comparison started a local server for its run.
     pub local_server: bool,
     /// Requested number of exchanges over each transport from which to measure the latencies.
     pub count: u32,

@@ -208,7 +208,7 @@ fn derive(answer: &Answer) -> Phases {
         }
         Transport::Tcp => {
             let (syn, segment) = (ip + 20 + 20, ip + 20 + 12);
-            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments for the reply on Ethernet
+            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments that carry the reply over Ethernet
             Phases {
                 before: phase(3, syn + syn + segment),
                 exchange: phase(lines, lines * segment + reply),

@@ -81,7 +81,7 @@ pub struct Lab {
     pub(crate) procedures: &'static [Procedure],
 }
 
-/// How a lab runs on one engine: options, predictions and the experiment itself.
+/// The procedure by which a lab runs on one engine: options, predictions and the experiment itself.
 #[derive(Debug)]
 pub(crate) struct Procedure {
     pub engine: Engine,

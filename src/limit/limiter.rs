@@ -96,8 +96,9 @@ struct Buckets {
 #[derive(Debug)]
 struct Part {
     entries: Vec<Entry>,
-    /// Index of the first entry of the first set. It is chosen so that each set fills exactly one
-    /// cache line. With thousands of sources, fetching that line is the main cost of a lookup.
+    /// Index of the first entry of the first set. The index is chosen so that each set fills
+    /// exactly one cache line. With thousands of sources, fetching that line is the main cost of a
+    /// lookup.
     first: usize,
 }
 

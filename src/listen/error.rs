@@ -16,8 +16,8 @@ pub enum ListenError {
         transport: Transport,
         /// Requested address.
         address: SocketAddr,
-        /// Kind of the failure, to which the caller can react. For example, the caller can choose
-        /// another port after [`Unavailable::InUse`].
+        /// The kind of failure, so that the caller can react to it. For example, the caller can
+        /// choose another port after [`Unavailable::InUse`].
         why: Unavailable,
         /// Error from the operating system.
         source: io::Error,

@@ -47,8 +47,8 @@ impl ClientLog {
         admitted
     }
 
-    /// If a period is over, logs the number of lines that were left out in it. Otherwise, returns
-    /// the time when the period ends if lines have been left out.
+    /// If a period is over, logs the number of lines that were left out in that period. Otherwise,
+    /// if lines have been left out, returns the time at which the period ends.
     pub(crate) fn report_left_out(&self, now: Instant) -> Option<Instant> {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(period.start_next(now));

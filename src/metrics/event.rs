@@ -86,7 +86,7 @@ events! {
     TcpTotalLimit: Tcp Ended "total-limit", "answered and closed at once: too many connections in total";
     /// A connection failed: the client reset it, or a write failed.
     TcpFailed: Tcp Ended "failed";
-    /// The server closed a connection without a reply, because it had no valid time.
+    /// The server closed a connection without a reply, because the server had no valid time.
     TcpNoTime: Tcp Ignored "no-time",
         "not answered: no valid time; the clock is unsynchronised or its year out of range";
     /// `accept(2)` failed for lack of a descriptor, and no connection could be closed to free one

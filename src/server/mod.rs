@@ -87,7 +87,7 @@ impl ServeError {
 
 /// A bound server, ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
 ///
-/// [`Server::spawn`] runs the server in a thread of its own, [`Server::run`] in the calling thread:
+/// [`Server::spawn`] runs the server in a separate thread, [`Server::run`] in the calling thread:
 ///
 /// ```
 /// use daytime::{Config, Server};
@@ -200,7 +200,7 @@ impl Server {
         &self.bound
     }
 
-    /// Returns the counters. They keep counting while the server runs.
+    /// Returns the counters, which continue to count while the server runs.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.shared.metrics)

@@ -18,8 +18,8 @@ pub(super) struct Shared {
     start: Instant,
     stop: AtomicBool,
     workers: Vec<WorkerState>,
-    /// Interval at which each worker records a heartbeat. It is set only if a supervisor's watchdog
-    /// is active.
+    /// Interval at which each worker records a heartbeat. The interval is set only if a
+    /// supervisor's watchdog is active.
     beat: OnceLock<Duration>,
     pub metrics: Arc<Metrics>,
     pub connection_limit: Arc<ConnectionLimit>,

@@ -73,7 +73,7 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
 
 fn trim_end(line: &[u8]) -> &[u8] {
     let spaces = |octet: &u8| is_blank(*octet) || is_control(*octet);
-    // A line of only control characters is not blank, so it is kept whole.
+    // A line of only control characters is not blank, so all of it is kept.
     let end = line.iter().rposition(|octet| !spaces(octet)).map_or(line.len(), |last| last + 1);
     &line[..end]
 }

@@ -14,7 +14,7 @@ use chrono::Timelike;
 /// A function that reads one form from the start of the line, as far as the form fits.
 type Reader = for<'a> fn(&mut Cursor<'a>) -> Result<Parts<'a>, Mismatch>;
 
-/// The readers for all forms, strict forms before loose ones.
+/// The readers for all forms. Readers for strict forms come before readers for loose forms.
 const READERS: [Reader; 12] = [
     nist::read,
     telephone::european,

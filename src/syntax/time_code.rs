@@ -1,9 +1,9 @@
-//! The fields of a time code other than the time, and conversions to and from the Modified Julian Date.
+//! The fields that a time code has in addition to the time, and conversions to and from the Modified Julian Date.
 
 use chrono::{Datelike, NaiveDate};
 use std::time::Duration;
 
-/// The fields of a time code other than the time. A field is `None` if the reply does not contain it.
+/// The fields that a time code has in addition to the time. A field is `None` if the reply does not contain it.
 ///
 /// ```
 /// use daytime::read::{Marker, recognise};

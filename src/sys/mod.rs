@@ -97,8 +97,8 @@ pub(crate) struct Destination {
     pub interface: u32,
 }
 
-/// Maximum number of octets of a datagram's content that a server keeps. It equals the maximum length of this suite's
-/// replies (`Reply::MAX_OCTETS`). The kernel discards the rest.
+/// Maximum number of octets of a datagram's content that a server keeps. This number equals the maximum length of this
+/// suite's replies (`Reply::MAX_OCTETS`). The kernel discards the rest.
 pub(crate) const MAX_CONTENT_OCTETS: usize = 512;
 
 /// Index of the loopback interface. Linux assigns it in each network namespace (`LOOPBACK_IFINDEX`,
@@ -155,7 +155,7 @@ pub(crate) struct Interface {
 pub(crate) struct SeenPacket {
     /// Length of the packet in octets, including the IP header.
     pub octets: usize,
-    /// Time when the kernel saw the packet, counted from 1970-01-01 00:00:00 UTC.
+    /// Time at which the kernel saw the packet, counted from 1970-01-01 00:00:00 UTC.
     pub at: Duration,
     /// Index of the interface.
     pub interface: u32,

@@ -1,4 +1,4 @@
-//! Replacement for `linux` and `portable` that does not make system calls. It builds for every Rust target.
+//! Replacement for `linux` and `portable` that makes no system calls, and therefore builds for every Rust target.
 
 use super::KernelClock;
 use std::io;

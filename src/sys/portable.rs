@@ -52,7 +52,7 @@ pub(crate) const DESCRIPTORS: &str = "/dev/fd";
 /// and some systems give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
 
-/// Whether a datagram reports its destination address. POSIX has no call for this.
+/// Whether the system reports the destination address of each datagram. POSIX has no call for this.
 #[cfg(feature = "lab")]
 pub(crate) const TELLS_DESTINATIONS: bool = false;
 
@@ -167,7 +167,8 @@ impl ClientBatch {
     }
 }
 
-/// Replacement for a precise timer. It uses the poll's timeout, which is in milliseconds.
+/// Replacement for a precise timer. The replacement uses the poll's timeout, which is in
+/// milliseconds.
 pub(crate) struct Alarm;
 
 impl Alarm {

@@ -36,7 +36,7 @@ pub(super) struct Connection {
 /// received before the reset can still be read.
 pub(super) type Winner = (Connection, Option<io::Error>);
 
-/// Race of connection attempts to several addresses. It ends at the deadline.
+/// A race of connection attempts to several addresses. The race ends at the deadline.
 pub(super) struct Race<'a, 'b> {
     pub question: &'a mut Question<'b>,
     waiting: VecDeque<SocketAddr>,

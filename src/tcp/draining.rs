@@ -39,7 +39,7 @@ pub(super) struct Draining {
     watched: VecDeque<Entry>,
     /// Number of connections that became fresh since the last check.
     new: usize,
-    /// Number of fresh connections at which the next check begins; 0 during a check.
+    /// Number of fresh connections at which the next check starts; 0 during a check.
     check_at: usize,
     /// Keys of connections with more input than one round reads. By the next round, a key may belong to a newer
     /// connection. One extra read from that connection does no harm.
@@ -452,7 +452,7 @@ mod tests {
     #[test]
     fn input_beyond_one_turn_is_read_without_another_event() {
         let mut set = set();
-        // A buffer of one octet makes 100 octets of input take seven rounds.
+        // With a buffer of one octet, reading 100 octets of input takes seven rounds.
         set.draining.sink = vec![0; 1].into_boxed_slice();
         let mut client = set.client();
         client.write_all(&[b'.'; 100]).expect("sent");

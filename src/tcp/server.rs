@@ -25,7 +25,7 @@ const MAX_ACCEPTED: usize = 64;
 /// round, poll(2) checks whether another is queued. This check avoids a failing `accept(2)`, which is expensive: Linux
 /// allocates the file first.
 const MAX_POLLED_ACCEPTS: usize = 8;
-/// Time for which a listener pauses after `accept` failed for a reason that may be temporary.
+/// Time for which a listener pauses after `accept` has failed for a reason that may be temporary.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A worker's TCP listeners and their connections.
@@ -66,7 +66,8 @@ pub(crate) struct Round<'a> {
 }
 
 impl Service {
-    /// Registers the listeners with consecutive tokens, beginning with `first_token`. The tokens of connections follow.
+    /// Registers the listeners with consecutive tokens, beginning with `first_token`. The connections' tokens follow
+    /// the listeners' tokens.
     pub(crate) fn new(
         sockets: Vec<TcpListener>,
         drain: Drain,

@@ -32,8 +32,8 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run).with
 const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
 /// Maximum backlog, limited because each client needs two file descriptors.
 const MAX_BACKLOG: u32 = 100;
-/// If the number of connected clients exceeds the backlog by more than this, the lab assumes that the queue has no
-/// limit.
+/// If the number of connected clients exceeds the backlog by more than this number, the lab assumes that the queue has
+/// no limit.
 const MAX_SURPLUS_CLIENTS: usize = 4;
 
 const CONNECTED: &str = "connected, by backlog";

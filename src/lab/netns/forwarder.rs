@@ -33,7 +33,7 @@ pub(super) struct Forwarder {
     probes: Receiver<HostId>,
 }
 
-/// A forged packet to put on the link. It does not come from any host.
+/// A forged packet to put on the link, which does not come from any host.
 #[derive(Debug)]
 struct Forged {
     from: HostId,

@@ -41,8 +41,8 @@ const UNUSED_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 /// process starts threads; [`Lab::run`](super::Lab::run) does not call it.
 ///
 /// If the process has CAP_SYS_ADMIN and the capabilities for networks, nothing changes. Any other process permanently
-/// enters a user namespace. The process keeps its user and group IDs. It has every capability inside the namespace and
-/// none outside. A set-user-ID program that it starts does not get the rights of the program's owner
+/// enters a user namespace. The process keeps its user and group IDs. The process has every capability inside the
+/// namespace and none outside. A set-user-ID program that it starts does not get the rights of the program's owner
 /// (user_namespaces(7)).
 ///
 /// # Errors

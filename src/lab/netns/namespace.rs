@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Maximum time that a caller waits for a job. Each wait inside a job has a shorter timeout, so only a job that hangs
-/// because of a bug reaches this one.
+/// because of a bug reaches this maximum.
 const MAX_JOB_TIME: Duration = Duration::from_mins(5);
 
 type Job = Box<dyn FnOnce() + Send>;

@@ -13,10 +13,10 @@ use super::{Engine, Ground, Requirement};
 use crate::lab::Comparand;
 use crate::transport::Transport;
 
-/// A question, with the possible answers to it.
+/// A question and its possible answers.
 #[derive(Debug)]
 pub(crate) struct Question {
-    /// Short name that answer files use, such as `tcp-packets`. It is unique on the lab's page.
+    /// Short name that answer files use, such as `tcp-packets`. Each name is unique on its lab's page.
     pub id: &'static str,
     /// The text of the question, which may contain placeholders for the options' values.
     pub text: String,

@@ -84,7 +84,7 @@ pub(super) struct Arrow {
     pub kind: ArrowKind,
 }
 
-/// The known fate of a packet. It determines how the packet's arrow ends.
+/// The known fate of a packet, which determines how the packet's arrow ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ArrowEnd {
     Arrived(Duration),

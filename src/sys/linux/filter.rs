@@ -15,9 +15,9 @@ use nix::libc::{
 };
 use socket2::SockFilter;
 
-/// Maximum number of ports that the filter compares. If there are more ports, it keeps every
-/// packet. A BPF program has a limited size (`net.core.optmem_max`), and its conditional jumps skip
-/// at most 255 instructions.
+/// Maximum number of ports that the filter compares. If there are more ports, the filter keeps
+/// every packet. A BPF program has a limited size (`net.core.optmem_max`), and its conditional
+/// jumps skip at most 255 instructions.
 const MAX_FILTERED_PORTS: usize = 32;
 
 const KEEP: SockFilter = instruction(BPF_RET | BPF_K, u32::MAX);
@@ -102,7 +102,7 @@ const fn instruction(code: u32, operand: u32) -> SockFilter {
     SockFilter::new(low_16_bits(code), 0, 0, operand)
 }
 
-/// Builds a conditional jump. It skips `if_so` instructions if the test is true, and `if_not`
+/// Builds a conditional jump. The jump skips `if_so` instructions if the test is true, and `if_not`
 /// otherwise.
 const fn jump(test: u32, operand: u32, if_so: u8, if_not: u8) -> SockFilter {
     SockFilter::new(low_16_bits(BPF_JMP | test | BPF_K), if_so, if_not, operand)

@@ -11,8 +11,8 @@ use nix::sys::socket::{
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Non-blocking socket for frames on an interface in this thread's network. It receives only
-/// incoming frames.
+/// A non-blocking socket for frames on an interface in this thread's network. The socket receives
+/// only incoming frames.
 #[derive(Debug)]
 pub(crate) struct FrameSocket {
     socket: OwnedFd,

@@ -101,7 +101,7 @@ fn ignores(status: &str, signal: i32) -> bool {
 /// (socket(7), `SO_REUSEPORT`).
 pub(crate) const SPREADS_CLIENTS: bool = true;
 
-/// Whether a datagram reports its destination address (ip(7), `IP_PKTINFO`).
+/// Whether the system reports the destination address of each datagram (ip(7), `IP_PKTINFO`).
 #[cfg(feature = "lab")]
 pub(crate) const TELLS_DESTINATIONS: bool = true;
 

@@ -13,7 +13,7 @@ use std::io;
 /// thread (unshare(2)). User and group stay the same inside, so files that the process creates
 /// still belong to the user.
 ///
-/// The error is a message for the user. It says what prevents this, and what to do.
+/// The error is a message for the user. The message says what prevents this, and what to do.
 pub(crate) fn permit_networks() -> Result<(), String> {
     // Root needs no user namespace, and may even be forbidden to create one.
     if may_set_up_networks() { Ok(()) } else { enter_user_namespace() }
@@ -52,7 +52,7 @@ pub(crate) fn enter_new_network() -> io::Result<i32> {
     Ok(gettid().as_raw())
 }
 
-/// Returns advice for a process that got a network of its own but may not configure it.
+/// Returns advice for a process that has created a network but may not configure it.
 pub(crate) fn no_rights_inside() -> String {
     if is_root_of_host() {
         return "a security module denies root its own network: run it on a host without this rule"

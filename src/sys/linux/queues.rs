@@ -28,7 +28,7 @@ type BeginOfTcpInfo = [u32; 7];
 /// Index of `tcpi_unacked`.
 const TCPI_UNACKED: usize = 6;
 
-/// Sets the number of SYN retransmissions for a socket (`TCP_SYNCNT`). It replaces
+/// Sets the number of SYN retransmissions for a socket (`TCP_SYNCNT`). This number replaces
 /// `net.ipv4.tcp_syn_retries`.
 pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()> {
     Ok(setsockopt(socket, SynCount, &libc::c_int::from(retries))?)

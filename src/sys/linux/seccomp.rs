@@ -92,8 +92,8 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     // Some C libraries use this call for poll, in the thread that waits for signals.
     (libc::SYS_ppoll, ANY),
     // Time: hosts whose vDSO cannot read the clock need a system call. adjtimex and clock_adjtime
-    // show whether the clock is synchronised. They can only read, because the process has given up
-    // CAP_SYS_TIME.
+    // show whether the clock is synchronised. These calls can only read, because the process has
+    // given up CAP_SYS_TIME.
     (libc::SYS_clock_gettime, &[&[Is(0, libc::CLOCK_REALTIME)], &[Is(0, libc::CLOCK_MONOTONIC)]]),
     (libc::SYS_gettimeofday, ANY),
     (libc::SYS_adjtimex, ANY),

@@ -31,10 +31,10 @@ pub(crate) struct LabItems {
     pub lab: &'static Lab,
     /// Sentences that name the drawn options. Empty for a lab that was not run.
     pub options: Vec<String>,
-    /// Command that runs the lab with the drawn options, so that the student can observe the result. It never sets a
-    /// seed.
+    /// Command that runs the lab with the drawn options, so that the student can observe the result. The command never
+    /// sets a seed.
     pub command: String,
-    /// The run from which the items were made.
+    /// The run from which the items were created.
     pub report: Option<Rc<Report>>,
     renumbered: Option<Part>,
     pub items: Vec<Item>,

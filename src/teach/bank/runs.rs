@@ -16,7 +16,7 @@ pub(crate) struct Runs {
 /// For each of a lab's questions, the index of the right choice; `None` for a question that is left out.
 pub(super) type RightChoices = Rc<[Option<usize>]>;
 
-/// A lab's items, and the run from which they were made.
+/// A lab's items, and the run from which they were created.
 #[derive(Debug, Default)]
 pub(super) struct Drawn {
     pub report: Option<Rc<Report>>,

@@ -52,7 +52,7 @@ pub(crate) struct Variant {
     pub run: Option<Rc<Report>>,
 }
 
-/// How a quiz asks for an order of events.
+/// The kind of question with which a quiz asks for an order of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ordering {
     /// As a matching question: a place for each event.

@@ -128,8 +128,8 @@ impl Section {
         }
         let [kind, length] = fields.next_u32s()?;
         let (body, end) = fields.rest.split_last_chunk::<4>()?;
-        // In a section block, a wrong second length is tolerated, because the block's end is found
-        // without it.
+        // In a section block, the reader tolerates a wrong second length, because it finds the
+        // block's end without that length.
         if self.fields(end).next_u32()? != length && kind != block_type::SECTION {
             return None;
         }
