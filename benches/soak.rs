@@ -37,7 +37,7 @@ const SERVE: &str = "serve --listen 127.0.0.1 --port 0 --limit-loopback -q --syn
 const TOLERANCE_KIB: u64 = 256;
 
 fn main() -> ExitCode {
-    // Cargo passes `--bench` to every benchmark, so this skips arguments that are not numbers.
+    // Skips arguments that are not numbers, because Cargo passes `--bench` to every benchmark.
     let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let duration = seconds.map_or(WHOLE, Duration::from_secs).min(WHOLE);
     let server = Server::start(Command::new(build(&[])).args(SERVE.split(' ')));

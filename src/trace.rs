@@ -128,8 +128,8 @@ pub(crate) enum Loss {
     Chance,
     /// The link was cut, so it dropped every packet.
     Cut,
-    /// The lab made the link drop the packet with this number on purpose. Packets are numbered in the order in which
-    /// they were sent, from 1.
+    /// The lab made the link drop this packet on purpose. The value is the packet's number: packets are numbered from
+    /// 1, in the order in which they were sent.
     Ordered(u64),
     /// The packet arrived, but the receiving host dropped it because a buffer was full.
     Overflow,
@@ -192,7 +192,7 @@ impl Trace {
         })
     }
 
-    /// Iterates over all packets. Each comes with its event, which holds the time and the sender.
+    /// Iterates over all packets. Each packet comes with its event, which holds the time and the sender.
     pub(crate) fn packets(&self) -> impl Iterator<Item = (&Event, &Packet)> {
         self.events.iter().filter_map(|event| match &event.action {
             Action::Packet(packet) => Some((event, packet)),

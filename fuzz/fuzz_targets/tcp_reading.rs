@@ -110,7 +110,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Serves one connection. Errors are ignored, because the client may have closed the
-    /// connection. Returns the time from accepting the connection to sending the first line.
+    /// connection. Returns the time between accepting the connection and sending the first line.
     fn serve(&self, listener: Listener) -> Option<Duration> {
         if self.end == End::Unaccepted {
             return None;
@@ -222,8 +222,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The server's listener. Most runs share one per address family, because thousands of connections in
-/// TIME_WAIT make it slow to find a free port. A run that closes its listener has its own.
+/// The server's listener. Most runs share one listener per address family, because thousands of connections in
+/// TIME_WAIT make it slow to find a free port. A run that closes its listener has a separate one.
 enum Listener {
     Kept(&'static TcpListener),
     Own(TcpListener),

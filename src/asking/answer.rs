@@ -1,4 +1,4 @@
-//! A server's answer, and what it means.
+//! A server's answer and its meaning.
 
 use super::Calls;
 use crate::clock::Clock;
@@ -35,7 +35,7 @@ pub struct Answer {
     /// Whether octets are known to be missing: a datagram was longer than
     /// [`Options::limit`](crate::Options::limit), or this is the partial answer of an
     /// [`AskError::Incomplete`](crate::AskError::Incomplete). If a server closes the stream early,
-    /// the client cannot notice: a line without its line ending may still be complete.
+    /// the client cannot notice: a line without its line ending may be complete.
     pub truncated: bool,
     /// Time that the client paused before the query because of
     /// [`Options::pace`](crate::Options::pace). The timeout begins after the pause.

@@ -66,7 +66,7 @@ pub enum BenchError {
 /// Puts load on a server, over one transport after the other.
 ///
 /// If the host has several addresses, first sends one query to find an address that answers, and puts the load on that
-/// one. Calls `progress` about 50 times per second with the elapsed time and the total time. If `progress` returns
+/// address. Calls `progress` about 50 times per second with the elapsed time and the total time. If `progress` returns
 /// `Break`, stops early and returns the results up to then.
 ///
 /// # Errors

@@ -30,8 +30,8 @@ options! {
         ///
         /// An answer does not identify its query, so it is assigned to the oldest unanswered query. With a window of 1,
         /// latencies are exact. With a larger window, one lost datagram makes the socket's later latencies too long.
-        /// They become exact again once all the socket's queries have timed out, because the load then opens a new
-        /// socket.
+        /// The latencies become exact again once all the socket's queries have timed out, because the load then opens a
+        /// new socket.
         pub window: NonZeroU32,
         /// Length of the measurement over each transport.
         pub duration: Duration,

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Bench {
     /// The host under load.
     pub target: Target,
-    /// The load's options. Durations above the maximum are reduced to it.
+    /// The load's options. Durations above their maximum have been reduced to the maximum.
     pub options: BenchOptions,
     /// The results over each transport. If the load was interrupted, the second transport may be missing.
     pub loads: Vec<Load>,
@@ -32,8 +32,8 @@ impl Bench {
 
 /// The results over one transport.
 ///
-/// Counts the exchanges whose start (open loop: scheduled time) is inside the measurement window. Each of them is
-/// answered, lost, failed, or unfinished.
+/// Counts the exchanges whose start (open loop: scheduled time) is inside the measurement window. Each of these
+/// exchanges is answered, lost, failed, or unfinished.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Load {
@@ -100,8 +100,8 @@ impl Load {
         if seconds > 0.0 { self.answered as f64 / seconds } else { 0.0 }
     }
 
-    /// Returns the share of one processor that this process used. If it is near 1, the client rather than the server
-    /// may limit the result.
+    /// Returns the share of one processor that this process used. If the share is near 1, the client rather than the
+    /// server may limit the result.
     #[must_use]
     pub fn processor_share(&self) -> f64 {
         let seconds = self.measured.as_secs_f64();

@@ -125,7 +125,7 @@ impl Format {
     }
 }
 
-/// Returns the fault in a reply: it is not a time, or has more than one line.
+/// Returns the fault in a reply: the reply is not a time, or has more than one line.
 fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Option<String> {
     match recognised {
         Ok(it) if it.flags.contains(Flag::SecondLine) => {

@@ -23,7 +23,7 @@ use std::time::Instant;
 ///
 /// If a name has several addresses, TCP connections to them race as in RFC 8305, while UDP
 /// queries go to one address after another. An empty reply is also an answer: a server that does
-/// not know the time sends none (as in RFC 868).
+/// not know the time sends no octets (as in RFC 868).
 ///
 /// # Errors
 /// Returns [`AskError`] if the name does not resolve, no server answers, or the reply is

@@ -187,7 +187,8 @@ fn split(text: &str) -> Result<(&str, Option<&str>), TargetError> {
         };
     }
     match text.split_once(':') {
-        // Several colons mean an IPv6 address without brackets, which cannot have a port.
+        // A host with several colons is an IPv6 address without brackets, which cannot be followed
+        // by a port.
         Some((_, rest)) if rest.contains(':') => Ok((text, None)),
         Some((host, port)) => Ok((host, Some(port))),
         None => Ok((text, None)),

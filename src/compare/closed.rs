@@ -41,13 +41,13 @@ pub enum NoListener {
     },
     /// The system reported another error, or the port answered.
     Other {
-        /// The system's error, or an error which says that the port answered.
+        /// The system's error, or an error that says that the port answered.
         cause: io::Error,
     },
 }
 
 /// Queries a closed port and records its responses. The port is on the IPv4 loopback address if `like` is an IPv4
-/// address, otherwise on the IPv6 one. No service uses this port over TCP or UDP.
+/// address, otherwise on the IPv6 loopback address. No service uses this port over TCP or UDP.
 pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Result<ClosedPort> {
     let loopback: IpAddr = match like.ip().to_canonical() {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

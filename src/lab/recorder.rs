@@ -102,7 +102,7 @@ impl Recorder {
     }
 
     /// Delivers a copy of a packet at the time `at`, and records whether the receiving host took or dropped the copy. No
-    /// other thread reads the record in between, so a trace has the arrival of each packet that a host answered.
+    /// other thread reads the record in between, so a trace contains the arrival of each packet that a host answered.
     pub(crate) fn deliver(&self, number: usize, at: Duration, send: impl FnOnce() -> bool) {
         self.change(|record| {
             let is_taken = send();

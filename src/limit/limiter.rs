@@ -81,7 +81,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 /// becomes full again. A full bucket needs no entry.
 ///
 /// Each source maps to one set of [`ENTRIES_PER_SET`] entries. A new source replaces the entry
-/// whose bucket will be full first, because losing that entry does the least harm. So time and
+/// whose bucket becomes full first, because losing that entry does the least harm. So time and
 /// memory are constant, whatever clients send. The hash has a secret key, so no client can choose
 /// which source it replaces.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// Socket that another program has opened, and on which this server serves.
+/// A socket that another program has opened, and on which this server serves clients.
 ///
 /// ```
 /// use daytime::server::{Inherited, ListenError};

@@ -48,7 +48,7 @@ pub enum ListenError {
     NotServable {
         /// Number and name of the descriptor.
         descriptor: String,
-        /// Description of what the descriptor is.
+        /// Description of what the descriptor refers to.
         found: String,
     },
     /// The inherited descriptor must accept connections, but is not a listener.
@@ -56,7 +56,7 @@ pub enum ListenError {
     NotListening {
         /// Number and name of the descriptor.
         descriptor: String,
-        /// Description of what the descriptor is.
+        /// Description of what the descriptor refers to.
         found: String,
     },
     /// The inherited socket cannot be configured.

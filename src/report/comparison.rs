@@ -19,7 +19,7 @@ pub(crate) struct Tables {
 #[derive(Debug, Default)]
 pub(crate) struct Section {
     pub heading: String,
-    /// The reason why the section is empty. An empty string if the section has rows.
+    /// The reason why the section is empty; an empty string if the section has rows.
     pub note: String,
     pub rows: Vec<Row>,
 }
@@ -69,7 +69,7 @@ pub(crate) fn tables(comparison: &Comparison) -> Tables {
     tables
 }
 
-/// Returns the whole page as text.
+/// Returns the complete page as text.
 pub(crate) fn text(comparison: &Comparison) -> String {
     let tables = tables(comparison);
     let mut page = Page::default();

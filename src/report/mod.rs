@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt::Write;
 
-/// Returns an error's text and those of its chain of causes, separated by `: `.
+/// Returns the texts of an error and of its chain of causes, separated by `: `.
 pub(crate) fn chain(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", chain(cause)),

@@ -53,7 +53,7 @@ options! {
         pub guard: GuardOptions,
         /// Whether to answer only while the kernel reports a synchronised clock. While the clock is
         /// not synchronised, the server closes TCP connections without a reply and ignores
-        /// datagrams. RFC 868 prescribes the same behaviour for a server that does not know the
+        /// datagrams. RFC 868 recommends the same behaviour for a server that does not know the
         /// time.
         pub require_sync: bool,
         /// Condition under which the server ends without a request to stop.
@@ -96,7 +96,7 @@ impl Config {
         addresses.map(|address| SocketAddr::new(address, port)).to_vec()
     }
 
-    /// Serves only this address: replaces the whole list in [`Config::addresses`].
+    /// Serves only this address: replaces all addresses in [`Config::addresses`].
     #[must_use]
     pub fn address(self, address: SocketAddr) -> Self {
         self.addresses(vec![address])

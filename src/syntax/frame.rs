@@ -4,7 +4,7 @@
 use super::flags::{Flag, Flags};
 use crate::reply::Reply;
 
-/// The first line of a reply, with flags that describe the whole reply.
+/// The first line of a reply, with flags that describe the entire reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
     /// The first non-blank line, without surrounding spaces.

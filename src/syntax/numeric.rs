@@ -91,8 +91,8 @@ impl Digits {
         if cursor.may_be_cut()
             && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
         {
-            // The line may be cut: for example, 11/2 may be the start of 11/21, and 3/27/20 the
-            // start of 3/27/2010.
+            // The line may be truncated: for example, 11/2 may be the start of 11/21, and 3/27/20
+            // the start of 3/27/2010.
             return cursor.blame_short(EXPECTED, first.at);
         }
         if !matches!((first.digits, third.digits), (4, 1..=2) | (1..=2, 4 | 2)) {

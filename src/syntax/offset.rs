@@ -53,8 +53,8 @@ impl fmt::Display for Offset {
 }
 
 impl Recognised<'_> {
-    /// Returns the difference between the clocks. `arrived` is the local time when the reply arrived; `round_trip` is
-    /// the time from query to reply. Returns `None` if the reply does not determine an instant.
+    /// Returns the difference between the clocks. `arrived` is the local time at which the reply arrived; `round_trip`
+    /// is the time from query to reply. Returns `None` if the reply does not determine an instant.
     ///
     /// Daytime is too coarse to set a clock. Use NTP (RFC 5905) for that.
     ///

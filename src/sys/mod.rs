@@ -90,8 +90,7 @@ pub(crate) enum KernelLeap {
 /// Local address to which a datagram was sent, and from which the reply leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Destination {
-    /// Destination address in the datagram's header. For a broadcast, it is the address of the
-    /// receiving interface.
+    /// Destination address in the datagram's header. For a broadcast, the address of the receiving interface.
     pub address: IpAddr,
     /// Index of the receiving interface. A reply from a link-local address needs this index.
     pub interface: u32,
@@ -159,7 +158,7 @@ pub(crate) struct SeenPacket {
     pub at: Duration,
     /// Index of the interface.
     pub interface: u32,
-    /// Whether the checksum is complete. If not, the kernel has left it to the network card.
+    /// Whether the checksum is complete. If not, the kernel has left the checksum to the network card.
     pub has_checksum: bool,
 }
 

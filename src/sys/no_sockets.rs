@@ -3,8 +3,8 @@
 use super::KernelClock;
 use std::io;
 
-/// Whether the system reports the lengths of its socket queues. This build cannot read them, because it does not make
-/// system calls.
+/// Whether the system reports the lengths of its socket queues. This build cannot read these lengths, because it does
+/// not make system calls.
 #[cfg(feature = "lab")]
 pub(crate) const REPORTS_QUEUES: bool = false;
 

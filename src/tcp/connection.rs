@@ -41,7 +41,7 @@ const MAX_READS: usize = 16;
 pub(super) struct Connection {
     pub stream: TcpStream,
     /// Serial number, set when the server keeps the connection open to drain it. The keys of closed
-    /// connections are used again, so the number distinguishes connections that had the same key.
+    /// connections are reused, so the number distinguishes connections that had the same key.
     pub serial: u32,
     /// If the send buffer was full: the reply, and the number of its octets that were sent. Boxed,
     /// because this case is rare.
@@ -49,8 +49,7 @@ pub(super) struct Connection {
     /// Number of octets that the client may still send; set when the server keeps the connection
     /// open to drain it.
     pub octets_left: u64,
-    /// Whether the connection is in the list of connections with more input than is read in one
-    /// round.
+    /// Whether the connection is in the list of connections with more input than one round reads.
     pub unread: bool,
     pub peer: SocketAddr,
 }
@@ -59,7 +58,7 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     KeepOpen,
-    /// The connection has more input than is read in one round.
+    /// The connection has more input than one round reads.
     ReadMore,
     /// The connection has ended. This event counts how it ended.
     Ended(Event),

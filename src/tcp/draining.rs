@@ -1,4 +1,4 @@
-//! Draining connections: the server has sent the reply, and waits until the client closes.
+//! Draining connections: the server has sent the reply, and waits until the client closes the connection.
 //!
 //! Most clients close as soon as they have read the reply, so registering each connection with the kernel would waste
 //! time. A new connection is *fresh*: it is in a queue, and the worker regularly checks the oldest fresh connections
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 /// Time for which a connection stays fresh. This time is too short for a client to notice, but longer than the kernel's
 /// tick, because a timer that fires at the next tick costs more.
 const FRESH_TIME: Duration = Duration::from_millis(10);
-/// After this number of new connections, the worker checks the oldest fresh ones. Many checks in a row cost less than
-/// the same checks one by one, and most clients have closed by then.
+/// After this number of new connections, the worker checks the oldest fresh connections. Many checks in a row cost less
+/// than the same checks one by one, and most clients have closed by then.
 const CHECK_EVERY: usize = 64;
 /// Maximum number of fresh connections checked per round of the event loop. The number is low, so that new clients
 /// hardly wait. If more connections arrived in the previous round, the worker checks as many as arrived, so that fresh
@@ -213,7 +213,7 @@ impl Draining {
         self.connections.len() < before
     }
 
-    /// Closes a connection that has ended, or else the oldest connection. Returns false if no connection is open.
+    /// Closes a connection that has ended, otherwise the oldest connection. Returns false if no connection is open.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         if self.check_all(now) {
             return true;

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 /// datagrams and older connections in between.
 const MAX_ACCEPTED: usize = 64;
 /// Maximum number of poll(2) calls per listener and round of the event loop. After each of the first connections in a
-/// round, poll(2) checks whether another is queued. This check avoids a failing `accept(2)`, which is expensive: Linux
-/// allocates the file first.
+/// round, poll(2) checks whether another connection is queued. This check avoids a failing `accept(2)`, which is
+/// expensive: Linux allocates the file first.
 const MAX_POLLED_ACCEPTS: usize = 8;
 /// Time for which a listener pauses after `accept` has failed for a reason that may be temporary.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -173,7 +173,7 @@ impl Service {
         self.counters.add_of(Event::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {
             self.counters.add_of(Event::TcpNoTime, peer);
-            return; // Without a valid time, the server closes the connection without a reply, as RFC 868 prescribes.
+            return; // Without a valid time, the server closes the connection without a reply, as RFC 868 recommends.
         };
         let mut connection = Connection::new(stream, peer);
         if let Err(error) = connection.send(reply, 0, &self.counters) {

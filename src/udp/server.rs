@@ -164,7 +164,8 @@ impl Socket {
     /// Returns the number of datagrams to request from the kernel. If only one is queued,
     /// requesting one is cheaper than requesting a batch. So the service requests a batch only
     /// while several datagrams arrive together. After [`MAX_SINGLE_RECEIVES`] single-datagram
-    /// receives, it also requests one batch, to find out whether several datagrams are queued.
+    /// receives, the service also requests one batch, to find out whether several datagrams are
+    /// queued.
     fn wanted(&self) -> usize {
         // A single-datagram receive does not report the destination address.
         let needs_destination = self.local.ip().is_unspecified();
@@ -306,8 +307,8 @@ impl Answerer {
         let reply = reply.ok_or(Event::UdpNoTime)?;
         self.guard.admit_length(datagram.octets, reply.len())?;
         // The limiter comes after the cheap rules, so that datagrams which these rules reject take
-        // no token. It comes before the check of the content, which may cost several times as much
-        // as a reply. So the limits also bound the cost of content checks in a flood.
+        // no token. The limiter also comes before the check of the content, which may cost several
+        // times as much as a reply. So the limits also bound the cost of content checks in a flood.
         self.limiter.take(datagram.peer, now).map_err(|scope| match scope {
             Scope::Source => Event::UdpSourceLimit,
             Scope::Total => Event::UdpTotalLimit,

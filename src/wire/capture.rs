@@ -98,7 +98,8 @@ impl Capture {
         if is_up { Ok(()) } else { Err(CaptureError::WentDown(name.clone())) }
     }
 
-    /// Stops receiving packets. [`Capture::waiting`] still returns those received before the stop.
+    /// Stops receiving packets. [`Capture::waiting`] still returns the packets received before the
+    /// stop.
     pub(crate) fn end(&self) -> Result<(), CaptureError> {
         Ok(self.socket.close()?)
     }

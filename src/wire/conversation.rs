@@ -49,8 +49,8 @@ pub(crate) struct Conversations {
     known: BTreeMap<Key, Conversation>,
     /// The conversations' keys by number, so that the oldest comes first.
     order: BTreeMap<u64, Key>,
-    /// Packets whose later fragments may still arrive, oldest first. They are remembered because only a packet's first
-    /// fragment has ports.
+    /// Packets whose later fragments may still arrive, oldest first. These packets are remembered because only a
+    /// packet's first fragment has ports.
     fragmented: VecDeque<(FragmentedPacket, Key, Side)>,
     /// Number of conversations that have begun.
     pub count: u64,

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Times {
     first: Option<Duration>,
-    /// The earliest and the latest timestamp among the packets converted so far.
+    /// The earliest and the latest timestamp among the packets already converted.
     ends: Option<(Duration, Duration)>,
 }
 

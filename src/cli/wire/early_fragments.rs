@@ -5,7 +5,7 @@ use crate::wire::Captured;
 use crate::wire::conversation::FragmentedPacket;
 use std::collections::VecDeque;
 
-/// Maximum number of held fragments. When it is exceeded, the oldest fragment from the pair of hosts with the most
+/// Maximum number of held fragments. Above this number, the oldest fragment from the pair of hosts with the most
 /// fragments is dropped.
 const MAX_HELD: usize = 64;
 

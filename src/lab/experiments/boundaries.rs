@@ -102,7 +102,7 @@ fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Resul
     Ok(())
 }
 
-/// Returns the count if all counts are equal, or else a list of the counts.
+/// Returns the count if all counts are equal, otherwise a list of the counts.
 fn distinct_counts(counts: impl IntoIterator<Item = usize>, of: &'static str) -> Value {
     let mut counts: Vec<usize> = counts.into_iter().collect();
     counts.dedup();

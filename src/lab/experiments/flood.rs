@@ -141,7 +141,8 @@ fn has_room(client: &RecordedSocket, patience: Duration) -> Result<bool, CallErr
     client.call("poll(POLLOUT)", wait, outcome)
 }
 
-/// Reads this number of octets, or fewer if a read times out or reaches the end of the stream. Returns the number read.
+/// Reads this number of octets, or fewer if a read times out or reaches the end of the stream. Returns the number of
+/// octets read.
 fn read_all(server: &RecordedSocket, all: usize) -> Result<usize, CallError> {
     let mut read = 0;
     while read < all {

@@ -111,7 +111,7 @@ impl Forwarder {
 impl Drop for Forwarder {
     fn drop(&mut self) {
         self.forged = None;
-        // If waking the thread fails, it ends with the process.
+        // If waking the thread fails, the thread ends only when the process ends.
         let _ = self.waker.wake();
     }
 }

@@ -9,7 +9,7 @@ const MAX_NUMBER: f64 = 1e12;
 /// A student's answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Answer {
-    /// The index of the chosen choice.
+    /// The index of the choice that the student selected.
     Choice(usize),
     /// A number in the question's unit.
     Number(f64),

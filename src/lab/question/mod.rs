@@ -184,7 +184,7 @@ impl Condition {
         self.0.iter().any(|grounds| grounds.iter().all(|ground| ground.holds(findings)))
     }
 
-    /// Whether all findings to which at least one of the lists refers exist.
+    /// Whether at least one of the lists refers only to findings that exist.
     fn is_about(&self, findings: &[Finding]) -> bool {
         let has = |transport, what| find(findings, transport, what).is_some();
         let knows = |ground: &Ground| {

@@ -2,8 +2,8 @@
 //! trace, to the octet, on every system and without privileges.
 //!
 //! The network and the two TCP/IP stacks are simulated. The services and the clients ([`stream`], [`datagram`]) make
-//! the same decisions as this crate's real ones (which reply to send, which datagrams the guard permits, when the UDP
-//! client retries), but on `smoltcp` sockets.
+//! the same decisions as this crate's real services and clients (which reply to send, which datagrams the guard
+//! permits, when the UDP client retries), but on `smoltcp` sockets.
 //!
 //! This engine differs from Linux in four ways. It sends the FIN together with the data. It waits at least a second
 //! before the first retransmission. It has a fixed number of listening sockets instead of a backlog. It closes a

@@ -31,7 +31,7 @@ pub(crate) struct Service {
     sockets: Vec<Served>,
     /// Number of connections that clients have established.
     pub accepted: u64,
-    /// Replies sent, each with the port of the client.
+    /// The replies that the service has sent, each with the client's port.
     pub answers: Vec<(Option<u16>, Vec<u8>)>,
 }
 

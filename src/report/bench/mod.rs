@@ -35,7 +35,7 @@ const FAILURES: [FailureKind; 5] = [
     ("no free port", |of| of.no_port),
 ];
 
-/// Returns the whole page as text.
+/// Returns the complete page as text.
 pub(crate) fn text(bench: &Bench) -> String {
     let mut page = Page::default();
     head(&mut page, bench);

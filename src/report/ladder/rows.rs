@@ -186,7 +186,7 @@ impl Arrow {
             _ => false,
         };
         let (kind, payload) = match &packet.content {
-            // The diagram already shows the payload at its first transmission.
+            // The diagram already shows the payload where it was first transmitted.
             _ if is_retransmission => (ArrowKind::Retransmitted, String::new()),
             Content::Tcp { payload, .. } | Content::Udp { payload } if !payload.is_empty() => {
                 (ArrowKind::Usual, packet::quoted(payload))

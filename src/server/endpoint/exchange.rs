@@ -28,7 +28,7 @@ const HEAD_FIELDS: usize = 64;
 /// with unread input, the kernel would send a reset, which could destroy the answer.
 const DRAIN_OCTETS: usize = 1 << 16;
 
-/// One HTTP connection, from its request to its end. Dropping it closes the connection.
+/// One HTTP connection, from its request to its end. Dropping this value closes the connection.
 pub(super) struct Exchange {
     pub accepted: Instant,
     future: Pin<Box<dyn Future<Output = ()> + Send>>,

@@ -72,7 +72,8 @@ impl Endpoint {
     /// the services.
     pub(crate) const DESCRIPTORS: usize = SERVICE_DESCRIPTORS as usize + 1;
 
-    /// Opens the listener. If the given port is 0, the kernel chooses a port; [`EndpointThread::address`] holds it.
+    /// Opens the listener. If the given port is 0, the kernel chooses a port; [`EndpointThread::address`] contains that
+    /// port.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen =
             Listen { backlog: 256, write_deadline: CONNECTION_DEADLINE, ..Listen::default() };

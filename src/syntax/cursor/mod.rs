@@ -69,8 +69,8 @@ pub(super) struct Cursor<'a> {
 
 type Read<T> = Result<T, Mismatch>;
 
-/// Returns the length of the space at the start of the octets, or 0 if they do not start with one.
-/// Localised systems print non-breaking spaces in dates, in UTF-8 or in Windows-1252.
+/// Returns the length of the space at the start of the octets, or 0 if they do not start with a
+/// space. Localised systems print non-breaking spaces in dates, in UTF-8 or in Windows-1252.
 fn space(octets: &[u8]) -> usize {
     match octets {
         [b' ' | b'\t' | 0xa0, ..] => 1,
@@ -134,7 +134,7 @@ impl<'a> Cursor<'a> {
         read(self).inspect_err(|_| *self = before).ok()
     }
 
-    /// Reads `octet` if it comes next. Returns whether it did.
+    /// Reads `octet` if it comes next. Returns whether the octet was read.
     pub(super) fn take(&mut self, octet: u8) -> bool {
         let next = self.rest().first() == Some(&octet);
         self.at += usize::from(next);

@@ -80,9 +80,9 @@ impl Batch {
     }
 
     /// Receives up to `most` queued datagrams, but at most [`MAX_BATCH_DATAGRAMS`], and keeps the first
-    /// [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most` means that the queue was
-    /// empty or that an error occurred. The kernel reports such an error with a separate readiness event. Returns
-    /// `WouldBlock` if no datagram is queued.
+    /// [`MAX_CONTENT_OCTETS`] octets of each. Returns the number of datagrams received. A number below `most` means
+    /// that the queue was empty or that an error occurred. The kernel reports such an error with a separate readiness
+    /// event. Returns `WouldBlock` if no datagram is queued.
     ///
     /// If `most` is 1, this calls `recvfrom(2)`, which is cheaper but does not report the destination.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {

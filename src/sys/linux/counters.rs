@@ -32,8 +32,8 @@ pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     }
 }
 
-/// Reads the IPv4 counters. Packets and octets are in two files, so this reads both again until no
-/// packet was sent between the two reads.
+/// Reads the IPv4 counters. Packets and octets are in two files, so this function reads both again
+/// until no packet was sent between the two reads.
 fn traffic_v4() -> Option<Traffic> {
     let packets = || paired(&fs::read_to_string("/proc/net/snmp").ok()?, "Ip:", "OutRequests");
     let mut before = packets()?;

@@ -30,7 +30,7 @@ const UDP: u32 = 17;
 pub(super) const DROP_ALL: [SockFilter; 1] = [DROP];
 
 /// Builds the BPF program for a capture, which keeps each IP packet once and drops packets on other
-/// ports. If `only` is given, it keeps only packets on that interface.
+/// ports. If `only` is given, the program keeps only packets on that interface.
 pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
     let mut program = Vec::new();
     if let Some(index) = only {

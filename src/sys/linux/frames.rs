@@ -1,4 +1,4 @@
-//! Socket that sends and receives whole frames on one interface, including the link header
+//! A socket that sends and receives complete frames on one interface, including the link header
 //! (packet(7)).
 
 use nix::errno::Errno;

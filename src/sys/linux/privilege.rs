@@ -56,7 +56,7 @@ pub(crate) fn credentials() -> io::Result<Credentials> {
 
 /// Gives up the supplementary groups, the group and the user, in this order. The user comes last,
 /// because the other changes need root's rights. The C library applies each change to every thread
-/// (nptl(7)). If a call fails, the error names it.
+/// (nptl(7)). If a call fails, the error names that call.
 pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io::Error)> {
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(group));
     let of = |call| move |errno: Errno| (call, io::Error::from(errno));

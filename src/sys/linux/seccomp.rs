@@ -152,7 +152,7 @@ type Descriptors = RangeInclusive<RawFd>;
 
 /// Restricts every thread to the system calls that the running service needs, and returns the
 /// number of allowed calls. Sends to an address are allowed only on descriptors in `udp_range`. If
-/// `udp_range` is `None`, they are never allowed.
+/// `udp_range` is `None`, such sends are never allowed.
 pub(crate) fn restrict_calls(
     udp_range: Option<&Descriptors>,
     links: Links,

@@ -1,8 +1,8 @@
 //! Creates multiple-choice items from the questions on a lab's page.
 //!
-//! A lab that has the engine `sim` is run on it with default options. Any other lab is not run: the predictions that
-//! hold on every machine take the place of its findings. A question is left out if the findings do not decide it, or if
-//! they decide it differently for two engines.
+//! A lab that has the engine `sim` is run on that engine with default options. Any other lab is not run: the
+//! predictions that hold on every machine take the place of its findings. A question is left out if the findings do not
+//! decide it, or if they decide it differently for two engines.
 
 use super::runs::Runs;
 use crate::lab::question::Question;

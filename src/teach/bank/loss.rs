@@ -8,7 +8,7 @@ use crate::teach::item::{Item, Kind, Number};
 use crate::transport::Transport::Tcp;
 use std::time::Duration;
 
-/// One-way delays in milliseconds. Four times one delay differs from four times any other by more than three
+/// One-way delays in milliseconds. Four times one delay differs from four times any other delay by more than three
 /// tolerances.
 const DELAYS: [u64; 8] = [15, 20, 25, 30, 35, 40, 45, 50];
 /// Possible numbers of the packet that the link drops.

@@ -1,5 +1,5 @@
 //! The picture of a packet table: hosts are vertical lines, packets are arrows. A blank field shows its letter, as in the
-//! table. There are no times, because other items ask for them.
+//! table. The picture shows no times, because other items ask for them.
 
 use super::table::FIELDS;
 use crate::teach::item::{Cell, PacketField, PacketTable};
