@@ -31,7 +31,7 @@ options! {
         /// Options for each query.
         ///
         /// Some probes expect no answer; they wait for one until [`Options::timeout`] has passed. Queries to a public
-        /// address are 4 seconds apart, so checking one takes about half a minute.
+        /// address are 4 seconds apart, so a check of such an address takes about half a minute.
         /// [`Pace::Off`](crate::client::Pace::Off) removes these pauses. With
         /// [`Pace::Refuse`](crate::client::Pace::Refuse), most probes of a public address are not tried.
         pub ask: Options,

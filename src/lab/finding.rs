@@ -52,7 +52,7 @@ pub enum Value {
     },
     /// A duration.
     Time {
-        /// The duration. On `sim` it is virtual time.
+        /// The duration, in virtual time on the engine `sim`.
         #[serde(rename = "time_ns", serialize_with = "nanoseconds")]
         time: Duration,
     },

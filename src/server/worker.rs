@@ -35,7 +35,7 @@ pub(super) struct Worker {
     responder: Responder,
     counters: Arc<Counters>,
     shared: Arc<Shared>,
-    /// Number of the worker, from 0.
+    /// Number of the worker, counted from 0.
     number: usize,
     until: Until,
     /// Time at which a client last arrived at this worker.

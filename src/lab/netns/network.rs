@@ -138,7 +138,7 @@ impl Network {
     ) -> Result<Serving, Obstacle> {
         let mut listen = Listen::default();
         // Adds several round trips to the timeout. Otherwise TCP_USER_TIMEOUT might end the retransmissions before the
-        // lab `silent` has seen three of them, which it needs to show how the waits grow.
+        // lab `silent` has seen three of them. The lab needs three to show how the waits grow.
         listen.write_deadline += 15 * self.round_trip();
         let config = Config { addresses: vec![at], listen, ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);

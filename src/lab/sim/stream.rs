@@ -115,7 +115,7 @@ impl Application for Service {
 /// The stream client: connects, reads until end of stream, and closes.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
-    /// Time at which the client connects. At the time `deadline` it gives up.
+    /// Time at which the client connects. The client gives up at the time `deadline`.
     pub begins: Duration,
     pub deadline: Duration,
     /// The client's port.
