@@ -46,8 +46,8 @@ fn print(reading: Reading) -> Option<Reply> {
     Syntax::default().print(black_box(&reading), Zone::UTC).ok()
 }
 
-/// Makes a responder in the first half of a second. Later in the second, a benchmark could run into the next second,
-/// and would then also measure the forming of a new reply.
+/// Creates a responder in the first half of a second. A responder created later could reach the next second during the
+/// benchmark, which would then also measure the time to form a new reply.
 fn replying() -> ResponderHarness {
     let within_second =
         || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
@@ -84,7 +84,7 @@ fn deciding() -> GuardHarness {
     GuardHarness::new(GuardOptions::default(), vec![13, 13], vec![Ipv4Addr::new(198, 51, 100, 255)])
 }
 
-// Decides on 64 datagrams, as in one round of the event loop. The guard admits all of them.
+// Runs the guard on 64 datagrams, as in one round of the event loop. The guard admits all of them.
 #[library_benchmark(config = counted(7_907))]
 #[bench::answer(deciding())]
 fn decide(guard: GuardHarness) -> (usize, GuardHarness) {
@@ -120,8 +120,8 @@ fn limit((limiting, now): (LimiterHarness, Instant)) -> (usize, LimiterHarness) 
     (taken, limiting)
 }
 
-/// Makes a UDP service whose last round received a full batch of datagrams. Its next round then requests a full batch
-/// too.
+/// Creates a UDP service whose last round received a full batch of datagrams, so that its next round requests a full
+/// batch too.
 fn answering() -> (ServiceHarness, UdpSocket, Instant) {
     drop(replying()); // waits until a second has just begun
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
@@ -150,7 +150,7 @@ fn all_answered((answering, _client): (ServiceHarness, UdpSocket)) {
     assert_eq!(answering.answered(), 4 * u64::from(ROUND));
 }
 
-// Measures a whole round of the event loop, from receiving 64 datagrams to sending the replies.
+// Measures a complete round of the event loop, from receiving 64 datagrams to sending the replies.
 #[library_benchmark(config = counted(35_694))]
 #[bench::udp(args = (answering()), teardown = all_answered)]
 fn round(

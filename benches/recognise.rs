@@ -1,4 +1,4 @@
-//! Measures the time that it takes to read a reply, for each form of reply: see `docs/PERFORMANCE.md`.
+//! Measures how long it takes to read a reply, for each form of reply: see `docs/PERFORMANCE.md`.
 
 #![allow(missing_docs, clippy::expect_used)] // criterion's macros generate functions without documentation
 

@@ -1,5 +1,5 @@
 //! Measures the steps of an answer, except system calls: printing a time, getting the current reply, deciding whether
-//! to answer, and taking a token of the rate limits. See `benches/README.md`.
+//! to answer, and taking a token from the rate limiter. See `benches/README.md`.
 
 #![allow(missing_docs, clippy::expect_used)] // criterion's macros generate functions without documentation
 
@@ -64,7 +64,7 @@ fn deciding(criterion: &mut Criterion) {
 
 const NIST: &[u8] = b"\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n";
 
-/// Function that returns the address of the source with a given number.
+/// A function that returns the address of the source with a given number.
 type Address = fn(u32) -> SocketAddr;
 
 /// Measures the limiter's table, which has entries for 65 536 sources. The cases are one source, fewer sources than

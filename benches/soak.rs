@@ -1,15 +1,15 @@
-//! Soak test: puts good and hostile load on the real program, over loopback and with abuse limits. It takes ten
-//! minutes, or the number of seconds given as its argument.
+//! Soak test: puts legitimate and hostile load on the real program, over loopback and with abuse limits. The test takes
+//! ten minutes, or the number of seconds given as its argument.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench soak
 //! cargo bench --package daytime-benches --bench soak -- 30
 //! ```
 //!
-//! A good client sends a query every 50 ms, over TCP and UDP in turn. At the same time there are six kinds of hostile
-//! clients: they hold connections without reading, half-close at once, reset, send 64 KiB first, connect in bursts, or
-//! send bursts of datagrams of different lengths. Each kind has its own addresses. The exit status is 1 if a good query
-//! is lost, if memory grows, or if the number of descriptors changes.
+//! A legitimate client sends a query every 50 ms, over TCP and UDP in turn. At the same time there are six kinds of
+//! hostile clients: they hold connections without reading, half-close at once, reset, send 64 KiB first, connect in
+//! bursts, or send bursts of datagrams of different lengths. Each kind has its own addresses. The exit status is 1 if a
+//! legitimate query gets no reply, if memory grows, or if the number of descriptors changes.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
@@ -26,7 +26,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const WHOLE: Duration = Duration::from_mins(10);
-/// Duration of the load before the measurement. During this time, tables and buffers grow to their final size.
+/// Duration of the load before the measurement starts. During this time, tables and buffers grow to their final size.
 const WARM_UP: Duration = Duration::from_secs(15);
 const BETWEEN_GOOD: Duration = Duration::from_millis(50);
 /// Time that the last connections get to end: the server's drain deadline plus one second.
@@ -37,7 +37,7 @@ const SERVE: &str = "serve --listen 127.0.0.1 --port 0 --limit-loopback -q --syn
 const TOLERANCE_KIB: u64 = 256;
 
 fn main() -> ExitCode {
-    // Cargo passes `--bench` to every benchmark, so this skips arguments that are not numbers.
+    // Skips arguments that are not numbers, because Cargo passes `--bench` to every benchmark.
     let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let duration = seconds.map_or(WHOLE, Duration::from_secs).min(WHOLE);
     let server = Server::start(Command::new(build(&[])).args(SERVE.split(' ')));
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     if good.lost > 0 || grown || leaked { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Runs the good client and all hostile clients for the given time. Returns the results of the good client.
+/// Runs the legitimate client and all hostile clients for the given time. Returns the legitimate client's results.
 fn load(server: &Server, duration: Duration) -> Good {
     let (over, address) = (&AtomicBool::new(false), server.address);
     let hostile = [(); 6].map(|()| AtomicU64::new(0));
@@ -72,7 +72,7 @@ fn load(server: &Server, duration: Duration) -> Good {
     Good { hostile: hostile.map(AtomicU64::into_inner), ..good }
 }
 
-/// Results of the good client's queries.
+/// Results of the legitimate client's queries.
 struct Good {
     asked: usize,
     lost: usize,
@@ -196,8 +196,8 @@ fn flood_connections(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
 }
 
 /// Sends bursts of 64 datagrams of different lengths, from 256 sources in turn. The limit per source rejects most of
-/// them, so the bursts do not reach the total limit, which would also affect the good client. One burst fits into a
-/// receive buffer of default size. Otherwise the kernel could also drop the good client's queries.
+/// them, so the bursts do not reach the total limit, which would also affect the legitimate client. One burst fits into
+/// a receive buffer of default size. Otherwise the kernel could also drop the legitimate client's queries.
 fn flood_datagrams(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let octets = [0; 1400];
     let sockets: Vec<UdpSocket> = (0..=255)

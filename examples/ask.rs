@@ -30,7 +30,7 @@ fn describe(answer: &Answer) -> String {
     format!("{reply} (local minus server: {ahead:+.2} s ± {uncertainty:.2} s)")
 }
 
-/// Describes an error, and says what the user can do.
+/// Describes an error, and tells the user how to react.
 fn advise(error: &AskError) -> String {
     match error {
         AskError::UnknownHost { .. } => "no such host: check the name".to_owned(),

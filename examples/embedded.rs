@@ -32,14 +32,14 @@ fn start() -> Result<Running, Box<dyn Error>> {
     Ok(Server::bind(config)?.spawn()?)
 }
 
-/// TCP client under test. The reply ends where the stream ends.
+/// The TCP client under test. The end of the stream marks the end of the reply.
 fn ask_over_tcp(server: SocketAddr) -> std::io::Result<String> {
     let mut reply = String::new();
     TcpStream::connect(server)?.read_to_string(&mut reply)?;
     Ok(reply)
 }
 
-/// UDP client under test. It sends an empty datagram and receives the reply in one datagram.
+/// The UDP client under test, which sends an empty datagram and receives the reply in one datagram.
 fn ask_over_udp(server: SocketAddr) -> std::io::Result<String> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.send_to(&[], server)?;

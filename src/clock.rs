@@ -1,4 +1,5 @@
-//! The time of day, and how well the kernel keeps it. Only this module calls `SystemTime::now`.
+//! The time of day, and the kernel's report on how accurate it is. Only this module calls
+//! `SystemTime::now`.
 //!
 //! Each function that prints a time takes a [`Reading`], so a test can use any instant, even a leap
 //! second.
@@ -8,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Clock that supplies the time of the replies.
+/// The clock that supplies the time for the replies.
 ///
 /// ```
 /// use daytime::Clock;
@@ -23,20 +24,20 @@ pub enum Clock {
     /// The system's clock.
     #[default]
     System,
-    /// Clock that always shows the same reading.
+    /// A clock that always shows the same reading.
     Fixed(Reading),
     /// The system's clock plus this duration, which may be negative.
     Skewed(TimeDelta),
 }
 
-/// Reading of a clock: the instant and its reliability.
+/// A clock reading: the instant and its reliability.
 ///
 /// chrono represents a leap second as second 59 with at least 1 000 000 000 nanoseconds, and prints
 /// it as 60.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reading {
-    /// Instant that the clock shows.
+    /// The instant that the clock shows.
     pub utc: DateTime<Utc>,
     /// Leap second that is announced for the end of this month.
     pub leap: Leap,
@@ -44,7 +45,7 @@ pub struct Reading {
     pub health: Health,
 }
 
-/// Announced leap second (digit L in the NIST syntax).
+/// An announced leap second (digit L in the NIST syntax).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leap {
     /// No leap second is announced.
@@ -70,8 +71,8 @@ pub enum Health {
 }
 
 impl Clock {
-    /// Returns the current time. For the system's clock, this needs no calendar conversion, so it
-    /// is cheap enough for every exchange.
+    /// Returns the current time. For the system's clock, this needs no calendar conversion, so the
+    /// function is cheap enough for every exchange.
     pub(crate) fn system_time(&self) -> Option<SystemTime> {
         match self {
             Self::System => Some(SystemTime::now()),
@@ -159,7 +160,7 @@ impl Health {
     }
 }
 
-/// Remaining part of a tick, the time during which the digits of a reply stay the same.
+/// The remaining part of a tick: the time span in which the digits of a reply stay the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tick {
     start: SystemTime,

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 pub struct ResponderHarness(Responder);
 
 impl ResponderHarness {
-    /// Makes a responder with the system's clock in UTC.
+    /// Creates a responder with the system's clock in UTC.
     #[must_use]
     pub fn new(syntax: Syntax) -> Self {
         Self(Responder::new(Clock::System, syntax, Zone::UTC, false))
@@ -47,12 +47,12 @@ impl ResponderHarness {
     }
 }
 
-/// Harness for the rules that decide whether a datagram gets an answer. It applies no rate limits.
+/// Harness for the rules that decide whether a datagram gets an answer. This harness applies no rate limits.
 #[derive(Debug)]
 pub struct GuardHarness(Guard);
 
 impl GuardHarness {
-    /// Makes a guard for a service on these ports, on a host with these broadcast addresses.
+    /// Creates a guard for a service on these ports, on a host with these broadcast addresses.
     #[must_use]
     pub fn new(options: GuardOptions, ports: Vec<u16>, broadcasts: Vec<Ipv4Addr>) -> Self {
         Self(Guard::new(options, ports, broadcasts))
@@ -80,13 +80,13 @@ impl GuardHarness {
 pub struct LimiterHarness(Limiter);
 
 impl LimiterHarness {
-    /// Makes a limiter whose token buckets are full.
+    /// Creates a limiter whose token buckets are full.
     #[must_use]
     pub fn new(limits: Limits, start: Instant) -> Self {
         Self(Limiter::new(limits, start))
     }
 
-    /// Takes a token for a datagram from `peer`. Returns whether a token was left.
+    /// Takes a token for a datagram from `peer`. Returns false if no token was left.
     #[must_use]
     pub fn takes(&self, peer: SocketAddr, now: Instant) -> bool {
         self.0.take(peer, now).is_ok()
@@ -107,7 +107,7 @@ impl ServiceHarness {
     /// Maximum number of datagrams per socket and round of the event loop.
     pub const MAX_DATAGRAMS: usize = crate::sys::MAX_BATCH_DATAGRAMS;
 
-    /// Makes a service on a non-blocking socket, in the default syntax.
+    /// Creates a service on a non-blocking socket, in the default syntax.
     ///
     /// # Errors
     /// Returns an error if the event loop cannot be set up.
@@ -158,7 +158,7 @@ pub struct CaptureFile {
 }
 
 impl CaptureFile {
-    /// Makes a capture that holds one packet, which begins with its IP header.
+    /// Creates a capture with one packet, which begins with its IP header.
     #[must_use]
     pub fn of_packet(octets: &[u8]) -> Self {
         let (octets, comments) = (octets.to_vec(), Vec::new());
@@ -209,8 +209,8 @@ impl CaptureFile {
     }
 }
 
-/// Reads an answer file and grades it, with a secret of its own. Returns the grade in every format, or the mistakes.
-/// Used by the fuzzer.
+/// Reads an answer file and grades it, with a built-in secret. Returns the grade in every format, or the mistakes. Used
+/// by the fuzzer.
 #[cfg(feature = "teach")]
 pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
     let (secret, marks) = (fuzzing_secret(), grade::Marks::default());

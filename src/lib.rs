@@ -1,9 +1,10 @@
 //! A suite for the Daytime protocol ([RFC 867](https://www.rfc-editor.org/rfc/rfc867)): TCP and UDP
 //! services, a client for both, and a laboratory for experiments on both.
 //!
-//! Daytime is the smallest protocol there is: a client asks, and the server answers with the date
-//! and time as a line of ASCII. Over TCP, the connection itself is the question, and the end of the
-//! stream is the end of the reply. Over UDP, an empty datagram asks and one datagram answers.
+//! Daytime is the smallest protocol there is: a client sends a query, and the server answers with
+//! the date and time as a line of ASCII. Over TCP, the connection itself is the query, and the end
+//! of the stream is the end of the reply. Over UDP, an empty datagram is the query, and one
+//! datagram is the answer.
 //!
 //! This example needs the features `client` and `server`:
 //!
@@ -35,8 +36,8 @@
 //!   socket options, `server::Limits` the abuse limits, and `server::Inherited` a socket that
 //!   another process has opened. A `server::Confinement` gives up rights that the process does not
 //!   need.
-//! - **Asking** (module `client`): `ask` sends a question to a `Target` over a [`Transport`], with
-//!   `Options`, and returns an `Answer` or an `AskError`. A `Client` asks many questions.
+//! - **Asking** (module `client`): `ask` sends a query to a `Target` over a [`Transport`], with
+//!   `Options`, and returns an `Answer` or an `AskError`. A `Client` sends many queries.
 //! - **Reading replies** ([`read`]): [`recognise`] reads a reply. A [`Recognised`] reply has a
 //!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for everything
 //!   uncertain. [`validate`](Recognised::validate) decides whether to trust the server. An
@@ -45,7 +46,7 @@
 //!   can be abused.
 //! - **Measuring** (module `bench`): measures how many exchanges a server can handle, and how long
 //!   each takes.
-//! - **Comparing** (module `compare`): asks the same question over both transports, side by side.
+//! - **Comparing** (module `compare`): sends the same query over both transports, side by side.
 //! - **Experimenting** (module `lab`): runs the laboratory's experiments from code.
 //!
 //! `docs/library.md` in the repository explains which feature to choose, how to use tokio, how to

@@ -1,8 +1,8 @@
-//! Abuse limits: limits for each source, and limits for all sources together. The workers of a
-//! server share these limits.
+//! Abuse limits: limits per source, and limits for all sources together. The workers of a server
+//! share these limits.
 //!
-//! A source is an address prefix rather than a single address, because an IPv6 host usually has a
-//! whole /64.
+//! A source is an address prefix rather than a single address, because an IPv6 host usually has all
+//! addresses of a /64 prefix.
 
 mod connections;
 mod limiter;
@@ -69,9 +69,9 @@ pub struct Rate {
 /// Scope of a limit that was reached: one source, or all sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// The limit of one source.
+    /// The limit per source.
     Source,
-    /// The limit of all sources together.
+    /// The limit for all sources together.
     Total,
 }
 
@@ -96,7 +96,7 @@ impl Limits {
                 Ipv4Addr::from_bits(v4.to_bits() & mask).to_ipv6_mapped().to_bits()
             }
             // All hosts on all links share the link-local prefix (RFC 4291, 2.5.6), so here the
-            // source is the whole address together with its link.
+            // source is the complete address together with its link.
             IpAddr::V6(v6) if v6.is_unicast_link_local() => on_link(v6, peer).to_bits(),
             IpAddr::V6(v6) => {
                 let host_bits = 128_u32.saturating_sub(self.prefix_v6.into());
@@ -106,7 +106,8 @@ impl Limits {
     }
 }
 
-/// Stores the link's number in a link-local address, in bits that are 0 in every such address.
+/// Stores the link's number in a link-local address, in bits that are 0 in every link-local
+/// address.
 fn on_link(address: Ipv6Addr, peer: SocketAddr) -> Ipv6Addr {
     let SocketAddr::V6(peer) = peer else { return address };
     Ipv6Addr::from_bits(address.to_bits() | u128::from(peer.scope_id()) << 64)

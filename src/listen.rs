@@ -39,14 +39,14 @@ options! {
         /// Maximum number of finished handshakes that wait for `accept(2)`. Linux caps this number
         /// at `net.core.somaxconn`.
         pub backlog: u16,
-        /// `IPV6_V6ONLY`: with `true`, an IPv6 wildcard accepts only IPv6. With `false`, it also
-        /// accepts IPv4.
+        /// `IPV6_V6ONLY`: with `true`, an IPv6 wildcard accepts only IPv6. With `false`, the wildcard also accepts
+        /// IPv4.
         pub only_v6: bool,
-        /// `SO_RCVBUF` in octets. Linux doubles it and caps it at `net.core.rmem_max`. `None`
-        /// requests [`Listen::UDP_RECEIVE_BUFFER`] on UDP, and keeps the system's default on TCP.
+        /// `SO_RCVBUF` in octets. Linux doubles the value and caps it at `net.core.rmem_max`. `None` requests
+        /// [`Listen::UDP_RECEIVE_BUFFER`] on UDP, and keeps the system's default on TCP.
         pub receive_buffer: Option<u32>,
-        /// `SO_SNDBUF` in octets. Linux doubles it and caps it at `net.core.wmem_max`. `None` keeps
-        /// the system's default.
+        /// `SO_SNDBUF` in octets. Linux doubles the value and caps it at `net.core.wmem_max`. `None` keeps the system's
+        /// default.
         pub send_buffer: Option<u32>,
         /// `TCP_USER_TIMEOUT` on TCP, in whole milliseconds: the peer must acknowledge sent data
         /// within this time. Otherwise the kernel gives up on the connection (RFC 793, 3.8, "user
@@ -73,7 +73,7 @@ impl Default for Listen {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Setting {
-    /// Name of the option, as in the manual pages.
+    /// Name of the option, as the manual pages write it.
     pub name: &'static str,
     /// Requested value; `None` if nothing was requested and the system's default applies.
     pub asked: Option<u64>,
@@ -89,7 +89,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Socket on which the server serves.
+/// A socket on which the server serves clients.
 ///
 /// ```
 /// use daytime::{Config, Server, Transport};
@@ -295,8 +295,8 @@ impl Listen {
     }
 }
 
-/// Returns the options of a socket. `ours` holds the requested values. It is `None` for an inherited socket, because
-/// this program did not request any options for that socket.
+/// Returns the options of a socket. `ours` holds the requested values. The argument is `None` for an inherited socket,
+/// because this program did not request any options for that socket.
 fn settings(
     ours: Option<&Listen>,
     socket: &Socket,

@@ -103,8 +103,7 @@ impl Metrics {
         &self.client_log
     }
 
-    /// Returns one example of this event from the time since the last call; `None` if no worker has
-    /// one.
+    /// Returns one example of this event since the last call; `None` if no worker has one.
     pub(crate) fn take_example(&self, event: Event) -> Option<Example> {
         // Takes the examples of all workers. Otherwise the next notice could show an example from
         // before this call.

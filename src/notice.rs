@@ -1,12 +1,12 @@
 //! Notices: log lines about events that an operator should see. The number of lines per event is
-//! limited, and each line holds the number of events since the previous line. So no client can fill
-//! the log.
+//! limited, and each line reports the number of events since the previous line. So no client can
+//! fill the log.
 
 use crate::metrics::{Event, Kind, Metrics};
 use std::time::{Duration, Instant};
 
-/// Minimum time between the first two notices about an event. It is short, so that an operator soon
-/// sees how often the event happens.
+/// Minimum time between the first two notices about an event. The pause is short, so that an
+/// operator soon sees how often the event happens.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Minimum time between any two later notices about an event.
 const LATER_PAUSE: Duration = Duration::from_mins(1);
@@ -80,8 +80,8 @@ fn number(new: u64, since: Option<Duration>) -> String {
     format!("{new}{}", seconds.unwrap_or_default())
 }
 
-/// Returns the minimum time between this notice and the next. After a quiet time, the next pause is
-/// the short one again.
+/// Returns the minimum time between this notice and the next. After a quiet period, the next pause
+/// is short again.
 fn pause(since_last: Option<Duration>) -> Duration {
     if since_last.is_some_and(|since| since < 2 * LATER_PAUSE) { LATER_PAUSE } else { FIRST_PAUSE }
 }

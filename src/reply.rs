@@ -3,11 +3,11 @@
 
 use std::fmt::{self, Write};
 
-/// Daytime reply: at most [`Reply::MAX_OCTETS`] octets of ASCII, including the line ending.
+/// A Daytime reply: at most [`Reply::MAX_OCTETS`] octets of ASCII, including the line ending.
 ///
-/// A server can send only replies of this type. RFC 867 asks for "ASCII printing characters, space,
-/// carriage return, and line feed" on one line. The maximum length is this crate's choice, and a
-/// reply of this length fits into any datagram.
+/// A server of this crate can send only replies of this type. RFC 867 recommends "ASCII printing
+/// characters, space, carriage return, and line feed" on one line. The maximum length is this
+/// crate's choice, and a reply of this length fits into any datagram.
 #[derive(Clone)]
 pub struct Reply {
     octets: [u8; Self::MAX_OCTETS],
@@ -36,7 +36,7 @@ impl Reply {
     /// Maximum length of a reply in octets, including the line ending.
     pub const MAX_OCTETS: usize = 512;
 
-    /// Makes a reply of one line, and adds CR LF.
+    /// Creates a reply of one line, and adds CR LF.
     ///
     /// # Errors
     /// Returns [`ReplyError`] if the text contains characters other than printable ASCII (20 to 7E
@@ -52,7 +52,7 @@ impl Reply {
         Self::framed("", text, "\r\n")
     }
 
-    /// Makes a reply framed as NIST's servers do, with a line feed before and after the line.
+    /// Creates a reply framed as NIST's servers do, with a line feed before and after the line.
     pub(crate) fn nist(text: impl fmt::Display) -> Result<Self, ReplyError> {
         Self::framed("\n", text, "\n")
     }
@@ -86,7 +86,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// Reply under construction. `fmt::Error` cannot hold a reason, so this struct stores it.
+/// A reply under construction. `fmt::Error` cannot hold a reason, so this struct stores it.
 struct ReplyWriter {
     reply: Reply,
     error: ReplyError,

@@ -1,5 +1,5 @@
-//! Provides the current reply without sockets. Both services use this module, so both send the same
-//! reply.
+//! Provides the current reply. The TCP service and the UDP service both use this module, so both
+//! send the same reply. The module uses no sockets.
 
 use crate::clock::{Clock, Health, Tick};
 use crate::reply::Reply;
@@ -52,7 +52,7 @@ pub(crate) struct Responder {
     last: Option<LastReply>,
 }
 
-/// The last reply, the time when it was formed, and the tick in which it is valid.
+/// The last reply, the time at which it was formed, and the tick in which it is valid.
 #[derive(Clone, Debug)]
 struct LastReply {
     formed: Instant,

@@ -1,8 +1,8 @@
 //! Records what happened between hosts, in order of time. The laboratory's engines and the module `wire` record traces;
 //! the module `report` draws them.
 //!
-//! Packets are kept as octets from the IP header on. Drawings and capture files then show the
-//! octets that were really sent.
+//! Packets are kept as octets from the IP header on. So diagrams and capture files show the octets that were really
+//! sent.
 
 use crate::transport::Transport;
 use std::net::IpAddr;
@@ -35,9 +35,9 @@ pub struct TraceEvent<'a> {
 pub enum TraceAction<'a> {
     /// The program made a system call.
     Call {
-        /// The call, as in a program: `recv(10)`.
+        /// The call, as a program contains it: `recv(10)`.
         call: &'a str,
-        /// Its result: `10 octets`, `ECONNREFUSED`.
+        /// The result of the call, such as `10 octets` or `ECONNREFUSED`.
         outcome: &'a str,
     },
     /// The host sent a packet.
@@ -49,7 +49,7 @@ pub enum TraceAction<'a> {
         /// Times of arrival since the trace began. Empty if the packet was lost, or if a capture saw the packet in one
         /// place only.
         arrivals: &'a [Duration],
-        /// The fate of the packet in words: `arrived after 20 ms`, `lost by chance`.
+        /// A description of the packet's fate, such as `arrived after 20 ms` or `lost by chance`.
         fate: String,
     },
     /// A socket changed its state.
@@ -88,9 +88,9 @@ pub(crate) struct Event {
 pub(crate) enum Action {
     /// The program made a system call.
     Call {
-        /// The call, as in a program: `recv(10)`.
+        /// The call, as a program contains it: `recv(10)`.
         call: String,
-        /// The result: `10 octets`, `ECONNREFUSED`.
+        /// The result of the call, such as `10 octets` or `ECONNREFUSED`.
         outcome: String,
     },
     /// The host sent a packet.
@@ -117,7 +117,7 @@ pub(crate) enum Fate {
     Arrived(Vec<Duration>),
     /// The packet was lost.
     Lost(Loss),
-    /// A capture saw the packet in one place only, so the rest of its way is unknown.
+    /// A capture saw the packet in one place only, so the rest of its path is unknown.
     Seen,
 }
 
@@ -128,8 +128,8 @@ pub(crate) enum Loss {
     Chance,
     /// The link was cut, so it dropped every packet.
     Cut,
-    /// The lab made the link drop the packet with this number on purpose. Packets are numbered in the order in which
-    /// they were sent, from 1.
+    /// The lab made the link drop this packet on purpose. The value is the packet's number: packets are numbered from
+    /// 1, in the order in which they were sent.
     Ordered(u64),
     /// The packet arrived, but the receiving host dropped it because a buffer was full.
     Overflow,
@@ -192,7 +192,7 @@ impl Trace {
         })
     }
 
-    /// Iterates over all packets. Each comes with its event, which holds the time and the sender.
+    /// Iterates over all packets. Each packet comes with its event, which holds the time and the sender.
     pub(crate) fn packets(&self) -> impl Iterator<Item = (&Event, &Packet)> {
         self.events.iter().filter_map(|event| match &event.action {
             Action::Packet(packet) => Some((event, packet)),
@@ -209,7 +209,7 @@ impl Fate {
         }
     }
 
-    /// Describes the fate in words, as in the comment on a packet in a capture file.
+    /// Describes the fate in words, as the comment on a packet in a capture file does.
     pub(crate) fn words(&self, sent: Duration) -> String {
         let after = |at: &Duration| milliseconds(at.saturating_sub(sent));
         match self {

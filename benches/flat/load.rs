@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 /// Number of exchanges per batch. It equals the maximum number of datagrams that the server receives with one call.
 const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Number of connections that each source address keeps open. An address has about 28 000 ephemeral ports.
+/// Number of connections that each source address keeps open. An address has only about 28 000 ephemeral ports.
 const HELD_EACH: usize = 1_000;
 
-/// UDP client that sends queries from any number of source addresses through one socket (`IP_PKTINFO`).
+/// A UDP client that sends queries from any number of source addresses through one socket (`IP_PKTINFO`).
 pub(crate) struct Datagrams {
     socket: UdpSocket,
     server: SocketAddr,
@@ -30,8 +30,7 @@ impl Datagrams {
         Self { socket, server, next: 0 }
     }
 
-    /// Runs `exchanges` exchanges, which take turns among `sources` source addresses. Returns the number of lost
-    /// exchanges.
+    /// Runs `exchanges` exchanges, from `sources` source addresses in turn. Returns the number of lost exchanges.
     pub(crate) fn exchange(&mut self, exchanges: usize, sources: usize) -> usize {
         let (mut begun, mut lost, mut reply) = (0, 0, [0; 512]);
         while begun < exchanges {
@@ -88,7 +87,7 @@ impl Held {
     }
 
     /// Opens or closes connections until `connections` are open. Returns when `open` reports that the server has the
-    /// same number open.
+    /// same number of open connections.
     pub(crate) fn hold(&mut self, connections: usize, open: impl Fn() -> usize) {
         self.streams.truncate(connections);
         for number in self.streams.len()..connections {

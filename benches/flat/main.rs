@@ -42,7 +42,7 @@ const CONNECTION_OCTETS: usize = 200;
 const OTHER_DESCRIPTORS: usize = 200;
 
 fn main() -> ExitCode {
-    // Cargo passes `--bench` to every benchmark, so this skips arguments that are not numbers.
+    // Skips arguments that are not numbers, because Cargo passes `--bench` to every benchmark.
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let rounds = rounds.unwrap_or(ROUNDS).clamp(1, 99);
     let most = raise_descriptors().saturating_sub(OTHER_DESCRIPTORS);
@@ -64,7 +64,7 @@ fn raise_descriptors() -> usize {
     usize::try_from(hard).unwrap_or(usize::MAX)
 }
 
-/// Measures by how much the server's private memory grows per connection.
+/// Measures how much the server's private memory grows per connection.
 fn memory(program: &Path, most: usize) {
     let server = Server::start(program, Limits::On);
     let mut datagrams = Datagrams::new(server.address());

@@ -1,4 +1,4 @@
-//! Server under test. Its processor time and memory are read from the kernel.
+//! The server under test. The kernel reports its processor time and memory.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,8 +12,8 @@ pub(crate) struct Server {
     descriptors: usize,
 }
 
-/// Command that runs the server with the scheduling policy SCHED_BATCH (`chrt -b`). With this policy, the server does
-/// not preempt the client for each datagram, so it receives full batches.
+/// The command that runs the server with the scheduling policy SCHED_BATCH (`chrt -b`). With this policy, the server
+/// does not preempt the client for each datagram, so it receives full batches.
 const UNDER: [&str; 3] = ["chrt", "-b", "0"];
 const OPTIONS: [&str; 17] = [
     "serve",
@@ -68,7 +68,7 @@ impl Server {
             .saturating_sub(self.descriptors)
     }
 
-    /// Calls `run`, which makes `exchanges` exchanges. Returns the server's processor time per exchange, in
+    /// Calls `run`, which performs `exchanges` exchanges. Returns the server's processor time per exchange, in
     /// nanoseconds.
     pub(crate) fn cost(&self, exchanges: usize, run: impl FnOnce()) -> u32 {
         let before = self.cpu_ns();

@@ -1,7 +1,7 @@
 //! A student may hand in any file. Reading and grading must end without a panic, and a grade must be safe to print.
 //!
-//! The first octet of the input says how it becomes a file: as it is, in place of the answer to an item, or in place of
-//! all answers.
+//! The first octet of the input selects how the rest is used: as the complete file, as the answer to one item, or in
+//! place of all answers.
 
 #![no_main]
 
@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Returns the file with a text as the answer to the item of this number.
+/// Returns an answer file in which `text` is the answer to the item with this number.
 fn with_answer(number: usize, text: &str) -> String {
     let text: String = text
         .chars()
@@ -44,7 +44,7 @@ fn with_answer(number: usize, text: &str) -> String {
     file
 }
 
-/// Returns the header with these octets below `[answers]`.
+/// Returns the header of an answer file, followed by these octets below `[answers]`.
 fn with_answers(octets: &[u8]) -> Vec<u8> {
     let (header, _) = EMPTY.split_once("[answers]\n").expect("a header");
     [header.as_bytes(), b"[answers]\n", octets].concat()

@@ -1,5 +1,6 @@
-//! Reads any octets as a capture file, to the end or to an error. The packets before the error and
-//! their comments must be drawn safely, printed as JSON, and written to a file that reads the same.
+//! Reads arbitrary octets as a capture file, up to the end or an error. The packets before the
+//! error and their comments must be safe to draw and to print as JSON. Written to a new file, they
+//! must be read back unchanged.
 
 #![no_main]
 
@@ -25,7 +26,8 @@ fuzz_target!(|file: &[u8]| {
     write(&capture);
 });
 
-/// A written file must read the same. Written again, it must have the same octets.
+/// Writes the packets to a file and reads them back, which must give the same packets. Writing them
+/// again must give the same octets.
 fn write(capture: &CaptureFile) {
     let written = capture.write();
     let again = CaptureFile::read(&written);
@@ -33,7 +35,8 @@ fn write(capture: &CaptureFile) {
     assert_eq!(again.packets().count(), capture.packets().count());
     for ((octets, comments, at), (others, theirs, then)) in again.packets().zip(capture.packets()) {
         assert_eq!((octets, comments), (others, theirs));
-        // A missing time becomes 1970, and a time after 2554 becomes 2554.
+        // A missing timestamp is written as the start of 1970, and a timestamp beyond the year 2554
+        // as the maximum.
         let then = then.unwrap_or_default().as_nanos().min(u64::MAX.into());
         assert_eq!(at.map(|at| at.as_nanos()), Some(then));
     }

@@ -1,5 +1,5 @@
-//! Decodes any octets as a packet. The drawing must be safe to print, and only a checksum may ever
-//! be changed.
+//! Decodes arbitrary octets as a packet. The diagram must be safe to print, and the program may
+//! change nothing but the checksum.
 
 #![no_main]
 
@@ -15,6 +15,6 @@ fuzz_target!(|packet: &[u8]| {
     assert_eq!(completed.len(), packet.len());
     let changed = completed.iter().zip(packet).filter(|(one, other)| one != other).count();
     assert!(changed <= 2, "{changed} octets changed");
-    // The drawing must not depend on the checksum.
+    // The diagram must not depend on the checksum.
     assert_eq!(CaptureFile::of_packet(&completed).show(), drawn);
 });

@@ -1,4 +1,4 @@
-//! Reads any octets as a reply. The parts of the result must agree with each other.
+//! Reads arbitrary octets as a reply. The parts of the result must agree with each other.
 
 #![no_main]
 
@@ -107,7 +107,7 @@ fn check_code(read: &Recognised) {
 
 fn check_error(error: &Unrecognised, reply: &[u8]) {
     check_flags(error.flags);
-    // An ellipsis marks text that is longer than shown.
+    // An ellipsis marks text that was shortened.
     let text = error.to_string();
     assert!(is_printable(&text.replace('…', "")), "{text:?}");
     match &error.reason {
@@ -121,7 +121,7 @@ fn check_error(error: &Unrecognised, reply: &[u8]) {
     }
 }
 
-/// A complete line must be read the same with a line end after it.
+/// A complete line must give the same result if a line ending follows.
 fn check_end(read: &Recognised, reply: &[u8]) {
     let ends = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
     if reply.iter().any(ends) || reply.len() > 512 || read.flags.contains(Flag::Truncated) {

@@ -1,6 +1,6 @@
-//! Checks the octets that a drawing sends to a terminal.
+//! Checks the octets that a diagram sends to a terminal.
 
-/// The escape sequences and line ends of the drawings. Any other ESC comes from a peer.
+/// The escape sequences and line endings that diagrams contain. Any other ESC comes from a peer.
 const OURS: [&str; 8] = [
     "\u{1b}[0m",
     "\u{1b}[1m",
@@ -12,7 +12,8 @@ const OURS: [&str; 8] = [
     "\n",
 ];
 
-/// Panics if a drawing contains a character that is neither printable nor part of the drawings.
+/// Panics if a diagram contains a character that is neither printable nor one of this program's own
+/// control characters.
 pub fn assert_safe(drawn: &str) {
     let plain = OURS.iter().fold(drawn.to_owned(), |text, own| text.replace(own, ""));
     let is_safe =

@@ -1,7 +1,7 @@
-//! A server sends any octets in any pieces, and ends the connection in any way. The TCP client must
-//! return the octets sent, or an error that describes the failure.
+//! A server sends arbitrary octets in arbitrary pieces, and ends the connection in one of several ways. The TCP client
+//! must return the octets sent, or an error that describes the failure.
 //!
-//! The input has the behaviour of the server, then its octets.
+//! The input consists of the server's behaviour, followed by the octets that the server sends.
 
 #![no_main]
 
@@ -31,10 +31,10 @@ enum End {
     HalfClose,
     /// Keeps the connection open until the client closes it.
     Never,
-    /// Closes the listener before it accepts. Linux resets the connection. If the handshake ends at
-    /// that moment, Linux sends a FIN or nothing (6.18, seen with tcpdump).
+    /// Closes the listener before it accepts. Linux resets the connection. If the handshake completes at that moment,
+    /// Linux sends a FIN or nothing (observed with tcpdump on Linux 6.18).
     Unaccepted,
-    /// Resets the connection. The reset can arrive before the octets sent.
+    /// Resets the connection. The reset can arrive before the client has read the octets.
     Reset,
 }
 
@@ -94,7 +94,7 @@ impl<'a> Plan<'a> {
             let server = scope.spawn(|| self.serve(listener));
             let result = ask(&address.into(), Transport::Tcp, &options);
             if result.is_err() {
-                drop(TcpStream::connect(address)); // in case the server still waits for a connection
+                drop(TcpStream::connect(address)); // in case the server is still waiting for a connection
             }
             (result, server.join().expect("the server does not panic"))
         });
@@ -110,7 +110,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Serves one connection. Errors are ignored, because the client may have closed the
-    /// connection. Returns the time from accepting the connection to sending the first line.
+    /// connection. Returns the time between accepting the connection and sending the first line.
     fn serve(&self, listener: Listener) -> Option<Duration> {
         if self.end == End::Unaccepted {
             return None;
@@ -125,7 +125,7 @@ impl<'a> Plan<'a> {
         stream.set_nodelay(true)?;
         let mut left = self.octets;
         for piece in self.pieces.iter().cycle() {
-            // 255 means all octets at once, and no piece is empty.
+            // 255 means all octets at once. Other values are one less than the length, so no piece is empty.
             let length = if *piece == 255 { left.len() } else { usize::from(*piece) + 1 };
             let (piece, rest) = left.split_at(length.min(left.len()));
             let blank = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0 | b' ' | b'\t');
@@ -209,7 +209,7 @@ impl<'a> Plan<'a> {
     fn check_attempt(&self, attempt: &Attempt) {
         let patient = self.timeout >= Duration::from_secs(1);
         match &attempt.failure {
-            // A reset can arrive before the client notices the connection.
+            // A reset can arrive before the client notices that the connection was established.
             AttemptFailure::Failed { .. } | AttemptFailure::Refused => {
                 assert!(matches!(self.end, End::Reset | End::Unaccepted), "{self:?}: {attempt:?}");
             }
@@ -222,8 +222,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The server's listener. Most runs share one per address family, because thousands of connections in
-/// TIME_WAIT make it slow to find a free port. A run that closes its listener has its own.
+/// The server's listener. Most runs share one listener per address family, because thousands of connections in
+/// TIME_WAIT make it slow to find a free port. A run that closes its listener has a separate one.
 enum Listener {
     Kept(&'static TcpListener),
     Own(TcpListener),
@@ -237,7 +237,7 @@ impl Listener {
             return Self::Own(open());
         }
         let kept = KEPT[usize::from(plan.host.is_ipv6())].get_or_init(open);
-        // Accepts the connections that earlier runs abandoned.
+        // Accepts and drops the connections that earlier runs left in the backlog.
         kept.set_nonblocking(true).expect("set");
         while kept.accept().is_ok() {}
         kept.set_nonblocking(false).expect("set");

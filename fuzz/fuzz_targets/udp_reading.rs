@@ -1,8 +1,8 @@
-//! A server answers with any datagrams or not at all, and other peers send datagrams too. The UDP
-//! client must return the first datagram of the server, cut at the limit.
+//! A server answers with arbitrary datagrams or not at all, and other peers send datagrams too. The
+//! UDP client must return the server's first datagram, truncated at the limit.
 //!
-//! The input has the behaviour of server and client, then the datagrams, each after its sender and
-//! length.
+//! The input consists of the behaviour of server and client, followed by the datagrams, each
+//! preceded by its sender and length.
 
 #![no_main]
 
@@ -21,24 +21,25 @@ fuzz_target!(|input: &[u8]| {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Server {
-    /// Answers one question, and ignores the questions before it.
+    /// Answers one query, and ignores all others.
     Answers,
-    /// Closes its port before the question, so that the client receives an ICMP message.
+    /// Closes its port before the client sends a query, so that the client receives an ICMP
+    /// message.
     Closed,
-    /// Closes its port when a question arrives.
+    /// Closes its port when a query arrives.
     Closes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sender {
     Server,
-    /// Another port of the same address.
+    /// Another port on the same address.
     OtherPort,
-    /// The same port of another address.
+    /// The same port on another address.
     OtherAddress,
 }
 
-/// Maximum octets of a datagram over IPv4.
+/// Maximum length of a datagram over IPv4, in octets.
 const MAX_DATAGRAM_OCTETS: usize = 65_507;
 
 #[derive(Debug)]
@@ -46,7 +47,7 @@ struct Plan {
     host: IpAddr,
     server: Server,
     retries: u32,
-    /// Number of questions that the server ignores.
+    /// Number of queries that the server ignores before it answers one.
     unanswered: u32,
     limit: usize,
     timeout: Duration,
@@ -172,11 +173,11 @@ impl Plan {
         assert!(!self.is_patient(), "{self:?}: {error:?}");
         let [attempt] = &attempts[..] else { panic!("{self:?}: {attempts:?}") };
         match &attempt.failure {
-            // A timeout of a few milliseconds may end before the first question.
+            // A timeout of a few milliseconds may end before the client sends its first query.
             AttemptFailure::Untried => {}
             AttemptFailure::Refused => assert_ne!(self.server, Server::Answers, "{self:?}"),
             AttemptFailure::Silent { questions, .. } => {
-                // A wait takes at least a millisecond, so there may be no time for all questions.
+                // A wait takes at least a millisecond, so there may be no time for all queries.
                 assert!((1..=self.retries + 1).contains(questions), "{self:?}: {questions}");
             }
             other => panic!("{self:?}: {other:?}"),
@@ -184,7 +185,7 @@ impl Plan {
     }
 }
 
-/// Reads the datagrams. Two octets before each give its sender and its length.
+/// Reads the datagrams. Two octets before each datagram give its sender and its length.
 fn datagrams(mut input: &[u8]) -> Vec<(Sender, Vec<u8>)> {
     const MAX_DATAGRAMS: usize = 8;
     let mut datagrams = Vec::new();

@@ -1,4 +1,4 @@
-//! A server's answer, and what it means.
+//! A server's answer and its meaning.
 
 use super::Calls;
 use crate::clock::Clock;
@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// A server's answer to a question.
+/// A server's answer to a query.
 ///
 /// ```
 /// use daytime::{Config, Options, Server, Transport, ask, read::Form};
@@ -34,23 +34,23 @@ pub struct Answer {
     pub octets: Vec<u8>,
     /// Whether octets are known to be missing: a datagram was longer than
     /// [`Options::limit`](crate::Options::limit), or this is the partial answer of an
-    /// [`AskError::Incomplete`](crate::AskError::Incomplete). If a server closes the stream
-    /// early, the client cannot notice: a line without its line ending may be whole.
+    /// [`AskError::Incomplete`](crate::AskError::Incomplete). If a server closes the stream early,
+    /// the client cannot notice: a line without its line ending may be complete.
     pub truncated: bool,
-    /// Time that the client paused before the question because of
+    /// Time that the client paused before the query because of
     /// [`Options::pace`](crate::Options::pace). The timeout begins after the pause.
     pub waited: Duration,
     /// TCP: time from the start until the connection was established.
     pub connected_after: Option<Duration>,
-    /// TCP: time from the start until the end of the stream. UDP: time from the first question to
-    /// the answer. If the client sent several questions, RFC 867 gives no way to know which one the
+    /// TCP: time from the start until the end of the stream. UDP: time from the first query to
+    /// the answer. If the client sent several queries, RFC 867 gives no way to know which one the
     /// server answered.
     pub elapsed: Duration,
     /// Length of the time window in which the server read its clock. Over TCP the window begins
-    /// with the connection's first packet, which acts as the question. It ends when the client has
-    /// read the first line, or at the end of the stream if the line has no end. Over UDP the window
-    /// begins with the first question to this address and ends with the answer, because RFC 867
-    /// gives no way to know which question the server answered.
+    /// with the connection's first packet, which acts as the query. The window ends when the client
+    /// has read the first line, or at the end of the stream if the line has no line ending. Over
+    /// UDP the window begins with the first query to this address and ends with the answer, because
+    /// RFC 867 gives no way to know which query the server answered.
     pub round_trip: Duration,
     /// The local time at the end of `round_trip`. The client reads its clock after the exchange,
     /// and subtracts the time that has passed since the answer arrived. `None` if the clock does
@@ -58,7 +58,8 @@ pub struct Answer {
     pub arrived: Option<DateTime<Utc>>,
     /// Number of octets that each read returned. Reads that returned none are left out.
     pub reads: Vec<usize>,
-    /// Number of questions sent to this address. It is 0 over TCP, where the server sends first.
+    /// Number of queries sent to this address. The number is 0 over TCP, where the server sends
+    /// first.
     pub questions: u32,
     /// The system calls of the exchange, except those that resolved the name.
     pub calls: Calls,

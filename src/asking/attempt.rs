@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The transport over which the client asked.
+    /// The transport over which the client sent its query.
     pub transport: Transport,
     /// The address that did not answer.
     pub peer: SocketAddr,
@@ -32,9 +32,9 @@ pub enum AttemptFailure {
         /// Time that the client waited for this address.
         waited: Duration,
     },
-    /// The timeout ended before this address was asked.
+    /// The timeout ended before the client queried this address.
     Untried,
-    /// The question could not be sent, or the connection failed.
+    /// The query could not be sent, or the connection failed.
     Failed {
         /// The system call's error.
         cause: io::Error,

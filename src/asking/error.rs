@@ -1,4 +1,4 @@
-//! Reasons why a question gets no complete answer. Each message names the failure and the address.
+//! Reasons why a query gets no complete answer. Each message names the failure and the address.
 
 use super::{Answer, Attempt, AttemptFailure, Family, Seconds};
 use crate::syntax::Frame;
@@ -54,8 +54,8 @@ pub enum AskError {
         /// The requested address family.
         family: Family,
     },
-    /// A public address was asked less than 4 seconds ago, and
-    /// [`Options::pace`](crate::Options::pace) is `Pace::Refuse`.
+    /// The client queried a public address less than 4 seconds ago, and [`Options::pace`](crate::Options::pace) is
+    /// `Pace::Refuse`.
     #[error(
         "public address {address} was asked less than 4 s ago; ask again in {}",
         Seconds(*retry_after)
@@ -63,7 +63,7 @@ pub enum AskError {
     TooSoon {
         /// The public address.
         address: IpAddr,
-        /// The time until the address may be asked again.
+        /// The time until the client may query the address again.
         retry_after: Duration,
     },
     /// The list of addresses passed to [`Client::ask_addresses`](crate::Client::ask_addresses) is
@@ -76,9 +76,9 @@ pub enum AskError {
     /// No address answered.
     #[error("{}", Attempts(attempts))]
     NoAnswer {
-        /// The transport over which the client asked.
+        /// The transport over which the client sent its query.
         transport: Transport,
-        /// The timeout of the question. If every address failed sooner, the client did not wait that
+        /// The timeout of the query. If every address failed sooner, the client did not wait that
         /// long.
         timeout: Duration,
         /// Each address, with the reason why it did not answer.
@@ -87,8 +87,7 @@ pub enum AskError {
     /// TCP: the connection was established, but the stream stopped before the server closed it.
     #[error("{}", incomplete(partial))]
     Incomplete {
-        /// The part of the answer that was received before the stream stopped, with its timing. It
-        /// may have no octets.
+        /// The part of the answer that was received before the stream stopped, with its timing. This part may be empty.
         partial: Box<Answer>,
         /// The reason why the stream stopped.
         #[source]
@@ -124,7 +123,7 @@ pub enum Interruption {
 }
 
 impl AskError {
-    /// Whether the question timed out. A longer timeout may bring an answer.
+    /// Whether the query timed out. With a longer timeout, the server may answer.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
@@ -136,8 +135,7 @@ impl AskError {
         }
     }
 
-    /// Whether every address refused the question. A refusal means that the host is up but no
-    /// service listens.
+    /// Whether every address refused the query. A refusal means that the host is up but no service listens.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         let refused = |attempt: &Attempt| matches!(attempt.failure, AttemptFailure::Refused);
@@ -175,7 +173,7 @@ impl AskError {
     }
 }
 
-/// Describes an answer whose stream stopped before its end.
+/// Describes an answer whose stream stopped before the server closed it.
 fn incomplete(Answer { peer, octets: received, .. }: &Answer) -> String {
     match received.len() {
         0 => format!("{peer} accepted the connection but sent no reply"),

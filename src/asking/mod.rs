@@ -1,4 +1,4 @@
-//! Code that the TCP client and the UDP client share: the sockets of one question, the record of
+//! Code that the TCP client and the UDP client share: the sockets of one query, the record of
 //! its system calls, and its result.
 
 mod answer;

@@ -1,4 +1,4 @@
-//! Opens the sockets of one question, waits for them and closes them. Records each system call.
+//! Opens the sockets of one query, waits for them and closes them. Records each system call.
 
 use crate::sys;
 use mio::unix::SourceFd;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Waits until sockets are ready. Many questions share one poller, so a question need not open its
+/// Waits until sockets are ready. Many queries share one poller, so a query need not open its
 /// own.
 #[derive(Debug)]
 pub(crate) struct Poller {
@@ -23,13 +23,13 @@ impl Poller {
     }
 }
 
-/// One question: its sockets, its limits, and the record of its system calls.
+/// One query: its sockets, its limits, and the record of its system calls.
 pub(crate) struct Question<'a> {
-    /// Time when the client gives up on the question.
+    /// Time at which the client gives up on the query.
     pub deadline: Instant,
-    /// The timeout of the question, for error messages.
+    /// The timeout of the query, for error messages.
     pub timeout: Duration,
-    /// Time that the client paused before the question because of the option `pace`.
+    /// Time that the client paused before the query because of the option `pace`.
     pub waited: Duration,
     /// Maximum length of the reply in octets.
     pub limit: usize,
@@ -39,7 +39,7 @@ pub(crate) struct Question<'a> {
     pub peers: Vec<SocketAddr>,
 }
 
-/// The system calls that a question made, in order, named as in the manual pages.
+/// The system calls that a query made, in order, with their names from the manual pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Calls {
     names: Vec<&'static str>,
@@ -112,7 +112,7 @@ impl Question<'_> {
 
 #[cfg(test)]
 impl Question<'_> {
-    /// Calls `ask` with a question that has this timeout.
+    /// Calls `ask` with a [`Question`] that has this timeout.
     pub(crate) fn for_test<T>(timeout: Duration, ask: impl FnOnce(&mut Question) -> T) -> T {
         ask(&mut Question {
             deadline: Instant::now() + timeout,

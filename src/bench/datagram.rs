@@ -1,5 +1,5 @@
-//! Generates the load over UDP, with several sockets that each have a window of unanswered questions. Sends and
-//! receives in batches.
+//! Generates the load over UDP, with several sockets that each have a window of unanswered queries. Sends and receives
+//! in batches.
 
 use super::BenchOptions;
 use super::run::{Run, TICK, Waiting};
@@ -46,7 +46,7 @@ struct Datagrams {
     waiting: Waiting,
     sockets: Vec<QuestionSocket>,
     batch: ClientBatch,
-    /// Open loop: index of the socket that sent the most recent question.
+    /// Open loop: index of the socket that sent the most recent query.
     turn: usize,
 }
 
@@ -89,8 +89,8 @@ impl Datagrams {
         }
     }
 
-    /// Open loop: sends the questions that are due, each on the next socket whose window has free space. Returns
-    /// whether any window still has free space.
+    /// Open loop: sends the queries that are due, each on the next socket whose window has free space. Returns whether
+    /// any window still has free space.
     fn ask_in_turn(&mut self, run: &mut Run) -> bool {
         let mut without_room = 0;
         while without_room < self.sockets.len() {
@@ -104,7 +104,7 @@ impl Datagrams {
         false
     }
 
-    /// Receives from the ready sockets. In a closed loop, each of them immediately sends its next questions.
+    /// Receives from the ready sockets. In a closed loop, each of these sockets immediately sends its next queries.
     fn receive_ready(&mut self, run: &mut Run) {
         for (number, _) in self.waiting.ready() {
             let Some(socket) = self.sockets.get_mut(number) else { continue };

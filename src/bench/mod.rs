@@ -1,6 +1,6 @@
 //! Puts load on a server, and measures exchanges per second, latencies and failures.
 //!
-//! One thread sends questions as fast as it can. It allocates no memory during an exchange, so that the client does not
+//! One thread sends queries as fast as it can. It allocates no memory during an exchange, so that the client does not
 //! limit the result. The open loop ([`BenchOptions::rate`]) schedules exchanges at fixed times, and counts each latency
 //! from the scheduled time. So if a server stops for a second, the result shows that every exchange scheduled in that
 //! second was delayed. If latencies were counted from the actual start, only one exchange per socket would look slow
@@ -27,7 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// Why a load could not run.
+/// The reason why a load could not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BenchError {
@@ -65,9 +65,9 @@ pub enum BenchError {
 
 /// Puts load on a server, over one transport after the other.
 ///
-/// If the host has several addresses, first sends one question to find an address that answers, and puts the load on
-/// that one. Calls `progress` about 50 times per second with the elapsed time and the total time. If `progress` returns
-/// `Break`, stops early and returns the results so far.
+/// If the host has several addresses, first sends one query to find an address that answers, and puts the load on that
+/// address. Calls `progress` about 50 times per second with the elapsed time and the total time. If `progress` returns
+/// `Break`, stops early and returns the results up to then.
 ///
 /// # Errors
 /// [`BenchError`]. A server that does not answer is not an error: the [`Bench`] then has no answers. If the server
@@ -112,8 +112,8 @@ pub fn bench(
     Ok(bench)
 }
 
-/// Chooses the address to load: the first one that answers a question, or the first in the list if none answers. A
-/// single address is chosen without sending a question.
+/// Chooses the address to load: the first one that answers a query, or the first in the list if none answers. A single
+/// address is chosen without sending a query.
 fn choose(
     addresses: &[SocketAddr],
     transport: Transport,

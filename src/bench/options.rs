@@ -26,12 +26,12 @@ options! {
         pub transports: Vec<Transport>,
         /// TCP: number of concurrent connections. UDP: number of sockets.
         pub concurrency: NonZeroU32,
-        /// UDP: maximum number of unanswered questions per socket, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
+        /// UDP: maximum number of unanswered queries per socket, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
         ///
-        /// An answer does not identify its question, so it is assigned to the oldest unanswered one. With a window of
-        /// 1, latencies are exact. With a larger window, one lost datagram makes the socket's later latencies too long.
-        /// They become exact again once all the socket's questions have timed out, because the load then opens a new
-        /// socket.
+        /// An answer does not identify its query, so it is assigned to the oldest unanswered query. With a window of 1,
+        /// latencies are exact. With a larger window, one lost datagram makes the socket's later latencies too long.
+        /// The latencies become exact again once all the socket's queries have timed out, because the load then opens a
+        /// new socket.
         pub window: NonZeroU32,
         /// Length of the measurement over each transport.
         pub duration: Duration,
@@ -40,8 +40,8 @@ options! {
         /// Exchanges per second, scheduled at fixed times (open loop). With `None`, each exchange begins when an
         /// earlier one ends (closed loop).
         pub rate: Option<NonZeroU32>,
-        /// Options for each question, including the exchange timeout ([`Options::timeout`]). A load never retries a
-        /// question. A public address requires [`Pace::Off`](crate::client::Pace::Off).
+        /// Options for each query, including the exchange timeout ([`Options::timeout`]). A load never retries a
+        /// query. A public address requires [`Pace::Off`](crate::client::Pace::Off).
         pub ask: Options,
     }
 }
@@ -66,7 +66,7 @@ impl BenchOptions {
     /// Maximum [window](field@BenchOptions::window). A larger window is reduced to this maximum.
     pub const MAX_WINDOW: u32 = 4096;
 
-    /// Returns the maximum number of unanswered questions on each UDP socket.
+    /// Returns the maximum number of unanswered queries on each UDP socket.
     pub(super) fn questions_per_socket(&self) -> usize {
         self.window.get().min(Self::MAX_WINDOW) as usize
     }
@@ -91,7 +91,8 @@ impl BenchOptions {
     }
 }
 
-/// Maximum of each duration in the options: one year. A sum of several such durations does not overflow a `Duration`.
+/// Maximum value of each duration in the options: one year. A sum of several such durations does not overflow a
+/// `Duration`.
 const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
 
 /// Number of descriptors that the process needs in addition to the sockets: standard streams, epoll or its equivalent,

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Bench {
     /// The host under load.
     pub target: Target,
-    /// The load's options. Durations above the maximum are reduced to it.
+    /// The load's options. Durations above their maximum have been reduced to the maximum.
     pub options: BenchOptions,
     /// The results over each transport. If the load was interrupted, the second transport may be missing.
     pub loads: Vec<Load>,
@@ -32,22 +32,22 @@ impl Bench {
 
 /// The results over one transport.
 ///
-/// Counts the exchanges whose start (open loop: scheduled time) is inside the measurement window. Each of them is
-/// answered, lost, failed, or unfinished.
+/// Counts the exchanges whose start (open loop: scheduled time) is inside the measurement window. Each of these
+/// exchanges is answered, lost, failed, or unfinished.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Load {
-    /// The transport that was loaded.
+    /// The transport over which the load ran.
     pub transport: Transport,
-    /// The address that was loaded.
+    /// The address of the server under load.
     pub peer: SocketAddr,
     /// Length of the measurement.
     pub measured: Duration,
     /// Number of exchanges that began.
     pub asked: u64,
-    /// Number of exchanges that got a whole reply.
+    /// Number of exchanges that got a complete reply.
     pub answered: u64,
-    /// UDP: number of questions that got no answer within the timeout.
+    /// UDP: number of queries that got no answer within the timeout.
     pub lost: u64,
     /// Exchanges that failed, other than lost datagrams.
     pub failures: Failures,
@@ -56,8 +56,8 @@ pub struct Load {
     /// Open loop: number of scheduled exchanges that never began, because all sockets were busy until the load ended.
     /// No other count and no latency includes these exchanges.
     pub never_begun: u64,
-    /// UDP: number of late and extra datagrams. A late datagram arrives after its question has timed out; an extra
-    /// datagram answers no question.
+    /// UDP: number of late and extra datagrams. A late datagram arrives after its query has timed out; an extra
+    /// datagram answers no query.
     pub late: u64,
     /// Total length of the replies in octets.
     pub octets: u64,
@@ -100,8 +100,8 @@ impl Load {
         if seconds > 0.0 { self.answered as f64 / seconds } else { 0.0 }
     }
 
-    /// Returns the share of one processor that this process used. If it is near 1, the client rather than the server
-    /// may limit the result.
+    /// Returns the share of one processor that this process used. If the share is near 1, the client rather than the
+    /// server may limit the result.
     #[must_use]
     pub fn processor_share(&self) -> f64 {
         let seconds = self.measured.as_secs_f64();

@@ -1,19 +1,18 @@
-//! One UDP socket's unanswered questions. This module uses no sockets and no clocks.
+//! One UDP socket's unanswered queries. This module uses no sockets and no clocks.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// An unanswered question. Both times count from the start of the load.
+/// An unanswered query. Both times count from the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Question {
-    /// Start of the latency: the time when the question was due.
+    /// Start of the latency: the time at which the query was due.
     pub due: Duration,
-    /// Start of the timeout: the time when the question was sent.
+    /// Start of the timeout: the time at which the query was sent.
     pub sent: Duration,
 }
 
-/// The unanswered questions, oldest first. An answer does not identify its question, so it is assigned to the oldest
-/// one.
+/// The unanswered queries, oldest first. An answer does not identify its query, so it is assigned to the oldest one.
 #[derive(Debug)]
 pub(super) struct Pending {
     questions: VecDeque<Question>,
@@ -29,7 +28,7 @@ impl Pending {
         self.questions.len()
     }
 
-    /// Returns the number of further questions that the window permits.
+    /// Returns the number of further queries that the window permits.
     pub(super) fn room(&self) -> usize {
         self.window.saturating_sub(self.questions.len())
     }
@@ -38,13 +37,13 @@ impl Pending {
         self.questions.push_back(question);
     }
 
-    /// Removes and returns the oldest question, to which a received datagram is assigned. Returns `None` if no question
-    /// is unanswered, which means that the datagram is late or extra.
+    /// Removes and returns the oldest query, to which a received datagram is assigned. Returns `None` if no query is
+    /// unanswered, which means that the datagram is late or extra.
     pub(super) fn oldest(&mut self) -> Option<Question> {
         self.questions.pop_front()
     }
 
-    /// Removes and returns the oldest question if it has timed out.
+    /// Removes and returns the oldest query if it has timed out.
     pub(super) fn overdue(&mut self, now: Duration, timeout: Duration) -> Option<Question> {
         let oldest = self.questions.front()?;
         if now < oldest.sent + timeout { None } else { self.questions.pop_front() }

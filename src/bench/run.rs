@@ -37,8 +37,8 @@ pub(super) struct Run<'a> {
     pub interrupted: bool,
 }
 
-/// Time after the first refusal when the load ends, if the server has refused every attempt. A server that starts at
-/// the same time as `bench` is listening by then.
+/// Time between the first refusal and the end of the load, if the server has refused every attempt. A server that
+/// starts at the same time as `bench` is listening by then.
 const MAX_REFUSED_TIME: Duration = Duration::from_millis(200);
 
 /// Counts refused attempts until an attempt ends in another way.
@@ -59,8 +59,8 @@ impl FirstAttempts {
         self.first_refusal.get_or_insert(now);
     }
 
-    /// Whether the load must end early: every attempt so far was refused, there are at least as many refusals as
-    /// sockets, and [`MAX_REFUSED_TIME`] has passed since the first refusal.
+    /// Whether the load must end early: every attempt was refused, there are at least as many refusals as sockets, and
+    /// [`MAX_REFUSED_TIME`] has passed since the first refusal.
     fn all_refused(&self, now: Duration) -> bool {
         let lasted = |first| now.saturating_sub(first) >= MAX_REFUSED_TIME;
         !self.settled && self.refused >= self.sockets && self.first_refusal.is_some_and(lasted)
@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
         self.load.lost += u64::from(self.schedule.measures(due));
     }
 
-    /// Records a datagram that arrives late or answers no question.
+    /// Records a datagram that arrives late or answers no query.
     pub(super) fn record_late(&mut self, now: Duration) {
         self.load.late += u64::from(self.schedule.measures(now));
     }

@@ -1,4 +1,4 @@
-//! A load's UDP socket, with its unanswered questions.
+//! A load's UDP socket, with its unanswered queries.
 
 use super::pending::{Pending, Question};
 use super::run::{Run, Waiting};
@@ -15,13 +15,13 @@ pub(super) struct QuestionSocket {
     /// Whether receive calls block. If so, the socket receives only one batch at a time.
     blocks: bool,
     pub pending: Pending,
-    /// Whether the socket has received a datagram. Until then, it sends questions one by one, because sendmmsg(2) does
+    /// Whether the socket has received a datagram. Until then, it sends queries one by one, because sendmmsg(2) does
     /// not report a refusal that follows its first datagram.
     has_answered: bool,
-    /// Whether the socket has failed. If so, it sends no question until the next tick.
+    /// Whether the socket has failed. If so, it sends no query until the next tick.
     resting: bool,
     /// The previous socket, which stays open to receive late answers. If the current socket received them, they would
-    /// be mistaken for answers to newer questions.
+    /// be mistaken for answers to newer queries.
     retired: Option<Socket>,
 }
 
@@ -60,8 +60,8 @@ impl QuestionSocket {
         waiting.watch(&self.socket, number)
     }
 
-    /// Sends the questions that are due and fit into the window, but no more than `max`. Returns the number of
-    /// questions sent.
+    /// Sends the queries that are due and fit into the window, but no more than `max`. Returns the number of queries
+    /// sent.
     pub(super) fn ask(&mut self, batch: &mut ClientBatch, run: &mut Run, max: usize) -> usize {
         let mut asked = 0;
         while !self.resting {
@@ -87,8 +87,8 @@ impl QuestionSocket {
         asked
     }
 
-    /// Records an error from a send call. A refusal concerns the oldest unanswered question; any other error concerns
-    /// the question that could not be sent.
+    /// Records an error from a send call. A refusal concerns the oldest unanswered query; any other error concerns the
+    /// query that could not be sent.
     fn asking_failed(&mut self, error: &io::Error, run: &mut Run, now: Duration) {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let before = if refused { self.pending.oldest() } else { None };
@@ -117,7 +117,7 @@ impl QuestionSocket {
                 }
                 Err(error) if would_block(&error) => return,
                 Err(error) => {
-                    // If no question is unanswered, the error concerns one that has already timed out.
+                    // If no query is unanswered, the error concerns a query that has already timed out.
                     let Some(question) = self.pending.oldest() else { return };
                     run.record_failure(question.due, &error);
                     self.resting = true;
@@ -129,8 +129,8 @@ impl QuestionSocket {
         }
     }
 
-    /// Records questions that have timed out, and ends the pause after a failure. Returns true if it opened a new
-    /// socket, which the caller must register.
+    /// Records queries that have timed out, and ends the pause after a failure. Returns true if it opened a new socket,
+    /// which the caller must register.
     pub(super) fn tick(&mut self, batch: &mut ClientBatch, run: &mut Run, now: Duration) -> bool {
         self.resting = false;
         count_late(self.retired.as_ref(), batch, run);
@@ -159,7 +159,7 @@ impl QuestionSocket {
     }
 }
 
-/// Records a datagram as the answer to the oldest question.
+/// Records a datagram as the answer to the oldest query.
 fn count_answer(pending: &mut Pending, octets: &[u8], run: &mut Run, now: Duration) {
     match pending.oldest() {
         Some(question) if octets.ends_with(b"\n") => {

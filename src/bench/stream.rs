@@ -1,5 +1,5 @@
-//! Generates the load over TCP, with several concurrent connections. Each is opened, read until the end of stream,
-//! closed, and replaced with a new one.
+//! Generates the load over TCP, with several concurrent connections. Each connection is opened, read until the end of
+//! stream, closed, and replaced with a new one.
 
 use super::run::{Run, Waiting};
 use crate::sys;
@@ -37,7 +37,7 @@ struct Streams {
     slots: Vec<Connection>,
     /// Slots that have no connection and may open one.
     idle: Vec<usize>,
-    /// Slots whose last connection was refused or failed immediately. They reconnect after the next tick.
+    /// Slots whose last connection was refused or failed immediately. These slots reconnect after the next tick.
     resting: Vec<usize>,
     room: Box<[u8]>,
 }

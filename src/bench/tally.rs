@@ -39,7 +39,7 @@ impl Latencies {
     }
 }
 
-/// Maximum number of different messages in [`Failures::other`]. Failures with further messages are counted under the
+/// Maximum number of distinct messages in [`Failures::other`]. Failures with further messages are counted under the
 /// last one.
 const MAX_MESSAGES: usize = 8;
 

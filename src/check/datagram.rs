@@ -1,4 +1,4 @@
-//! Sends the unusual questions over UDP: those with content, and those from a service's port.
+//! Sends the unusual queries over UDP: those with content, and those from a service's port.
 
 use super::observed::{Datagrams, Reply, Tried};
 use super::ready::{FOLLOW_UP_TIME, ready};
@@ -73,7 +73,7 @@ fn unspecified(peer: SocketAddr) -> IpAddr {
     }
 }
 
-/// Sends one question, then receives the reply and any further datagrams.
+/// Sends one query, then receives the reply and any further datagrams.
 fn exchange(
     socket: &UdpSocket,
     peer: SocketAddr,
@@ -92,7 +92,7 @@ fn exchange(
     Ok(Datagrams { source_port, questions: 1, reply, further, listened: started.elapsed() })
 }
 
-/// Receives one datagram. Returns [`Reply::Silence`] if none arrives by the time `until`.
+/// Receives one datagram. Returns [`Reply::Silence`] if none arrives before `until`.
 fn receive(socket: BorrowedFd, until: Instant) -> io::Result<Reply> {
     let mut buffer = vec![0; u16::MAX.into()];
     while ready(socket, PollFlags::POLLIN, until)? {

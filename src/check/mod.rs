@@ -28,10 +28,10 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CheckOptions {
-        /// Options for each question.
+        /// Options for each query.
         ///
-        /// Some probes expect no answer; they wait for one until [`Options::timeout`] has passed. Questions to a public
-        /// address are 4 seconds apart, so checking one takes about half a minute.
+        /// Some probes expect no answer; they wait for one until [`Options::timeout`] has passed. Queries to a public
+        /// address are 4 seconds apart, so a check of such an address takes about half a minute.
         /// [`Pace::Off`](crate::client::Pace::Off) removes these pauses. With
         /// [`Pace::Refuse`](crate::client::Pace::Refuse), most probes of a public address are not tried.
         pub ask: Options,
@@ -63,7 +63,7 @@ impl Check {
         self.findings.iter().filter(|finding| finding.verdict == verdict).count()
     }
 
-    /// Whether no probe failed and the server answered over at least one transport.
+    /// Whether the server passed: no probe failed, and the server answered over at least one transport.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let answered = |it: &Finding| it.probe.is_reach() && it.verdict == Verdict::Pass;

@@ -14,7 +14,7 @@ pub(super) type Tried<T> = Result<T, String>;
 /// All observations of one server.
 #[derive(Debug)]
 pub(super) struct Observed {
-    /// The usual questions and their results. A usual question opens a TCP connection or sends an empty datagram. There
+    /// The usual queries and their results. A usual query opens a TCP connection or sends an empty datagram. There
     /// is one for each transport and IP version.
     pub usual: Vec<UsualExchange>,
     pub line_end_first: Tried<Conversation>,
@@ -26,7 +26,7 @@ pub(super) struct Observed {
     pub service_port: Tried<Datagrams>,
 }
 
-/// The usual question over one transport and IP version, with its result.
+/// The usual query over one transport and IP version, with its result.
 #[derive(Debug)]
 pub(super) struct UsualExchange {
     pub transport: Transport,
@@ -96,7 +96,7 @@ impl Observed {
         replied(&self.usual, transport)
     }
 
-    /// Returns the replies to the usual questions over all transports and IP versions, each with its exchange.
+    /// Returns the replies to the usual queries over all transports and IP versions, each with its exchange.
     pub(super) fn replies(&self) -> impl Iterator<Item = (&UsualExchange, &[u8])> {
         self.usual.iter().filter_map(|usual| Some((usual, usual.reply()?.1)))
     }
@@ -129,14 +129,14 @@ pub(super) enum StreamEnd {
     Failed(io::Error),
 }
 
-/// One question over UDP, with the datagrams that the socket received.
+/// One query over UDP, with the datagrams that the socket received.
 #[derive(Debug)]
 pub(super) struct Datagrams {
-    /// The question's source port.
+    /// The query's source port.
     pub source_port: u16,
-    /// Number of questions sent: 2 if the first one got no reply.
+    /// Number of queries sent: 2 if the first one got no reply.
     pub questions: usize,
-    /// The first response to the question.
+    /// The first response to the query.
     pub reply: Reply,
     /// Number of datagrams received after the reply.
     pub further: usize,
@@ -144,7 +144,7 @@ pub(super) struct Datagrams {
     pub listened: Duration,
 }
 
-/// The first response to a question: a datagram, a refusal, or silence.
+/// The first response to a query: a datagram, a refusal, or silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Octets(Vec<u8>),

@@ -14,11 +14,11 @@ named! {
         UdpIpv6 = "udp-ipv6",
         /// `tcp-closes`: the server closes the connection after its reply (RFC 867).
         TcpCloses = "tcp-closes",
-        /// `tcp-crlf-first`: a client that sends CR LF before it reads gets the whole reply and no reset.
+        /// `tcp-crlf-first`: a client that sends CR LF before it reads gets the complete reply and no reset.
         TcpCrlfFirst = "tcp-crlf-first",
-        /// `tcp-64k-first`: a client that sends 64 KiB before it reads gets the whole reply and no reset.
+        /// `tcp-64k-first`: a client that sends 64 KiB before it reads gets the complete reply and no reset.
         Tcp64kFirst = "tcp-64k-first",
-        /// `tcp-half-close`: a client that half-closes before it reads gets the whole reply.
+        /// `tcp-half-close`: a client that half-closes before it reads gets the complete reply.
         TcpHalfClose = "tcp-half-close",
         /// `udp-empty`: an empty datagram gets exactly one datagram.
         UdpEmpty = "udp-empty",
@@ -26,11 +26,11 @@ named! {
         UdpOneOctet = "udp-one-octet",
         /// `udp-1400-octets`: a datagram of 1400 octets gets exactly one datagram, a reply in the usual form.
         Udp1400Octets = "udp-1400-octets",
-        /// `udp-privileged-port`: a question from a port below 1024 gets no answer.
+        /// `udp-privileged-port`: a query from a port below 1024 gets no answer.
         UdpPrivilegedPort = "udp-privileged-port",
-        /// `udp-own-port`: a question whose source port is the server's own port number gets no answer.
+        /// `udp-own-port`: a query whose source port is the server's own port number gets no answer.
         UdpOwnPort = "udp-own-port",
-        /// `amplification`: a question gets at most one datagram, of at most 512 octets.
+        /// `amplification`: a query gets at most one datagram, of at most 512 octets.
         Amplification = "amplification",
         /// `one-line`: the reply is one line (RFC 867).
         OneLine = "one-line",

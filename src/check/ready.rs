@@ -7,11 +7,11 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// Time to wait after a reply for a second datagram or a reset. A correct server sends neither. A faulty server sends
-/// them with the reply or as soon as the question arrives, so only the network delays them.
+/// them with the reply or as soon as the query arrives, so only the network delays them.
 pub(super) const FOLLOW_UP_TIME: Duration = Duration::from_millis(250);
 
-/// Waits until the socket is ready for `wanted`, or has an error or a hang-up. Returns false if this does not happen by
-/// the time `until`.
+/// Waits until the socket is ready for `wanted`, or has an error or a hang-up. Returns false if this does not happen
+/// before `until`.
 pub(super) fn ready(socket: BorrowedFd, wanted: PollFlags, until: Instant) -> io::Result<bool> {
     loop {
         let left = until.saturating_duration_since(Instant::now());

@@ -27,7 +27,7 @@ pub(super) struct Session<'a> {
 
 impl Session<'_> {
     /// Runs the exchanges, alternating between TCP and UDP. After each answer, xinetd discards the datagrams in its
-    /// queue, so it would drop a question that is sent immediately after an answer.
+    /// queue, so it would drop a query that is sent immediately after an answer.
     pub(super) fn observe(mut self) -> Observed {
         self.announce();
         let usual = self.ask_usual();
@@ -92,7 +92,7 @@ impl Session<'_> {
         UsualExchange { further, ..UsualExchange::new(transport, version, Ok(answered)) }
     }
 
-    /// Returns the reason why the check has no address of this version of IP.
+    /// Returns the reason why the check has no address for this version of IP.
     fn without(&self, version: IpVersion) -> String {
         let (host, is_address) = (self.host, self.host.parse::<IpAddr>().is_ok());
         match (version, self.options.family) {
@@ -116,7 +116,7 @@ impl Session<'_> {
         self.politely(peer, || stream::send_first(peer, opening, timeout))
     }
 
-    /// Sends a question. If no response arrives, sends it once more, because the network may have dropped a datagram.
+    /// Sends a query. If no response arrives, sends it once more, because the network may have dropped a datagram.
     fn datagram(&self, udp: &Tried<SocketAddr>, question: &[u8]) -> Tried<Datagrams> {
         let peer = udp.clone()?;
         let timeout = self.options.timeout;
@@ -138,8 +138,8 @@ impl Session<'_> {
         sent(self.politely(peer, || ask(peer, self.options.timeout))??)
     }
 
-    /// Waits until the pace permits another question to the peer, then runs `ask`. Records when `ask` ends, because the
-    /// next pause counts from that time.
+    /// Waits until the option `pace` permits another query to the peer, then runs `ask`. Records when `ask` ends,
+    /// because the next pause counts from that time.
     fn politely<T>(&self, peer: SocketAddr, ask: impl FnOnce() -> T) -> Tried<T> {
         await_turn(&[peer], self.options.pace).map_err(|error| error.to_string())?;
         let asked = ask();

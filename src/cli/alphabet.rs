@@ -102,7 +102,7 @@ fn has_columns_after(cells: &[Cell], at: usize) -> Option<usize> {
     cells[at + 1..].windows(2).any(is_pair).then_some(cells.len())
 }
 
-/// Removes a cell and moves its colours to the next cell.
+/// Removes a cell and moves the cell's colours to the next cell.
 fn remove(cells: &mut Vec<Cell>, at: usize) {
     let removed = cells.remove(at);
     match cells.get_mut(at) {

@@ -48,7 +48,7 @@ fn command(arguments: &Compare) -> String {
     format!("daytime compare --count {}{}{host}", arguments.count, options.concat())
 }
 
-/// Returns the option of a timeout; `None` for the default.
+/// Returns the command-line option for a timeout; `None` for the default.
 #[cfg(feature = "teach")]
 fn timeout(timeout: Duration) -> Option<String> {
     let is_default = timeout == Duration::from_secs(DEFAULT_TIMEOUT);

@@ -56,7 +56,7 @@ impl Failure {
         ))
     }
 
-    /// Builds the failure for an answer that is cut or empty. Returns `None` if the answer is
+    /// Builds the failure for an answer that is truncated or empty. Returns `None` if the answer is
     /// neither.
     pub(super) fn of_answer(
         Answer { peer, transport, truncated, octets, .. }: &Answer,

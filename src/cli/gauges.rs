@@ -54,7 +54,7 @@ impl Source {
         }
     }
 
-    /// Starts a thread that answers clients of the metrics on this endpoint.
+    /// Starts a thread that serves the metrics to clients on this endpoint.
     pub(super) fn answer_on(
         self: &Arc<Self>,
         endpoint: Endpoint,

@@ -80,7 +80,7 @@ fn attempts_hint(transport: Transport, attempts: &[Attempt]) -> Hint {
     }
 }
 
-/// Returns the hint for a refused question. For a loopback address, the hint shows the command that starts a server.
+/// Returns the hint for a refused query. For a loopback address, the hint shows the command that starts a server.
 pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'static, str> {
     let ip = peer.ip().to_canonical();
     if !ip.is_loopback() {
@@ -94,7 +94,7 @@ pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'stati
     }
     let privileged = peer.port() < 1024;
     let at = SocketAddr::new(ip, if privileged { 9999 } else { peer.port() });
-    // If --listen is not given, serve listens on these two addresses.
+    // Without `--listen`, `serve` listens on these two addresses.
     let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&ip);
     let (option, host) = if localhost {
         (format!("--port {}", at.port()), format!("localhost:{}", at.port()))

@@ -43,8 +43,8 @@ impl InheritedSockets {
         Ok(Self { services: (!services.is_empty()).then_some(services), metrics: metrics.pop() })
     }
 
-    /// Returns the first option that conflicts with the handed-over sockets, because it would open a socket that is
-    /// already there.
+    /// Returns the first option that conflicts with the handed-over sockets, because it would open a socket that was
+    /// already handed over.
     pub(super) fn contradicts<'a>(&self, arguments: &'a Serve) -> Option<&'a str> {
         let metrics = self.metrics.is_some() && arguments.metrics.is_some();
         let services = self.services.as_ref().and(arguments.opener.as_deref());

@@ -75,7 +75,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     status
 }
 
-/// Why `--csv` excludes `--ask`.
+/// The message that says why `--csv` excludes `--ask`.
 const CSV_HAS_NO_ANSWERS: &str = "--ask cannot be used with --csv, which has a line for each finding and none for answers: use --json";
 
 /// The labs to run, in order, each with its procedure.
@@ -168,7 +168,7 @@ fn planned(arguments: &LabRun, setting: &Setting) -> Result<PlannedRuns, LabErro
     Ok(runs)
 }
 
-/// Whether the run may stop, because standard output has no reader and no capture files are wanted.
+/// Whether the run may stop, because standard output has no reader and the user wants no files.
 fn may_stop(printed: Result<(), Failure>, files: &Files<'_>) -> Result<bool, Failure> {
     match printed {
         Err(Failure::OutputClosed) => Ok(!files.are_wanted()),
@@ -180,8 +180,8 @@ fn form(arguments: &LabRun) -> Form {
     if arguments.text { Form::List } else { Form::Ladder(width()) }
 }
 
-/// Returns how much of the report section TRY NEXT is printed. `--answers` prints the section even if the report is
-/// not detailed.
+/// Returns how much of the report section TRY NEXT to print. With `--answers`, the section is printed even if the
+/// report is not detailed.
 fn next_steps(arguments: &LabRun) -> NextSteps {
     match arguments {
         LabRun { answers: true, .. } => NextSteps::WithAnswers,
@@ -190,7 +190,7 @@ fn next_steps(arguments: &LabRun) -> NextSteps {
     }
 }
 
-/// A run's output, and the arguments that determine its form.
+/// A run's output, and the arguments that determine its format.
 struct Output<'a> {
     arguments: &'a LabRun,
     form: Form,
@@ -225,7 +225,7 @@ impl Output<'_> {
     }
 }
 
-/// Returns a line about `--ask`, if one of these labs has questions. The brief form has no room for it.
+/// Returns a line about `--ask`, if one of these labs has questions. The brief report has no room for this line.
 fn hint<'a>(arguments: &LabRun, mut reports: impl Iterator<Item = &'a Report>) -> String {
     let is_shown = arguments.detail() != Detail::Brief;
     let has_questions = |it: &&Report| !it.lab.text.questions.is_empty();
@@ -235,8 +235,8 @@ fn hint<'a>(arguments: &LabRun, mut reports: impl Iterator<Item = &'a Report>) -
     }
 }
 
-/// Returns failure if a result differs from its prediction or a lab did not run. A missing engine counts as a failure
-/// only for a lab that the user named.
+/// Returns the exit status for failure if a result differs from its prediction or a lab did not run. A missing engine
+/// counts as a failure only for a lab that the user named.
 fn status(arguments: &LabRun, done: &[FinishedRun]) -> ExitCode {
     let is_good = |report: &Report| match report.outcome {
         Err(Obstacle::Missing(_)) => arguments.is_all(),

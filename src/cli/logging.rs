@@ -21,7 +21,7 @@ struct Stderr {
     /// Whether standard error is a stream to the systemd journal, which adds the time itself and understands
     /// priorities.
     is_journal: bool,
-    /// The server's output for the log. A server must not wait for the log's reader.
+    /// The output to which a server writes its log. A server must not wait for the log's reader.
     nonblocking: Option<NonBlocking<io::Stderr>>,
 }
 

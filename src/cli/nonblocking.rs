@@ -22,7 +22,7 @@ pub(super) struct NonBlocking<T> {
     terminal: Option<File>,
     /// Number of octets that a ready descriptor accepts at once.
     at_once: usize,
-    /// Whether the last line was cut.
+    /// Whether the last line was truncated.
     cut: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ impl<T: AsFd + IsTerminal> NonBlocking<T> {
     /// A ready pipe accepts `PIPE_BUF` octets at once (pipe(7)). A ready terminal accepts at least one octet; a longer
     /// write would wait until the reader has taken all octets. Some terminals cannot be opened a second time, for
     /// example another user's terminal. For these, each octet is written separately. Such a write waits in only two
-    /// cases: the terminal turns a line end into two octets but has space for only one, or another process fills the
+    /// cases: the terminal turns a line ending into two octets but has space for only one, or another process fills the
     /// space first.
     pub(super) fn new(given: T) -> Self {
         let terminal =
@@ -50,7 +50,7 @@ fn open_nonblocking(terminal: BorrowedFd) -> io::Result<File> {
 
 impl<T: AsFd> NonBlocking<T> {
     /// Writes as many octets as the descriptor accepts at once. Returns whether it accepted all of them. If the last
-    /// line was cut, begins a new line first.
+    /// line was truncated, begins a new line first.
     pub(super) fn write_text(&self, text: &[u8]) -> io::Result<bool> {
         if self.cut.load(Ordering::Relaxed) && self.write_some(b"\n")? == 0 {
             return Ok(false);
@@ -159,7 +159,7 @@ mod tests {
     fn a_terminal_that_cannot_be_opened_again_takes_single_octets() {
         let terminal = openpty(None, None).expect("a terminal");
         let output = as_given(File::from(terminal.slave), 1);
-        // The text has no line end, because the terminal would turn one into two octets.
+        // The text has no line ending, because the terminal would turn a line feed into two octets.
         let mut octets = 0;
         while output.write_text(b"a whole line.").expect("written") {
             octets += 13;

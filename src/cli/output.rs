@@ -34,7 +34,7 @@ pub(super) fn print_result<T, E: Into<Failure>>(
     }
 }
 
-/// The form in which replies are printed.
+/// The format in which replies are printed.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
     pub json: bool,
@@ -113,7 +113,7 @@ impl LongText {
     }
 }
 
-/// Returns the exit status for a good or bad result.
+/// Returns the exit status: success for a good result, failure for a bad one.
 pub(super) fn status(is_good: bool) -> ExitCode {
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

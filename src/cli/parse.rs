@@ -13,7 +13,7 @@ use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Maximum length of a reply in octets. A longer reply is rejected, not cut.
+/// Maximum length of a reply in octets. A longer reply is rejected, not truncated.
 const MAX_REPLY_OCTETS: usize = 64 * 1024;
 
 pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
@@ -77,7 +77,7 @@ fn lines(mut input: impl BufRead) -> impl Iterator<Item = io::Result<(Option<u64
     lines.filter(move |line| !matches!(line, Ok((_, line)) if is_blank(line)))
 }
 
-/// Reads the next line, including its line end. At the end of the input, returns an empty line.
+/// Reads the next line, including its line ending. At the end of the input, returns an empty line.
 fn read_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     limited(input).read_until(b'\n', &mut line)?;
@@ -125,7 +125,7 @@ impl Format {
     }
 }
 
-/// Returns the fault in a reply: it is not a time, or has more than one line.
+/// Returns the fault in a reply: the reply is not a time, or has more than one line.
 fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Option<String> {
     match recognised {
         Ok(it) if it.flags.contains(Flag::SecondLine) => {

@@ -17,12 +17,12 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A command that takes no longer than this shows no bar.
+/// Time that must pass before a command shows a bar.
 const HIDDEN_TIME: Duration = Duration::from_secs(1);
-/// A run of labs that takes no longer than this shows no bar.
+/// Time that must pass before a run of labs shows a bar.
 #[cfg(feature = "teach")]
 const HIDDEN_LAB_TIME: Duration = Duration::from_millis(500);
-/// Interval at which a lab's bar is redrawn, because it shows how many seconds the lab has taken.
+/// Interval at which a lab's bar is redrawn, because the bar shows how many seconds the lab has taken.
 #[cfg(feature = "teach")]
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -87,7 +87,7 @@ impl Progress {
         bar.set_position(done.into());
     }
 
-    /// Shows the name of the step that begins.
+    /// Shows the name of the step that is starting.
     #[cfg(feature = "teach")]
     pub(super) fn begin(&self, done: usize, of: usize, name: &str) {
         let count = |steps| u64::try_from(steps).unwrap_or(u64::MAX);
@@ -98,7 +98,7 @@ impl Progress {
         }
     }
 
-    /// Clears the bar from the screen while it prints text.
+    /// Clears the bar from the screen while text is printed.
     #[cfg(feature = "teach")]
     pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         // Output to a file or pipe may wait for its reader, so the bar stays on the screen.

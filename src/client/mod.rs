@@ -1,4 +1,4 @@
-//! The client: asks a server for the time over TCP or UDP.
+//! The client, which queries a server for the time over TCP or UDP.
 
 mod options;
 mod polite;
@@ -17,12 +17,13 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-/// Asks a server once. Over TCP the client connects and reads to the end of the stream. Over UDP it
-/// sends an empty datagram (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
+/// Queries a server once. Over TCP the client connects and reads to the end of the stream. Over UDP
+/// it sends an empty datagram (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime
+/// Service").
 ///
 /// If a name has several addresses, TCP connections to them race as in RFC 8305, while UDP
-/// questions go to one address after another. A reply without octets is also an answer: a server
-/// that does not know the time sends none (as in RFC 868).
+/// queries go to one address after another. An empty reply is also an answer: a server that does
+/// not know the time sends no octets (as in RFC 868).
 ///
 /// # Errors
 /// Returns [`AskError`] if the name does not resolve, no server answers, or the reply is
@@ -42,7 +43,7 @@ pub fn ask(target: &Target, transport: Transport, options: &Options) -> Result<A
     Client::new()?.ask(target, transport, options)
 }
 
-/// A client for many questions, which share one poller.
+/// A client for many queries, which share one poller.
 ///
 /// ```
 /// use daytime::client::{Client, Options};
@@ -81,7 +82,7 @@ impl Client {
         Ok(Self { poller: Poller::new().map_err(AskError::Setup)? })
     }
 
-    /// Asks a server once, like [`ask`].
+    /// Queries a server once, like [`ask`].
     ///
     /// # Errors
     /// Returns the same errors as [`ask`].
@@ -97,8 +98,8 @@ impl Client {
         Ok(self.exchange(&addresses, transport, options, deadline)?.0)
     }
 
-    /// Asks a server at known addresses, in this order. [`Options::family`] and [`Options::port`]
-    /// have no effect.
+    /// Queries a server at known addresses, in this order. [`Options::family`] and
+    /// [`Options::port`] have no effect.
     ///
     /// # Errors
     /// Returns the same errors as [`ask`], and [`AskError::NothingToAsk`] if `addresses` is empty.
@@ -111,8 +112,8 @@ impl Client {
         Ok(self.exchange(addresses, transport, options, options.deadline()?)?.0)
     }
 
-    /// Asks a server, and returns the answer together with the socket. The caller may inspect the
-    /// socket and must close it.
+    /// Queries a server, and returns the answer together with the socket. The caller may inspect
+    /// the socket and must close it.
     pub(crate) fn exchange(
         &mut self,
         addresses: &[SocketAddr],
@@ -157,8 +158,8 @@ mod tests {
     /// machine.
     const LONG: Duration = Duration::from_millis(500);
 
-    /// Asks a TCP server that passes its connection to `treat`. Returns the answer, and the local
-    /// time right after the exchange.
+    /// Queries a TCP server that passes its connection to `treat`. Returns the answer, and the
+    /// local time right after the exchange.
     fn ask_tcp(treat: impl FnOnce(TcpStream) + Send + 'static) -> (Answer, DateTime<Utc>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -343,8 +344,8 @@ mod tests {
             let (_, peer) = server.recv_from(&mut []).expect("a question");
             server.send_to(b"noon\r\n", peer).expect("sent");
         });
-        // The public address only causes the pause. It is never asked, because the first address
-        // answers.
+        // The public address only causes the pause. The client never queries it, because the first
+        // address answers.
         let public = "203.0.113.79:13".parse().expect("address");
         polite::note_asked_before(public, Duration::from_secs(3));
         let options = Options::default().timeout(Duration::from_millis(900)).retries(0);

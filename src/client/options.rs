@@ -1,11 +1,11 @@
-//! Options for a question.
+//! Options for a query.
 
 use crate::asking::{AskError, Family};
 use crate::transport::PORT;
 use std::time::{Duration, Instant};
 
 options! {
-    /// Options for a question.
+    /// Options for a query.
     ///
     /// ```
     /// use daytime::client::{Family, Options};
@@ -23,7 +23,7 @@ options! {
         /// pause because of [`Options::pace`] is not included;
         /// [`Answer::waited`](super::Answer::waited) reports it.
         pub timeout: Duration,
-        /// Maximum number of retries of an unanswered UDP question, at most 10. Each wait for an
+        /// Maximum number of retries of an unanswered UDP query, at most 10. Each wait for an
         /// answer is twice as long as the previous one, and together the waits fill the timeout.
         /// [`Options::pace`] keeps retries to a public address 4 s apart. Any reply ends the retries, even
         /// an empty one.
@@ -31,14 +31,14 @@ options! {
         /// Maximum length of a reply in octets. A longer stream is an error; a longer datagram is
         /// truncated.
         pub limit: usize,
-        /// The client's behaviour if it asked the same public address less than 4 seconds ago.
+        /// The client's behaviour if it queried the same public address less than 4 seconds ago.
         pub pace: Pace,
     }
 }
 
 impl Default for Options {
     /// Returns the defaults: port 13, both address families, a timeout of 5 seconds, 2 retries, and
-    /// replies of at most 4096 octets. The client pauses before it asks a public address again.
+    /// replies of at most 4096 octets. The client pauses before it queries a public address again.
     fn default() -> Self {
         Self {
             family: Family::Any,
@@ -52,7 +52,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the time when an exchange that begins now times out.
+    /// Returns the time at which an exchange that is starting now times out.
     ///
     /// # Errors
     /// Returns [`AskError::NoTime`] if the timeout is zero.
@@ -65,23 +65,21 @@ impl Options {
 /// Maximum timeout: one year. Adding a longer timeout to the current time might overflow.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
-/// How the client keeps two questions to a public address 4 seconds apart, as NIST asks of all
-/// users of its servers. Every address is public except loopback, link-local and private addresses.
+/// How the client keeps successive queries to a public address 4 seconds apart, as NIST asks of all users of its
+/// servers. Every address is public except loopback, link-local and private addresses.
 ///
-/// The process remembers the public addresses that it has asked, across all
-/// [`Client`](super::Client)s. If two threads ask the same address at the same moment, neither of
-/// them pauses. Unless the pace is [`Pace::Off`], a UDP retry to a public address also waits for 4
-/// seconds. If the timeout ends earlier, there is no retry.
+/// The process remembers the public addresses that it has queried, across all [`Client`](super::Client)s. If two
+/// threads query the same address at the same moment, neither of them pauses. Unless the pace is [`Pace::Off`], a UDP
+/// retry to a public address also waits for 4 seconds. If the timeout ends earlier, there is no retry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Pace {
     /// Wait for at most 4 seconds. The timeout begins after the wait.
     #[default]
     Wait,
-    /// Return [`AskError::TooSoon`](super::AskError::TooSoon), which says when the address may be
-    /// asked again.
+    /// Return [`AskError::TooSoon`](super::AskError::TooSoon), which says when the client may query the address again.
     Refuse,
-    /// Ask at once. Use this only for your own servers. `compare` and `bench` accept a public
-    /// address only with this pace.
+    /// Query at once. Use this only for your own servers. `compare` and `bench` accept a public address only with this
+    /// pace.
     Off,
 }

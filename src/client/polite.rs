@@ -1,5 +1,5 @@
-//! Keeps two questions to a public server 4 seconds apart. The functions that compute a pause use no sockets and do not
-//! sleep.
+//! Keeps successive queries to a public server 4 seconds apart. The functions that compute a pause use no sockets and
+//! do not sleep.
 
 use super::{AskError, Options, Pace};
 use crate::udp::client::Retries;
@@ -8,9 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The minimum time between two questions to one public address. "All users should ensure that
-/// their software NEVER queries a server more frequently than once every 4 seconds" (NIST,
-/// <https://tf.nist.gov/tf-cgi/servers.cgi>).
+/// The minimum time between two queries to one public address. "All users should ensure that their software NEVER
+/// queries a server more frequently than once every 4 seconds" (NIST, <https://tf.nist.gov/tf-cgi/servers.cgi>).
 const MIN_INTERVAL: Duration = Duration::from_secs(4);
 
 /// Whether a server at this address may belong to other people. Every address counts as public except loopback,
@@ -59,18 +58,18 @@ pub(super) fn retries(options: &Options) -> Retries {
     Retries { max: options.retries, min_interval }
 }
 
-/// Returns the minimum time between two questions to this address.
+/// Returns the minimum time between two queries to this address.
 fn min_interval(address: IpAddr) -> Duration {
     if is_public(address) { MIN_INTERVAL } else { Duration::ZERO }
 }
 
-/// Waits until every one of `addresses` may be asked. Returns the length of the wait.
+/// Waits until every one of `addresses` may be queried. Returns the length of the wait.
 ///
 /// # Errors
 /// Returns [`AskError::TooSoon`] if an address was queried too recently and the pace is [`Pace::Refuse`].
 pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duration, AskError> {
     if !addresses.iter().any(|address| is_public(address.ip())) {
-        // Loopback addresses need no pause, and programs ask them in tight loops, so this path takes no lock.
+        // Loopback addresses need no pause, and programs query them in tight loops, so this path takes no lock.
         return Ok(Duration::ZERO);
     }
     let started = Instant::now();
@@ -92,16 +91,16 @@ pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duratio
     Ok(waited)
 }
 
-/// Records that an exchange in which these addresses were asked has ended.
+/// Records that an exchange in which these addresses were queried has ended.
 pub(crate) fn note_asked(peers: &[SocketAddr]) {
-    // Loopback addresses are not recorded, and programs ask them in tight loops, so this path takes no lock.
+    // Loopback addresses are not recorded, and programs query them in tight loops, so this path takes no lock.
     if peers.iter().any(|peer| is_public(peer.ip())) {
         asked().note(peers, Instant::now());
     }
 }
 
-/// The public addresses that this process has asked. The list is global, so a program that calls [`ask`](super::ask) in
-/// a loop also pauses.
+/// The public addresses that this process has queried. The list is global, so a program that calls [`ask`](super::ask)
+/// in a loop also pauses between queries to one address.
 static ASKED: Mutex<Asked> = Mutex::new(Asked(Vec::new()));
 
 fn asked() -> MutexGuard<'static, Asked> {
@@ -109,17 +108,17 @@ fn asked() -> MutexGuard<'static, Asked> {
     ASKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Time when the last exchange with each public address ended. The port is ignored, because the rule applies to the
+/// Time at which the last exchange with each public address ended. The port is ignored, because the rule applies to the
 /// whole server.
 ///
-/// The interval counts from the end of the exchange, because the answer proves that the question had arrived. So the
-/// next question arrives at least 4 seconds later, whatever the network delays are.
+/// The interval counts from the end of the exchange, because the answer proves that the query had arrived. So the next
+/// query arrives at least 4 seconds later, whatever the network delays are.
 #[derive(Debug)]
 struct Asked(Vec<(IpAddr, Instant)>);
 
 impl Asked {
     /// Returns the address with the longest remaining pause, and the remaining time. Returns `None` if all addresses
-    /// may be asked now.
+    /// may be queried now.
     fn longest_pause(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Duration)> {
         let wanted = |ip: &IpAddr| addresses.iter().any(|it| canonical_ip(it.ip()) == *ip);
         let known = self.0.iter().filter(|(ip, _)| wanted(ip));
@@ -136,7 +135,7 @@ impl Asked {
     }
 }
 
-/// Records that a question was sent to this address `ago` before now.
+/// Records that a query was sent to this address `ago` before now.
 #[cfg(test)]
 pub(super) fn note_asked_before(peer: SocketAddr, ago: Duration) {
     asked().note(&[peer], Instant::now().checked_sub(ago).expect("the host is up for longer"));
@@ -250,7 +249,7 @@ mod tests {
     #[test]
     fn the_pace_decides_whether_an_early_question_is_refused() {
         // Uses a documentation address that no other test uses, because the process remembers each address that it has
-        // asked.
+        // queried.
         let peer = addresses(&["203.0.113.77"]);
         assert_eq!(await_turn(&peer, Pace::Refuse).expect("never asked"), Duration::ZERO);
         note_asked(&peer);

@@ -1,4 +1,4 @@
-//! The target of a question: a host name or address, and an optional port. Resolves the host to its
+//! The target of a query: a host name or address, and an optional port. Resolves the host to its
 //! addresses.
 
 use super::polite::canonical_ip;
@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
-/// The host to ask: `HOST`, `HOST:PORT`, `ADDRESS` or `[IPV6]:PORT`.
+/// The host to query: `HOST`, `HOST:PORT`, `ADDRESS` or `[IPV6]:PORT`.
 ///
 /// ```
 /// use daytime::client::{Target, TargetError};
@@ -156,8 +156,8 @@ impl FromStr for Target {
     }
 }
 
-/// Whether both are the same address, even if one of them embeds the other's IPv4 address in IPv6.
-/// Link-local addresses must also be on the same link.
+/// Whether both are the same address, even if one of them is an IPv6 address that embeds the
+/// other's IPv4 address. Link-local addresses must also be on the same link.
 fn is_same_address(one: SocketAddr, other: SocketAddr) -> bool {
     one == other
         || one.ip().is_ipv4() != other.ip().is_ipv4()
@@ -165,7 +165,7 @@ fn is_same_address(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 /// Whether the host is a number that the resolver would read as an IPv4 address (inet_aton(3)),
-/// such as `9999` or `127.1`. Every part between its dots is a number. Returns false for the usual
+/// such as `9999` or `127.1`. Every part between the dots is a number. Returns false for the usual
 /// form of four decimal numbers, which is a valid address.
 fn is_number(host: &str) -> bool {
     let decimal = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
@@ -187,7 +187,8 @@ fn split(text: &str) -> Result<(&str, Option<&str>), TargetError> {
         };
     }
     match text.split_once(':') {
-        // Several colons mean an IPv6 address without brackets, which cannot have a port.
+        // A host with several colons is an IPv6 address without brackets, which cannot be followed
+        // by a port.
         Some((_, rest)) if rest.contains(':') => Ok((text, None)),
         Some((host, port)) => Ok((host, Some(port))),
         None => Ok((text, None)),

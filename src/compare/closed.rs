@@ -18,10 +18,10 @@ pub struct ClosedPort {
     pub address: SocketAddr,
     /// How the closed port responds to a TCP connection.
     pub tcp: NoListener,
-    /// How the closed port responds to a question from a connected UDP socket, the kind of socket that this program's
+    /// How the closed port responds to a query from a connected UDP socket, the kind of socket that this program's
     /// client uses.
     pub udp_connected: NoListener,
-    /// How the closed port responds to a question from an unconnected UDP socket.
+    /// How the closed port responds to a query from an unconnected UDP socket.
     pub udp_unconnected: NoListener,
 }
 
@@ -31,7 +31,7 @@ pub struct ClosedPort {
 pub enum NoListener {
     /// `ECONNREFUSED`: the port responded with a reset over TCP, or with an ICMP message over UDP.
     Refused {
-        /// Time from the question to the refusal.
+        /// Time from the query to the refusal.
         after: Duration,
     },
     /// The client received no response.
@@ -41,13 +41,13 @@ pub enum NoListener {
     },
     /// The system reported another error, or the port answered.
     Other {
-        /// The system's error, or an error which says that the port answered.
+        /// The system's error, or an error that says that the port answered.
         cause: io::Error,
     },
 }
 
 /// Queries a closed port and records its responses. The port is on the IPv4 loopback address if `like` is an IPv4
-/// address, otherwise on the IPv6 one. No service uses this port over TCP or UDP.
+/// address, otherwise on the IPv6 loopback address. No service uses this port over TCP or UDP.
 pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Result<ClosedPort> {
     let loopback: IpAddr = match like.ip().to_canonical() {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -98,7 +98,7 @@ fn of_answer(asked: Result<Answer, AskError>, elapsed: Duration) -> NoListener {
     }
 }
 
-/// Sends a question from an unconnected socket. The kernel does not report ICMP errors to such a socket.
+/// Sends a query from an unconnected socket. The kernel does not report ICMP errors to such a socket.
 fn ask_unconnected(address: SocketAddr) -> io::Result<NoListener> {
     let socket = UdpSocket::bind(SocketAddr::new(address.ip(), 0))?;
     socket.set_read_timeout(Some(SILENCE_TIMEOUT))?;

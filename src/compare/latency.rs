@@ -13,8 +13,8 @@ impl Latencies {
         &self.0
     }
 
-    /// Returns the percentile by the nearest-rank method: the smallest latency for which at least `percent` % of all
-    /// latencies are not larger. A percentile of 0 is the minimum. Returns `None` if there are no latencies.
+    /// Returns the percentile by the nearest-rank method: the smallest latency that at least `percent` % of all
+    /// latencies do not exceed. A percentile of 0 is the minimum. Returns `None` if there are no latencies.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Compares what the same question costs over TCP and over UDP: packets, system calls, latencies, and state left in the
+//! Compares what the same query costs over TCP and over UDP: packets, system calls, latencies, and state left in the
 //! kernel.
 
 mod closed;
@@ -31,8 +31,8 @@ options! {
     pub struct CompareOptions {
         /// Number of exchanges over each transport from which the latencies are measured.
         pub count: u32,
-        /// Options for each question. The default has no retries, so that a lost datagram is visible. A comparison
-        /// sends hundreds of questions without a pause, so a public address requires
+        /// Options for each query. The default has no retries, so that a lost datagram is visible. A comparison
+        /// sends hundreds of queries without a pause, so a public address requires
         /// [`Pace::Off`](crate::client::Pace::Off).
         pub ask: Options,
     }
@@ -52,7 +52,7 @@ impl Default for CompareOptions {
 pub struct Comparison {
     /// The host that was queried.
     pub target: Target,
-    /// Whether the comparison started a local server, which it has stopped again.
+    /// Whether the comparison started a local server for its run.
     pub local_server: bool,
     /// Requested number of exchanges over each transport from which to measure the latencies.
     pub count: u32,
@@ -80,14 +80,14 @@ pub struct Side {
     /// Durations of the exchanges, from opening the socket to closing it.
     pub latencies: Latencies,
     /// Number of exchanges without an answer. After [`MAX_FAILURES`] of them in a row, the comparison sends no more
-    /// questions over this transport.
+    /// queries over this transport.
     pub failures: u32,
 }
 
-/// Number of failures in a row after which a comparison sends no more questions over a transport.
+/// Number of failures in a row after which a comparison sends no more queries over a transport.
 pub const MAX_FAILURES: u32 = 3;
 
-/// Why a comparison could not run.
+/// The reason why a comparison could not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
@@ -263,7 +263,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = socket.local_addr().expect("bound");
         let server = thread::spawn(move || {
-            // The server answers the first question, and ignores the second one, which comes from the first probe.
+            // The server answers the first query, and ignores the second one, which comes from the first probe.
             for number in 0.. {
                 let (length, peer) = socket.recv_from(&mut [0; 8]).expect("readable");
                 if length > 0 {

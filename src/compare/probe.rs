@@ -3,7 +3,7 @@
 //!
 //! The kernel counts packets for the whole network namespace, not for each socket. Other traffic can only add packets,
 //! so a probe observes several exchanges and uses the smallest count, provided that at least [`MIN_AGREEING`] exchanges
-//! share it. If both ends are on this host, each packet is counted once, when it is sent.
+//! have it. If both ends are on this host, each packet is counted once, when it is sent.
 
 use super::MAX_FAILURES;
 use crate::client::{Answer, AskError, Client, Options};
@@ -16,14 +16,14 @@ use std::time::Duration;
 
 /// Number of exchanges that a probe observes.
 const PROBES: usize = 16;
-/// Minimum number of exchanges that must share the smallest count. If fewer do, the count is derived instead of
-/// measured.
+/// Minimum number of exchanges that must have the smallest packet count. If fewer have it, the count is derived from
+/// the protocols instead of measured.
 const MIN_AGREEING: usize = 3;
 /// Timeout for connecting to this host, needed because a firewall may drop the SYN.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 named! {
-    /// Where a number comes from.
+    /// How a number was obtained.
     #[non_exhaustive]
     pub enum Provenance {
         /// Derived from the protocols: what Linux would send for a reply of this length.
@@ -41,7 +41,7 @@ pub struct Phase {
     pub packets: u64,
     /// Number of octets, including IP headers.
     pub octets: u64,
-    /// Source of both numbers: measured or derived.
+    /// How both numbers were obtained: measured or derived.
     pub provenance: Provenance,
 }
 
@@ -51,7 +51,7 @@ pub struct Phase {
 pub struct Phases {
     /// Traffic until the client is connected.
     pub before: Phase,
-    /// Traffic from then until the client has received the whole reply.
+    /// Traffic from then until the client has received the complete reply.
     pub exchange: Phase,
     /// Traffic from then until the client has closed the socket.
     pub after: Phase,
@@ -163,7 +163,8 @@ fn since(now: Traffic, start: Traffic) -> Traffic {
     }
 }
 
-/// Calculates the phases from the counts. If too few counts are equal, a phase is derived instead.
+/// Calculates the phases from the counts. If too few exchanges have the smallest count, a phase is derived from the
+/// protocols instead.
 fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phases {
     let settled = |pick: fn(&Counted) -> Traffic| agreed_count(counted.iter().map(pick));
     let (Some(replied), Some(closed)) = (settled(|it| it.replied), settled(|it| it.closed)) else {
@@ -182,7 +183,7 @@ fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phas
     }
 }
 
-/// Returns the smallest count if at least [`MIN_AGREEING`] exchanges share it, otherwise `None`.
+/// Returns the smallest count if at least [`MIN_AGREEING`] exchanges have it, otherwise `None`.
 fn agreed_count(counts: impl Iterator<Item = Traffic> + Clone) -> Option<Traffic> {
     let least = counts.clone().min_by_key(|count| (count.packets, count.octets))?;
     (counts.filter(|count| *count == least).count() >= MIN_AGREEING).then_some(least)
@@ -207,7 +208,7 @@ fn derive(answer: &Answer) -> Phases {
         }
         Transport::Tcp => {
             let (syn, segment) = (ip + 20 + 20, ip + 20 + 12);
-            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments for the reply on Ethernet
+            let lines = reply.div_ceil(1500 - segment).max(1); // number of segments that carry the reply over Ethernet
             Phases {
                 before: phase(3, syn + syn + segment),
                 exchange: phase(lines, lines * segment + reply),

@@ -28,7 +28,7 @@ fn carries_octets(packet: &Packet) -> bool {
     kind(&packet.octets).octets() > 0
 }
 
-/// Returns which kind of packet a host sent first, such as `SYN-ACK`, or `nothing` if the host sent no packet.
+/// Returns the kind of packet that a host sent first, such as `SYN-ACK`, or `nothing` if the host sent no packet.
 pub(super) fn first_packet(trace: &Trace, host: HostId) -> &'static str {
     sent_by(trace, host).next().map_or("nothing", |(_, packet)| kind(&packet.octets).words())
 }

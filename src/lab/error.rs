@@ -22,7 +22,7 @@ pub(crate) enum Obstacle {
     /// A system call that the lab needs failed.
     #[error("cannot {0}")]
     Failed(String, #[source] io::Error),
-    /// An event that the lab needs did not happen in time. This ends the run, whereas a missing reply is an
+    /// An event that the lab needs did not happen in time. This ends the run, unlike a missing reply, which is an
     /// observation.
     #[error("{0} did not happen within {time}", time = short(*.1))]
     TooLate(String, Duration),

@@ -18,10 +18,10 @@ pub(crate) struct Prediction {
     pub varies: Option<&'static str>,
 }
 
-/// The value that theory expects for an observation: a single value, a range of values, or nothing.
+/// The value that theory predicts for an observation: a single value, a range of values, or nothing.
 ///
-/// Theory expects nothing if no formula gives the value, for example if the user chooses an arbitrary set of packets to
-/// drop.
+/// Theory predicts nothing if no formula gives the value, for example if the user chooses an arbitrary set of packets
+/// to drop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     lowest: Option<Value>,
@@ -42,17 +42,17 @@ pub enum Value {
     },
     /// A fraction of a total, or the ratio of two values.
     Share {
-        /// The fraction or ratio; 1 means 100 %. A ratio, such as one wait divided by the wait before it, may exceed 1.
+        /// The fraction or ratio; 1 means 100 %. A ratio, such as one wait divided by the previous wait, may exceed 1.
         share: f64,
     },
     /// The name of an error, an address, or other text.
     Text {
-        /// The text. It may contain octets from a peer, so escape it before printing it on a terminal.
+        /// The text, which may contain octets from a peer. Escape it before printing it on a terminal.
         text: String,
     },
     /// A duration.
     Time {
-        /// The duration. On `sim` it is virtual time.
+        /// The duration, in virtual time on the engine `sim`.
         #[serde(rename = "time_ns", serialize_with = "nanoseconds")]
         time: Duration,
     },
@@ -140,7 +140,7 @@ impl Finding {
         self.prediction.what
     }
 
-    /// Returns the value that theory expects.
+    /// Returns the value that theory predicts.
     #[must_use]
     pub const fn expected(&self) -> &Expected {
         &self.prediction.expected
@@ -191,7 +191,7 @@ impl Expected {
         self.highest.as_ref()
     }
 
-    /// The expected value, if theory expects exactly one.
+    /// The expected value, if theory predicts exactly one.
     #[must_use]
     pub fn only(&self) -> Option<&Value> {
         self.lowest().filter(|_| self.lowest == self.highest)

@@ -1,6 +1,6 @@
-//! The link between two hosts: uses seeded random numbers to decide whether and when each packet arrives.
+//! The link between two hosts. It uses seeded random numbers to decide whether and when each packet arrives.
 //!
-//! `sim` and `netns` both use this link, so an option has the same effect on both engines.
+//! The engines `sim` and `netns` both use this link, so an option has the same effect in both.
 
 use super::LabOptions;
 use super::packet::kind;
@@ -38,7 +38,7 @@ pub(crate) enum Fault {
     LoseReply,
 }
 
-/// Number of the server's host, on the engines that have a link.
+/// Number of the server's host on the engines that have a link.
 pub(crate) const SERVER: HostId = HostId(1);
 /// Number of the client's host.
 pub(crate) const CLIENT: HostId = HostId(0);
@@ -46,8 +46,8 @@ pub(crate) const CLIENT: HostId = HostId(0);
 /// The host that a trace names as the sender of forged packets. No such host exists.
 pub(crate) const FORGER: HostId = HostId(2);
 
-/// A link and its state: the random number generator, the number of packets sent so far, and whether the server has
-/// replied.
+/// A link and its state: the random number generator, the number of packets that hosts have sent, and whether the
+/// server has replied.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     conditions: Conditions,

@@ -26,11 +26,11 @@ use std::time::Duration;
 /// Timeout of a call that waits for data or a connection that is sure to arrive.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Timeout of a call that waits for data that, by the prediction, never arrives. It can be short because loopback
-/// delivers within microseconds.
+/// Timeout of a call that waits for data that, by the prediction, never arrives. This timeout can be short, because
+/// loopback delivers within microseconds.
 pub(crate) const SILENCE_TIME: Duration = Duration::from_millis(200);
 
-/// Returns an error's symbolic name as in the manual pages, such as `ECONNREFUSED`.
+/// Returns an error's symbolic name, as the manual pages write it: `ECONNREFUSED`.
 pub(crate) fn error_name(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => format!("{:?}", Errno::from_raw(number)),

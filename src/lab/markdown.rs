@@ -1,4 +1,4 @@
-//! Parts of Markdown that the page of a lab consists of: paragraphs and lists.
+//! The parts of Markdown that a lab's page uses: paragraphs and lists.
 
 /// An error in a page.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) fn items<T>(body: &'static str, read: Item<T>) -> Result<Vec<T>, Mist
     items.map(|at| read(at.trim()).map_err(|expected| Mistake { expected, at })).collect()
 }
 
-/// A function that reads an item, or returns the expected form as an error.
+/// A function that reads an item, or returns the expected format as an error.
 pub(super) type Item<T> = fn(&'static str) -> Result<T, &'static str>;
 
 /// Returns text for a terminal: on one line, without backticks.

@@ -81,7 +81,7 @@ pub struct Lab {
     pub(crate) procedures: &'static [Procedure],
 }
 
-/// How a lab runs on one engine: options, predictions and the experiment itself.
+/// The procedure by which a lab runs on one engine: options, predictions and the experiment itself.
 #[derive(Debug)]
 pub(crate) struct Procedure {
     pub engine: Engine,
@@ -89,7 +89,7 @@ pub(crate) struct Procedure {
     pub uses_seed: fn(&Setting) -> bool,
     /// Options that the procedure accepts, with their ranges.
     pub options: &'static [OptionRange],
-    /// Returns the option values to fill into the description of the method.
+    /// Returns the option values to insert into the description of the method.
     pub values: fn(&Setting) -> Values,
     /// Predicts the observations from the setting alone.
     pub predict: fn(&Setting) -> Vec<Prediction>,
@@ -176,14 +176,14 @@ impl Lab {
         all.filter(|it| it.applies(procedure.engine, &predictions)).collect()
     }
 
-    /// Describes the lab's method, with this setting's option values filled in.
+    /// Describes the lab's method, with this setting's option values inserted.
     pub(crate) fn method(&self, procedure: &Procedure, setting: &Setting) -> String {
         self.text.method(procedure.engine, &(procedure.values)(setting))
     }
 }
 
 impl Procedure {
-    /// Makes a procedure without options and without random numbers.
+    /// Creates a procedure without options and without random numbers.
     pub(crate) const fn new(
         engine: Engine,
         predict: fn(&Setting) -> Vec<Prediction>,
@@ -192,7 +192,7 @@ impl Procedure {
         Self { engine, uses_seed: |_| false, options: &[], values: |_| Vec::new(), predict, run }
     }
 
-    /// Adds options, and the function that returns their values to fill into the description of the method.
+    /// Adds options, and the function that returns their values to insert into the description of the method.
     pub(crate) const fn with(
         self,
         options: &'static [OptionRange],
@@ -236,7 +236,7 @@ impl Procedure {
     }
 }
 
-/// Results of a run.
+/// The results of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Results {
     /// Parts of the run whose traces the report draws as ladder diagrams.

@@ -17,7 +17,7 @@ pub(super) enum Kind {
     Other,
 }
 
-/// Purpose of a TCP segment, by its control bits (RFC 9293, section 3.1).
+/// Purpose of a TCP segment, as its control bits show (RFC 9293, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Control {
     /// The segment has none of the control bits RST, SYN and FIN.
@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// Returns the kind's name in a networking course: `SYN-ACK`, `datagram`.
+    /// Returns the name that a networking course uses for this kind: `SYN-ACK`, `datagram`.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Segment(Control::Rst, _) => "RST",

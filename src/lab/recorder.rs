@@ -28,7 +28,7 @@ struct Record {
     trace: Trace,
     /// Number of packet copies still on the link.
     under_way: usize,
-    /// The error because of which no more packets are recorded.
+    /// The error after which no more packets are recorded; `None` while there is no error.
     failure: Option<io::Error>,
 }
 
@@ -49,7 +49,7 @@ impl Record {
 }
 
 impl Recorder {
-    /// Makes a recorder for these hosts; the first host is number 0.
+    /// Creates a recorder for these hosts; the first host is number 0.
     pub(crate) fn between(hosts: Vec<Host>) -> Self {
         let trace = Trace::between(hosts);
         let record = Record { start: None, trace, under_way: 0, failure: None };
@@ -102,7 +102,7 @@ impl Recorder {
     }
 
     /// Delivers a copy of a packet at the time `at`, and records whether the receiving host took or dropped the copy. No
-    /// other thread reads the record in between, so a trace has the arrival of each packet that a host answered.
+    /// other thread reads the record in between, so a trace contains the arrival of each packet that a host answered.
     pub(crate) fn deliver(&self, number: usize, at: Duration, send: impl FnOnce() -> bool) {
         self.change(|record| {
             let is_taken = send();
@@ -110,8 +110,8 @@ impl Recorder {
         });
     }
 
-    /// Makes the current wait for packets, or else the next one, fail with this error, because no more packets will
-    /// arrive.
+    /// Makes the current wait for packets, or otherwise the next wait, fail with this error, because no more packets
+    /// will arrive.
     pub(crate) fn fail(&self, error: io::Error) {
         self.change(|record| record.failure = Some(error));
     }
@@ -140,8 +140,8 @@ impl Recorder {
         }
     }
 
-    /// Waits until no packet is on the link and no host has sent one for the time `quiet`. If the hosts keep sending,
-    /// the wait ends after ten times `quiet`, plus 10 seconds to allow for a busy machine.
+    /// Waits until no packet is on the link and no host has sent one for the duration `quiet`. If the hosts keep
+    /// sending, the wait ends after ten times `quiet`, plus 10 seconds to allow for a busy machine.
     pub(crate) fn settle(&self, quiet: Duration) -> Result<(), Obstacle> {
         let deadline = Instant::now() + 10 * quiet + Duration::from_secs(10);
         let state = |record: &Record| (record.trace.packets().count(), record.under_way);
@@ -165,8 +165,8 @@ impl Recorder {
         trace
     }
 
-    /// Returns the trace so far, with equal consecutive calls merged into one entry, for labs that make hundreds of
-    /// calls.
+    /// Returns the events recorded so far, with equal consecutive calls merged into one entry, for labs that make
+    /// hundreds of calls.
     pub(crate) fn short_trace(&self) -> Trace {
         self.trace().with_repeats_joined(2)
     }

@@ -25,7 +25,7 @@ named! {
 }
 
 named! {
-    /// An option that labs accept, named as on the command line. The variants are in the order of `--help`.
+    /// An option that labs accept, with its name on the command line. The variants are in the order of `--help`.
     pub(crate) enum LabOption {
         Backlog = "backlog",
         Buffer = "buffer",

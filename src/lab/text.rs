@@ -1,9 +1,9 @@
-//! A lab's text: its page in `docs/labs`. People read the whole page; the program prints parts of it.
+//! A lab's text: its page in `docs/labs`. People read the complete page; the program prints parts of it.
 //!
-//! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections of [`read_section`]. The
-//! comment after a sentence of a lesson names its grounds ([`Ground::parse`]). `{delay: 20 ms}` is a placeholder for an
-//! option's value, and contains the default value for readers of the page. The section `## Example` is only for readers
-//! of the page. A test compares it with the program's output.
+//! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections that [`read_section`]
+//! reads. The comment after each sentence of a lesson names the grounds for that sentence ([`Ground::parse`]). `{delay:
+//! 20 ms}` is a placeholder for an option's value, and contains the default value for readers of the page. The section
+//! `## Example` is only for readers of the page. A test compares it with the program's output.
 //!
 //! `question::page` reads the section `## Questions`, whose format `docs/CONTRIBUTING.md` describes: each question is a
 //! heading, a comment for the program, and a list of answers with their conditions and explanations.
@@ -36,7 +36,7 @@ pub(crate) struct LabText {
     methods: Vec<(&'static str, String)>,
     /// Sentences to remember; a run prints those that its findings support.
     pub lessons: Vec<Lesson>,
-    /// The differences between this run and other systems and engines.
+    /// The differences from other systems and engines.
     pub other_systems: String,
     pub next: Vec<NextStep>,
     /// Questions that a student answers before and after a run.
@@ -73,7 +73,7 @@ pub(crate) struct Program {
     pub text: &'static str,
 }
 
-/// Option values to fill into a description, each with its placeholder's name: `delay` for `{delay: 20 ms}`.
+/// Option values to insert into a description, each with its placeholder's name: `delay` for `{delay: 20 ms}`.
 pub(crate) type Values = Vec<(&'static str, String)>;
 
 impl LabText {

@@ -1,4 +1,4 @@
-//! Limits on open connections, for each source and for all sources.
+//! Limits on open connections, per source and for all sources together.
 
 use super::{Limits, Scope, Source};
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ struct Open {
     total: u32,
 }
 
-/// Rough level of the number of further connections that the limits allow.
+/// Rough measure of how many further connections the limits allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Plenty,
@@ -43,8 +43,8 @@ impl ConnectionLimit {
         }
     }
 
-    /// Counts one more connection for this client's source. Returns an error if a limit forbids the
-    /// connection.
+    /// Counts one more connection for this client's source. Returns an error if the connection
+    /// would exceed a limit.
     pub(crate) fn enter(&self, peer: SocketAddr) -> Result<Room, Scope> {
         let Some(source) = self.limits.source(peer) else { return Ok(Room::Plenty) };
         let mut open = self.open();

@@ -14,8 +14,8 @@ pub(crate) struct Limiter {
     start: Instant,
     source_interval: Option<TokenInterval>,
     total_interval: Option<TokenInterval>,
-    /// Time when the bucket for all sources together will be full again, in nanoseconds since the
-    /// start.
+    /// Time at which the bucket for all sources together becomes full again, in nanoseconds since
+    /// the start.
     total: AtomicU64,
     sources: Buckets,
 }
@@ -65,7 +65,7 @@ impl TokenInterval {
 }
 
 /// Takes a token at the time `now` from a bucket that would be full at the time `full`. Returns the
-/// time when the bucket will be full after that, or `None` if the bucket is empty. This is the
+/// time at which the bucket then becomes full, or `None` if the bucket is empty. This is the
 /// generic cell rate algorithm (ITU-T I.371, "virtual scheduling").
 fn spend(interval: Option<TokenInterval>, full: u64, now: u64) -> Option<u64> {
     let Some(TokenInterval { token, depth }) = interval else { return Some(full) };
@@ -77,11 +77,11 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Fixed-size table of the sources' token buckets. An entry stores the time when its bucket will be
-/// full again. A full bucket needs no entry.
+/// Fixed-size table of the sources' token buckets. An entry stores the time at which its bucket
+/// becomes full again. A full bucket needs no entry.
 ///
 /// Each source maps to one set of [`ENTRIES_PER_SET`] entries. A new source replaces the entry
-/// whose bucket will be full first, because losing that entry does the least harm. So time and
+/// whose bucket becomes full first, because losing that entry does the least harm. So time and
 /// memory are constant, whatever clients send. The hash has a secret key, so no client can choose
 /// which source it replaces.
 #[derive(Debug)]
@@ -96,14 +96,16 @@ struct Buckets {
 #[derive(Debug)]
 struct Part {
     entries: Vec<Entry>,
-    /// Index of the first entry of the first set. It is chosen so that each set fills exactly one
-    /// cache line. With thousands of sources, fetching that line is the main cost of a lookup.
+    /// Index of the first entry of the first set. The index is chosen so that each set fills
+    /// exactly one cache line. With thousands of sources, fetching that line is the main cost of a
+    /// lookup.
     first: usize,
 }
 
-/// Entry in the table: a source's hash, and the time when its bucket is full, in nanoseconds. The
-/// time 0 marks a free entry. The entry stores the hash instead of the source itself. Two sources
-/// with the same hash would share a bucket, but no client can find two such sources.
+/// Entry in the table: a source's hash, and the time at which the source's bucket becomes full, in
+/// nanoseconds. The time 0 marks a free entry. The entry stores the hash instead of the source
+/// itself. Two sources with the same hash would share a bucket, but no client can find two such
+/// sources.
 type Entry = [u64; 2];
 const ENTRIES_PER_SET: usize = 4;
 const SETS: usize = 1 << 14;
@@ -117,7 +119,8 @@ impl Buckets {
         Self { parts: std::array::from_fn(part), hash: RandomState::new() }
     }
 
-    /// Calls `change` with the time when a source's bucket is full. `change` may modify that time.
+    /// Calls `change` with the time at which a source's bucket becomes full. `change` may modify
+    /// that time.
     fn with_full_time<T>(&self, source: Source, change: impl FnOnce(&mut u64) -> T) -> T {
         let hash = self.hash.hash_one(source);
         let set = usize::try_from(hash % SETS as u64).unwrap_or(0);
@@ -140,7 +143,8 @@ impl Part {
     }
 }
 
-/// Returns the time when a source's bucket is full. If the source has no entry yet, it gets one.
+/// Returns the time at which a source's bucket becomes full. If the source has no entry, replaces
+/// the entry whose bucket becomes full first.
 fn full_time_of(set: &mut [Entry], hash: u64) -> &mut u64 {
     let known = |[source, full]: &Entry| *full != 0 && *source == hash;
     let index = set.iter().position(known).unwrap_or_else(|| {

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// Socket that a supervisor or this program has already opened, and on which the server serves.
+/// A socket that a supervisor or this program has already opened, and on which the server serves clients.
 ///
 /// ```
 /// use daytime::server::{Inherited, ListenError};
@@ -106,7 +106,7 @@ fn configure(
     Ok(())
 }
 
-/// Kind of socket on which the server can serve.
+/// The kind of a socket on which the server can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Listening TCP socket.

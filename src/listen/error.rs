@@ -16,8 +16,8 @@ pub enum ListenError {
         transport: Transport,
         /// Requested address.
         address: SocketAddr,
-        /// Kind of the failure, to which the caller can react. For example, the caller can choose
-        /// another port after [`Unavailable::InUse`].
+        /// The kind of failure, so that the caller can react to it. For example, the caller can
+        /// choose another port after [`Unavailable::InUse`].
         why: Unavailable,
         /// Error from the operating system.
         source: io::Error,
@@ -48,7 +48,7 @@ pub enum ListenError {
     NotServable {
         /// Number and name of the descriptor.
         descriptor: String,
-        /// Description of what the descriptor is.
+        /// Description of what the descriptor refers to.
         found: String,
     },
     /// The inherited descriptor must accept connections, but is not a listener.
@@ -56,7 +56,7 @@ pub enum ListenError {
     NotListening {
         /// Number and name of the descriptor.
         descriptor: String,
-        /// Description of what the descriptor is.
+        /// Description of what the descriptor refers to.
         found: String,
     },
     /// The inherited socket cannot be configured.
@@ -75,8 +75,8 @@ pub enum ListenError {
 pub enum Unavailable {
     /// Another socket uses the port (`EADDRINUSE`).
     InUse,
-    /// This host does not support the address family (`EAFNOSUPPORT`), or lacks even its loopback
-    /// or wildcard address.
+    /// This host does not support the address family (`EAFNOSUPPORT`), or lacks even that family's
+    /// loopback or wildcard address.
     NoFamily,
     /// Binding a port below 1024 (or `net.ipv4.ip_unprivileged_port_start`) needs a privilege
     /// (`EACCES`).

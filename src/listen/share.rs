@@ -1,4 +1,4 @@
-//! Lets several workers have their own sockets on the same port: `SO_REUSEPORT` (socket(7)).
+//! Lets several workers have separate sockets on the same port: `SO_REUSEPORT` (socket(7)).
 
 use super::{Listen, ListenError, Opened};
 use crate::sys;
@@ -9,15 +9,15 @@ use std::num::NonZeroUsize;
 pub(super) enum Place {
     /// The only socket on its port.
     Only,
-    /// Socket of the first worker. It is bound before `SO_REUSEPORT` is set, so binding fails if
-    /// another process uses the port. After that, the socket shares its port.
+    /// Socket of the first worker. The socket is bound before `SO_REUSEPORT` is set, so binding
+    /// fails if another process uses the port. After that, the socket shares its port.
     First,
     /// Socket of another worker.
     Further,
 }
 
 impl Listen {
-    /// Returns how many workers can have sockets of their own, at most `workers`.
+    /// Returns how many workers can have their own sockets, at most `workers`.
     pub(super) fn sharing(&self, workers: NonZeroUsize) -> NonZeroUsize {
         if workers.get() == 1 {
             return workers;

@@ -47,8 +47,8 @@ impl ClientLog {
         admitted
     }
 
-    /// If a period is over, logs the number of lines that were left out in it. Otherwise, returns
-    /// the time when the period ends if lines have been left out.
+    /// If a period is over, logs the number of lines that were left out in that period. Otherwise,
+    /// if lines have been left out, returns the time at which the period ends.
     pub(crate) fn report_left_out(&self, now: Instant) -> Option<Instant> {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(period.start_next(now));
@@ -56,8 +56,8 @@ impl ClientLog {
         end.filter(|_| period.left_out > 0)
     }
 
-    /// Logs the number of lines that were left out so far. Call this when the server ends, because
-    /// no later period reports the number.
+    /// Logs the number of lines that were left out in the current period. Call this when the server
+    /// ends, because no later period reports the number.
     pub(crate) fn finish(&self) {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(mem::take(&mut *period).left_out);

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counters of one worker.
 ///
-/// The alignment keeps the counters of two workers in different cache lines. It also separates
-/// neighbouring lines, which processors fetch in pairs.
+/// The alignment keeps the counters of two workers in different cache lines. The alignment also
+/// separates neighbouring lines, which processors fetch in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Counters {

@@ -63,7 +63,7 @@ macro_rules! events {
 events! {
     /// The server accepted a connection.
     TcpAccepted: Tcp Arrival;
-    /// The server sent the whole reply on a connection.
+    /// The server sent the complete reply on a connection.
     TcpAnswered: Tcp Exchange;
     /// A connection ended cleanly: the client closed its side after the reply.
     TcpClosedByPeer: Tcp Ended "peer";
@@ -77,16 +77,16 @@ events! {
     TcpOctetLimit: Tcp Ended "octet-limit", "closed: the client sent too many octets (--drain-octets)";
     /// The server gave up on a connection to free a descriptor for a new connection.
     TcpMadeRoom: Tcp Ended "made-room", "closed to make room: no descriptor left (ulimit -n)";
-    /// The server answered a connection and closed it at once: the client's source has reached the
-    /// limit of open connections.
+    /// The server answered a connection and closed it at once: the client's source has reached its
+    /// limit on open connections.
     TcpSourceLimit: Tcp Ended "source-limit",
         "answered and closed at once: too many connections from one source";
     /// The server answered a connection and closed it at once: all sources together have reached
-    /// the limit of open connections.
+    /// the limit on open connections.
     TcpTotalLimit: Tcp Ended "total-limit", "answered and closed at once: too many connections in total";
     /// A connection failed: the client reset it, or a write failed.
     TcpFailed: Tcp Ended "failed";
-    /// The server closed a connection without a reply, because it had no valid time.
+    /// The server closed a connection without a reply, because the server had no valid time.
     TcpNoTime: Tcp Ignored "no-time",
         "not answered (no valid time: the clock is unsynchronised, or its year is out of range)";
     /// `accept(2)` failed for lack of a descriptor, and no connection could be closed to free one
@@ -105,7 +105,7 @@ events! {
     UdpAnswered: Udp Exchange;
     /// The server ignored a datagram from port 0, which no client uses.
     UdpPortZero: Udp Ignored "port-zero", "ignored: from port 0";
-    /// The server ignored a datagram from a port below 1024. A service has probably sent it.
+    /// The server ignored a datagram from a port below 1024. A service probably sent it.
     UdpPortPrivileged: Udp Ignored "port-privileged", "ignored: from a port below 1024";
     /// The server ignored a datagram from port 2049, which NFS servers use.
     UdpPortNfs: Udp Ignored "port-nfs", "ignored: from port 2049";
@@ -123,8 +123,8 @@ events! {
     /// The server ignored a datagram that is shorter than the reply, because the options forbid
     /// amplification.
     UdpTooShort: Udp Ignored "too-short", "ignored: shorter than the reply";
-    /// The server ignored a datagram because its content is itself a Daytime reply, so another
-    /// service may have sent it.
+    /// The server ignored a datagram because its content is itself a Daytime reply, so a Daytime
+    /// server may have sent it.
     UdpContentIsReply: Udp Ignored "reply", "ignored: its content is a Daytime reply";
     /// The server ignored a datagram because its source has reached its rate limit.
     UdpSourceLimit: Udp Ignored "source-limit", "ignored: too many datagrams from one source";
@@ -153,11 +153,11 @@ events! {
 /// Kind of an [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A client arrived.
+    /// A client opened a connection or sent a datagram.
     Arrival,
-    /// The client got the whole reply.
+    /// The client got the complete reply.
     Exchange,
-    /// The client gets no reply, for a reason that the event names.
+    /// The client got no reply, for a reason that the event names.
     Ignored,
     /// A connection ended, in a way that the event names.
     Ended,

@@ -100,8 +100,8 @@ mod tests {
         mentions(&again, &["2 questions"]);
     }
 
-    /// Returns the description of the offset for a reply that took a round trip of 1 ms and arrived when the local
-    /// clock showed `arrived`.
+    /// Returns the description of the offset for a reply with a round trip of 1 ms that arrived when the local clock
+    /// showed `arrived`.
     fn shown(reply: &str, arrived: &str) -> String {
         let answer = Answer {
             octets: reply.into(),

@@ -6,7 +6,7 @@ use crate::check::{Check, Probe, Verdict};
 /// Widths of the columns: the probe, its verdict and the reason.
 const COLUMNS: Columns<3> = Columns(2, [20, 9, 45]);
 
-/// Returns the whole table as text.
+/// Returns the complete table as text.
 pub(crate) fn text(check: &Check) -> String {
     let mut page = Page::default();
     page.line(format_args!("Does {} follow RFC 867, and is it safe from abuse?", check.target));

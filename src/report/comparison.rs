@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A comparison as tables, for the text and for the page.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    /// A sentence that names the server and the number of questions.
+    /// A sentence with the server's name and the number of queries.
     pub head: String,
     pub sections: Vec<Section>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Tables {
 #[derive(Debug, Default)]
 pub(crate) struct Section {
     pub heading: String,
-    /// The reason why the section is empty. An empty string if the section has rows.
+    /// The reason why the section is empty; an empty string if the section has rows.
     pub note: String,
     pub rows: Vec<Row>,
 }
@@ -69,7 +69,7 @@ pub(crate) fn tables(comparison: &Comparison) -> Tables {
     tables
 }
 
-/// Returns the whole page as text.
+/// Returns the complete page as text.
 pub(crate) fn text(comparison: &Comparison) -> String {
     let tables = tables(comparison);
     let mut page = Page::default();
@@ -212,8 +212,8 @@ const MAX_BAR_COLUMNS: usize = 20;
 /// Minimum number of latencies for which the page shows a bar chart. For fewer, the percentiles are enough.
 const MIN_LATENCIES: usize = 10;
 
-/// Draws the latency distributions of both transports as bar charts. Each row is a range of latencies; each range ends
-/// at a constant multiple of the previous bound. The range with the most latencies has the longest bar.
+/// Draws the latency distributions of both transports as bar charts. Each row is a range of latencies; each upper bound
+/// is a constant multiple of the previous one. The range with the most latencies has the longest bar.
 fn distribution(tables: &mut Tables, comparison: &Comparison) {
     let both = [&comparison.tcp, &comparison.udp].map(|side| {
         side.as_ref().map_or_else(|_| Latencies::default(), |side| side.latencies.clone())

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Returns a server's sockets, and the address at which it serves metrics if it does.
+/// Returns a server's sockets and, if the server serves metrics, the address of the metrics endpoint.
 pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     let place = |at: &SocketAddr| json!({ "address": at.ip().to_string(), "port": at.port() });
     let socket = |Bound { transport, address, name, .. }: &Bound| {

@@ -12,7 +12,8 @@ use std::time::Duration;
 /// Columns of the lines below a reply: label and text.
 const ENTRY: Columns<2> = Columns(4, [6, 68]);
 
-/// Returns the lines below a reply: meaning, syntax and notes. If `offset` is given, also the local clock's offset.
+/// Returns the lines below a reply: meaning, syntax and notes. If `offset` is given, also returns the local clock's
+/// offset.
 pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
     let meaning = ("means", meaning(recognised));
     let offset = offset.map(|offset| ("offset", offset));
@@ -37,8 +38,8 @@ fn entries(entries: impl Iterator<Item = (&'static str, String)>) -> String {
     page.finish()
 }
 
-/// Returns the octets as escaped text, without the line ends around them. Shortens a long reply; `--json` prints the
-/// whole reply.
+/// Returns the octets as escaped text, without the line endings around them. Shortens a long reply; `--json` prints the
+/// complete reply.
 pub(crate) fn printable_line(octets: &[u8]) -> String {
     const MAX_CHARACTERS: usize = 240;
     let mut text = String::new();
@@ -52,7 +53,7 @@ pub(crate) fn printable_line(octets: &[u8]) -> String {
     text
 }
 
-/// Returns the time in a form for scripts. A time in UTC ends in `Z`; a time in an unknown zone does not.
+/// Returns the time in a format for scripts. A time in UTC ends in `Z`; a time in an unknown zone does not.
 pub(crate) fn time(recognised: &Recognised) -> String {
     match recognised.time {
         ReplyTime::Instant { utc, .. } => format!("{}Z", rfc3339(utc.naive_utc())),

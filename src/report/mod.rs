@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt::Write;
 
-/// Returns an error's text and those of its chain of causes, separated by `: `.
+/// Returns the texts of an error and of its chain of causes, separated by `: `.
 pub(crate) fn chain(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", chain(cause)),
@@ -49,8 +49,8 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
     }
 }
 
-/// Makes text that may contain octets from a peer safe to print. Escapes control characters, and invisible characters
-/// that change the direction or the line breaks of text.
+/// Returns text that may contain octets from a peer in a form that is safe to print. Escapes control characters, and
+/// invisible characters that change the direction or the line breaks of text.
 pub(crate) fn escaped(text: &str) -> String {
     let escape = |it: char| {
         let is_escaped = it.is_control() || is_invisible(it);

@@ -5,8 +5,8 @@ use crate::reply::Printable;
 use crate::wire::decode::{Content, Decoded, Flags};
 
 /// Returns a packet's label: `SYN, ACK`, `42 octets, FIN`, `empty datagram`, `port unreachable`. If not all of the
-/// packet was captured, or it is a first fragment, the label says so: `42 octets (10 captured)`, `152 octets (first
-/// fragment)`.
+/// packet was captured, or if the packet is a first fragment, the label says so: `42 octets (10 captured)`, `152 octets
+/// (first fragment)`.
 ///
 /// The label omits the flags that nearly every segment has: PSH, and ACK unless the segment only acknowledges or
 /// answers a SYN. The only part of the label that comes from the peer is numbers, so it is safe to print.
@@ -72,8 +72,8 @@ const fn name(protocol: u8) -> Option<&'static str> {
     }
 }
 
-/// Formats the payload's length, and notes if it was not captured completely or is only a first fragment. Returns an
-/// empty string if there is no payload.
+/// Formats the payload's length, with a note if the payload was not captured completely or is only a first fragment.
+/// Returns an empty string if there is no payload.
 fn octets(packet: &Decoded, payload: &[u8]) -> String {
     let captured = (payload.len() < packet.carried).then(|| format!("{} captured", payload.len()));
     let fragment = packet.fragment_of.map(|_| "first fragment".to_owned());

@@ -43,16 +43,17 @@ options! {
         pub syntax: Syntax,
         /// Time zone of the replies.
         pub zone: Zone,
-        /// Limits on the time and the octets of a TCP connection after its reply.
+        /// Limits on how long a TCP connection stays open after its reply, and on how many octets
+        /// the client may send.
         pub drain: Drain,
         /// Abuse limits: the rate at which the server answers datagrams, and the number of
         /// connections that it keeps open.
         pub limits: Limits,
-        /// Options of the guard, which decides whether a datagram is answered.
+        /// Options of the guard, which decides whether the server answers a datagram.
         pub guard: GuardOptions,
         /// Whether to answer only while the kernel reports a synchronised clock. While the clock is
         /// not synchronised, the server closes TCP connections without a reply and ignores
-        /// datagrams. RFC 868 asks for the same behaviour from a server that does not know the
+        /// datagrams. RFC 868 recommends the same behaviour for a server that does not know the
         /// time.
         pub require_sync: bool,
         /// Condition under which the server ends without a request to stop.
@@ -95,7 +96,7 @@ impl Config {
         addresses.map(|address| SocketAddr::new(address, port)).to_vec()
     }
 
-    /// Serves only this address: replaces the whole list in [`Config::addresses`].
+    /// Serves only this address: replaces all addresses in [`Config::addresses`].
     #[must_use]
     pub fn address(self, address: SocketAddr) -> Self {
         self.addresses(vec![address])
@@ -147,10 +148,10 @@ pub enum Until {
     /// Runs until a request to stop.
     #[default]
     Stopped,
-    /// Ends when no client has arrived for this time and no connection is open. This requires a
+    /// Ends when no client has arrived for this duration and no connection is open. This requires a
     /// single worker.
     Idle(Duration),
-    /// Ends when the server has answered all clients that were queued at its start and no
+    /// Ends when the server has answered all clients that were queued when it started, and no
     /// connection is open.
     Answered,
 }

@@ -1,10 +1,10 @@
-//! Confinement: after a server has opened its sockets, it gives up rights that it no longer needs.
-//! These are its user's rights, its privileges, access to files, and system calls.
+//! Confinement: after a server has opened its sockets, it gives up the rights that it no longer
+//! needs: its user's rights, its privileges, access to files, and system calls.
 //!
-//! The order matters. The process changes user and groups first, while it still has the right to do
-//! so. Capabilities, no-new-privileges and Landlock apply only to the calling thread and to threads
-//! that it starts later. So [`Confinement::begin`] sets them before any other thread starts.
-//! seccomp comes last ([`PartlyConfined::finish`]), applies to every thread and forbids new
+//! The order matters. The process switches its user and groups first, while it still has the right
+//! to do so. Capabilities, no-new-privileges and Landlock apply only to the calling thread and to
+//! threads that it starts later. So [`Confinement::begin`] sets them before any other thread
+//! starts. seccomp comes last ([`PartlyConfined::finish`]), applies to every thread and forbids new
 //! threads.
 
 use super::Server;
@@ -65,19 +65,19 @@ pub enum ConfineError {
         /// Name of the group, as given.
         name: String,
     },
-    /// The user number has no entry in the user database, so its primary group is unknown.
+    /// The user ID has no entry in the user database, so the user's primary group is unknown.
     #[error("user {user} has no entry in the user database, so its group is unknown")]
     NoGroup {
-        /// Number of the user.
+        /// ID of the user.
         user: u32,
     },
-    /// The user or group is root. Changing to root would give up no right.
+    /// The user or group is root. Switching to root would give up no right.
     #[error("cannot change to {name:?}, which is root")]
     Root {
         /// Name of the user or group.
         name: String,
     },
-    /// The user database cannot be read, or this system cannot change users.
+    /// The user database cannot be read, or this program cannot change users on this system.
     #[error("cannot look up {name:?}")]
     LookUp {
         /// Name of the user or group.
@@ -89,18 +89,18 @@ pub enum ConfineError {
     /// CAP_SETGID, which root usually has.
     #[error("cannot become {identity}: {call}")]
     Become {
-        /// User and group to which the process tried to change.
+        /// User and group that the process tried to switch to.
         identity: Identity,
         /// Name of the system call that failed.
         call: &'static str,
         /// Error from the operating system.
         source: io::Error,
     },
-    /// After the change, the process still has a part of its former identity, or can get a part of
+    /// After the switch, the process still has a part of its former identity, or can get a part of
     /// it back.
     #[error("cannot become {identity} for good: {left}")]
     WayBack {
-        /// User and group to which the process tried to change.
+        /// User and group that the process tried to switch to.
         identity: Identity,
         /// Description of the part that the process kept or can get back.
         left: String,
@@ -115,12 +115,12 @@ pub enum ConfineError {
     },
 }
 
-/// User and group that a server changes to.
+/// User and group that a server switches to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// Number of the user.
+    /// ID of the user.
     user: u32,
-    /// Number of the primary group. The process keeps no other group.
+    /// ID of the primary group. The process keeps no other group.
     group: u32,
 }
 
@@ -132,7 +132,7 @@ impl fmt::Display for Identity {
 
 impl Identity {
     /// Looks up a user, and optionally a group that replaces the user's primary group. Each is
-    /// looked up by name first, then by number.
+    /// looked up by name first, then by ID.
     ///
     /// # Errors
     /// Returns [`ConfineError::UnknownUser`], [`ConfineError::UnknownGroup`],
@@ -162,8 +162,8 @@ impl Identity {
         }
     }
 
-    /// Changes the process to this identity, and checks that it cannot change back. Returns whether
-    /// the process already had this identity.
+    /// Switches the process to this identity, and checks that the process cannot switch back.
+    /// Returns whether the process already had this identity.
     fn assume(self) -> Result<bool, ConfineError> {
         let failed = |call| move |source| ConfineError::Become { identity: self, call, source };
         let before = sys::credentials().map_err(failed("getresuid"))?;
@@ -186,8 +186,8 @@ impl Identity {
                 return way_back(format!("the process can join group {group} again"));
             }
         }
-        // Check the credentials last. This also notices ids that changed when this function tried
-        // to get an old id back.
+        // Check the credentials last. This also detects IDs that changed when this function tried
+        // to get an old ID back.
         match self.left_of(&sys::credentials().map_err(failed("getresuid"))?) {
             Some(what) => way_back(what),
             None => Ok(already),
@@ -195,7 +195,7 @@ impl Identity {
     }
 
     /// Compares the process's credentials `now` with this identity. Returns a description of the
-    /// first ids that differ from it; `None` if none do.
+    /// first IDs that differ; `None` if all are equal.
     fn left_of(self, now: &Credentials) -> Option<String> {
         if now.users != [self.user; 3] {
             return Some(format!("its user ids are {:?}", now.users));
@@ -209,7 +209,7 @@ impl Identity {
     }
 }
 
-/// Returns the ids that the process must not be able to get back: its former ids, and root's.
+/// Returns the IDs that the process must not be able to get back: its former IDs, and root's.
 fn ids_to_try<'a>(new: u32, before: impl IntoIterator<Item = &'a u32>) -> BTreeSet<u32> {
     before.into_iter().copied().chain([0]).filter(|id| *id != new).collect()
 }
@@ -232,7 +232,7 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, Default)]
     pub struct Confinement {
-        /// User and group to change to. `None` keeps the current ones.
+        /// User and group to switch to. `None` keeps the current ones.
         pub identity: Option<Identity>,
         /// Strictness of the sandbox.
         pub sandbox: Sandbox,
@@ -256,8 +256,8 @@ impl Confinement {
             ..Confined::default()
         };
         if self.sandbox != Sandbox::Off {
-            // Each of these two layers is either fully in force or not at all, so its extent needs
-            // no text.
+            // Each of these two layers is either fully in force or not in force, so no text
+            // describes its extent.
             let whole = |()| String::new();
             let mut note = |layer, done| confined.note(self.sandbox, layer, done);
             let text = |error: io::Error| error.to_string();
@@ -280,7 +280,7 @@ pub struct PartlyConfined {
 }
 
 impl PartlyConfined {
-    /// Returns the identity of the process and the layers in force so far.
+    /// Returns the identity of the process and the layers that are already in force.
     #[must_use]
     pub fn so_far(&self) -> &Confined {
         &self.confined
@@ -344,7 +344,7 @@ pub struct TriedLayer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Confined {
-    /// User and group of the process; `None` if no change was requested.
+    /// User and group of the process; `None` if no switch was requested.
     pub identity: Option<Identity>,
     /// Whether the process already had this user and group. In that case nothing was changed.
     pub already: bool,

@@ -92,7 +92,7 @@ fn announced_here() -> Result<usize, ListenError> {
 }
 
 /// Returns the number of sockets that the variables `fds` and `pid` announce, if they are meant for
-/// the process with the id `this`.
+/// the process with the ID `this`.
 fn announced(fds: Option<&str>, pid: Option<&str>, this: u32) -> Result<usize, ListenError> {
     let Some(fds) = fds.filter(|_| pid.and_then(|pid| pid.parse().ok()) == Some(this)) else {
         return Ok(0);

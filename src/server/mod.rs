@@ -77,7 +77,7 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Makes an error from the message of a panic.
+    /// Builds an error from a panic's message.
     fn died(reason: &(dyn Any + Send)) -> Self {
         let text = reason.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
@@ -85,9 +85,9 @@ impl ServeError {
     }
 }
 
-/// Bound server, ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
+/// A bound server, ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
 ///
-/// [`Server::spawn`] runs the server in a thread of its own, [`Server::run`] in the calling thread:
+/// [`Server::spawn`] runs the server in a separate thread, [`Server::run`] in the calling thread:
 ///
 /// ```
 /// use daytime::{Config, Server};
@@ -100,7 +100,7 @@ impl ServeError {
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    /// First worker. It reports to the supervisor and runs in the thread that called [`Server::run`].
+    /// The first worker. It reports to the supervisor and runs in the thread that called [`Server::run`].
     first: Worker,
     others: Threads,
     bound: Vec<Bound>,
@@ -155,7 +155,7 @@ impl Server {
         Self::new(vec![services], connections, config)
     }
 
-    /// Makes a server from each worker's sockets. `services` holds the sockets of at least one worker.
+    /// Builds a server from each worker's sockets. `services` holds the sockets of at least one worker.
     fn new(
         services: Vec<Vec<Opened>>,
         connections: Vec<Opened>,
@@ -200,13 +200,13 @@ impl Server {
         &self.bound
     }
 
-    /// Returns the counters. They keep counting while the server runs.
+    /// Returns the counters, which continue to count while the server runs.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.shared.metrics)
     }
 
-    /// Returns the time zone of the replies. It may change while the server runs.
+    /// Returns the time zone of the replies, which may change while the server runs.
     pub(crate) fn zone(&self) -> Arc<SharedZone> {
         Arc::clone(&self.zone)
     }
@@ -249,7 +249,7 @@ impl Server {
     }
 
     /// Serves until [`Shutdown::stop`] or until the condition in [`Until`]. After that, the server accepts no more
-    /// clients, but answers those that have arrived. It gives open connections up to one second to end. Then it closes
+    /// clients, but answers those that have arrived. It gives open connections up to one second to end. It then closes
     /// the remaining connections and counts them as [`Event::TcpDrainDeadline`].
     ///
     /// # Errors

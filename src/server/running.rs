@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Handle that stops a [`Server`].
+/// A handle that stops a [`Server`].
 ///
 /// ```
 /// use daytime::{Config, Server};
@@ -35,10 +35,10 @@ impl Shutdown {
     }
 }
 
-/// [`Server`] that runs in its own thread ([`Server::spawn`]).
+/// A [`Server`] that runs in its own thread ([`Server::spawn`]).
 ///
-/// Dropping a `Running` stops the server and waits for its end. Open connections get up to one
-/// second to end. The wait takes at most [`Running::STOP_LIMIT`].
+/// Dropping a `Running` stops the server and waits until it has ended. Open connections get up to
+/// one second to end. The wait takes at most [`Running::STOP_LIMIT`].
 ///
 /// ```
 /// use daytime::{Config, Server, Transport};
@@ -120,8 +120,8 @@ impl Running {
         Arc::clone(&self.shutdown.shared.metrics)
     }
 
-    /// Whether the server still runs. It may have ended because of [`Until`](super::Until) or an
-    /// error.
+    /// Whether the server is still running. The server may have ended because of
+    /// [`Until`](super::Until) or an error.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
@@ -134,7 +134,7 @@ impl Running {
     /// use daytime::{Config, Server};
     ///
     /// let config = Config::default().address("127.0.0.1:0".parse()?).until(Until::Answered);
-    /// let server = Server::bind(config)?.spawn()?; // no client has asked yet
+    /// let server = Server::bind(config)?.spawn()?; // no client has sent a query yet
     /// server.wait()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -145,8 +145,8 @@ impl Running {
         self.thread.take().map_or(Ok(()), join)
     }
 
-    /// Stops the server and waits until it has ended. If no connection is open, this takes no time,
-    /// otherwise up to one second.
+    /// Stops the server and waits until it has ended. If no connection is open, this function
+    /// returns at once; otherwise it takes up to one second.
     ///
     /// # Errors
     /// Returns the error with which [`Server::run`] ended, or [`ServeError::StillRunning`].
@@ -169,7 +169,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.end(); // The error is ignored here. A caller that needs it calls `stop`.
+        let _ = self.end(); // The error is ignored here. A caller that needs the error calls `stop`.
     }
 }
 

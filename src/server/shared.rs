@@ -18,8 +18,8 @@ pub(super) struct Shared {
     start: Instant,
     stop: AtomicBool,
     workers: Vec<WorkerState>,
-    /// Interval at which each worker records a sign of life. It is set only if a supervisor's
-    /// watchdog is active.
+    /// Interval at which each worker records a heartbeat. The interval is set only if a
+    /// supervisor's watchdog is active.
     beat: OnceLock<Duration>,
     pub metrics: Arc<Metrics>,
     pub connection_limit: Arc<ConnectionLimit>,
@@ -32,12 +32,13 @@ pub(super) struct Shared {
 struct WorkerState {
     waker: Waker,
     has_to_make_room: AtomicBool,
-    /// Time when the worker last began a round of its event loop, in nanoseconds since the start.
+    /// Time at which the worker last began a round of its event loop, in nanoseconds since the
+    /// start.
     alive: AtomicU64,
 }
 
 impl Shared {
-    /// Makes the shared state. Each worker's poll gets a waker.
+    /// Creates the shared state. Each worker's poll gets a waker.
     pub(super) fn new(polls: &[Poll], limits: Limits) -> io::Result<Self> {
         let state = |poll: &Poll| {
             let waker = Waker::new(poll.registry(), WAKE)?;
@@ -93,20 +94,20 @@ impl Shared {
         asked.load(Ordering::Relaxed) && asked.swap(false, Ordering::Relaxed)
     }
 
-    /// Makes every worker record a sign of life at this interval.
+    /// Makes every worker record a heartbeat at this interval.
     pub(super) fn watch(&self, beat: Duration) {
         let _ = self.beat.set(beat); // There is only one supervisor, so the value is not set yet.
     }
 
-    /// Records that a worker is alive. Returns the time of its next sign of life if a supervisor's
-    /// watchdog is active.
+    /// Records that a worker is alive. Returns the time of the worker's next heartbeat if a
+    /// supervisor's watchdog is active.
     pub(super) fn note_alive(&self, number: usize, now: Instant) -> Option<Instant> {
         let beat = self.beat.get()?;
         self.workers[number].alive.store(self.nanoseconds(now), Ordering::Relaxed);
         Some(now + *beat)
     }
 
-    /// Whether every worker has recorded its signs of life on time.
+    /// Whether every worker has recorded its heartbeats on time.
     pub(super) fn are_alive(&self, now: Instant) -> bool {
         let Some(beat) = self.beat.get() else { return true };
         let missed = self.nanoseconds(now.checked_sub(2 * *beat).unwrap_or(self.start));

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Time until the next attempt to send while the supervisor's queue is full.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Supervisor that started this process and listens on `$NOTIFY_SOCKET`.
+/// The supervisor that started this process and listens on `$NOTIFY_SOCKET`.
 ///
 /// If the supervisor does not listen, the service runs without reporting.
 ///
@@ -29,13 +29,13 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// ```
 #[derive(Debug)]
 pub struct Supervisor {
-    /// Socket to the supervisor; `None` once the supervisor has gone.
+    /// Socket to the supervisor; `None` once the supervisor no longer listens.
     socket: Option<UnixDatagram>,
-    /// Interval between two signs of life: half of the time that the watchdog allows.
+    /// Interval between two heartbeats: half of the time that the watchdog allows.
     pub(super) beat: Option<Duration>,
     /// Message that was not sent because the supervisor's queue was full.
     unsent: Option<String>,
-    /// Time when [`Supervisor::tick`] must act next.
+    /// Time at which [`Supervisor::tick`] must act next.
     pub(super) due: Option<Instant>,
 }
 
@@ -59,7 +59,7 @@ impl Supervisor {
         }
     }
 
-    /// Reports that the sockets are bound and that the event loop begins.
+    /// Reports that the sockets are bound and that the event loop is starting.
     pub(super) fn ready(&mut self, status: &str) {
         self.due = self.beat.map(|beat| Instant::now() + beat);
         self.send(format!("READY=1\nSTATUS={status}\n"));
@@ -71,7 +71,7 @@ impl Supervisor {
         self.send(format!("STOPPING=1\nSTATUS={status}\n"));
     }
 
-    /// Sends a sign of life if one is due and all workers are alive. The event loop of the first
+    /// Sends a heartbeat if one is due and all workers are alive. The event loop of the first
     /// worker calls this in every round.
     pub(super) fn tick(&mut self, now: Instant, alive: impl FnOnce() -> bool) {
         if self.due.is_none_or(|due| now < due) {
@@ -109,8 +109,8 @@ impl Supervisor {
     }
 }
 
-/// Returns half of the time that the watchdog allows between two signs of life; `None` if the
-/// watchdog does not watch the process with the id `this`.
+/// Returns half of the time that the watchdog allows between two heartbeats; `None` if the watchdog
+/// does not watch the process with the ID `this`.
 fn beat(usec: Option<&str>, pid: Option<&str>, this: u32) -> Option<Duration> {
     let watches = pid.is_none_or(|pid| pid.parse() == Ok(this));
     let allowed = usec?.parse().ok().filter(|usec| watches && *usec > 0);

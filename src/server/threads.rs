@@ -42,7 +42,7 @@ impl Threads {
     /// Lets the waiting threads run.
     pub(super) fn go(&self) {
         for started in &self.started {
-            // The thread still waits for this message, so sending succeeds.
+            // The thread is still waiting for this message, so sending succeeds.
             let _ = started.go.send(());
         }
     }

@@ -35,10 +35,10 @@ pub(super) struct Worker {
     responder: Responder,
     counters: Arc<Counters>,
     shared: Arc<Shared>,
-    /// Number of the worker, from 0.
+    /// Number of the worker, counted from 0.
     number: usize,
     until: Until,
-    /// Time when a client last arrived at this worker.
+    /// Time at which a client last arrived at this worker.
     last_client: Instant,
     /// Number of events that may need a notice, as of the previous round. If the number has
     /// changed, there are new events.
@@ -47,7 +47,7 @@ pub(super) struct Worker {
     notices_logged: Option<Instant>,
     /// Time of the next attempt to log notices.
     notices_due: Option<Instant>,
-    /// Time when the worker must record its next sign of life.
+    /// Time at which the worker must record its next heartbeat.
     alive_due: Option<Instant>,
     /// Supervisor; only the first worker has one.
     pub(super) supervisor: Option<Supervisor>,
@@ -133,7 +133,7 @@ impl Worker {
                 self.last_client = now;
             }
         }
-        // This worker ends, so make the other workers end too.
+        // This worker is ending, so make the other workers end too.
         if let (true, Until::Idle(time)) = (self.shared.stop(), self.until) {
             log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
@@ -153,8 +153,8 @@ impl Worker {
         }
     }
 
-    /// Returns the time when the worker ends because it has been idle; `None` if it does not end
-    /// for this reason.
+    /// Returns the time at which the worker ends because it has been idle; `None` if the worker has
+    /// no idle limit.
     fn idle_deadline(&self) -> Option<Instant> {
         match self.until {
             Until::Idle(time) if self.tcp.is_idle() && !self.shared.is_stopped() => {

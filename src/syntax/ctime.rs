@@ -1,7 +1,7 @@
 //! The ctime(3) format, as inetd sends it: 24 characters, the day padded with a space, and no zone.
 //!
-//! The reader also accepts date(1) output, which has a zone before or after the year and may have
-//! AM or PM. HP-UX's inetd and AIX send the zone before the year.
+//! The reader also accepts date(1) output, which contains a zone before or after the year and may
+//! contain AM or PM. HP-UX's inetd and AIX send the zone before the year.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};

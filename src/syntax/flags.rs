@@ -60,8 +60,8 @@ flags! {
             NonAscii = "non-ascii",
             /// `binary`: the reply is not text.
             Binary = "binary",
-            /// `trailing-garbage`: octets that do not belong to the time follow it. They may be
-            /// words or not text at all.
+            /// `trailing-garbage`: octets that do not belong to the time follow it. These octets
+            /// may be words, or not even text.
             TrailingGarbage = "trailing-garbage",
             /// `second-line`: a second line of text follows the first.
             SecondLine = "second-line",

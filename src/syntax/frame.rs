@@ -1,19 +1,18 @@
-//! Separates the line in a reply from the octets that servers put around it: line ends of every
-//! kind, NULs, and text after the line. Reads only a limited number of octets, so a long reply
-//! takes no longer.
+//! Separates the line in a reply from the octets that servers put around it: line endings of every kind, NULs, and text
+//! after the line. Reads only a limited number of octets, so a long reply takes no longer.
 
 use super::flags::{Flag, Flags};
 use crate::reply::Reply;
 
-/// The first line of a reply, with flags that describe the whole reply.
+/// The first line of a reply, with flags that describe the entire reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
     /// The first non-blank line, without surrounding spaces.
     pub line: &'a [u8],
     /// Number of octets that precede the line in the reply.
     pub start: usize,
-    /// Whether octets follow the line. If they do, the line is complete. Otherwise the reply, or the part of the reply
-    /// that is read, ends with the line, and the line may be incomplete.
+    /// Whether octets follow the line. If so, the line is complete. Otherwise the line may be incomplete, because the
+    /// reply, or the part of the reply that is read, ends with it.
     pub ended: bool,
     /// Whether the line continues beyond the last octet that is read.
     pub cut: bool,
@@ -74,7 +73,7 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
 
 fn trim_end(line: &[u8]) -> &[u8] {
     let spaces = |octet: &u8| is_blank(*octet) || is_control(*octet);
-    // A line of only control characters is not blank, so it is kept whole.
+    // A line of only control characters is not blank, so all of it is kept.
     let end = line.iter().rposition(|octet| !spaces(octet)).map_or(line.len(), |last| last + 1);
     &line[..end]
 }
@@ -83,12 +82,12 @@ fn ends_line(octet: u8) -> bool {
     matches!(octet, b'\r' | b'\n' | 0)
 }
 
-/// Whether the octet is a space or a line end.
+/// Whether the octet is a space or part of a line ending.
 fn is_blank(octet: u8) -> bool {
     ends_line(octet) || matches!(octet, b' ' | b'\t')
 }
 
-/// Whether the octet is a control character, except a space or a line end.
+/// Whether the octet is a control character, except a space or part of a line ending.
 fn is_control(octet: u8) -> bool {
     octet.is_ascii_control() && !is_blank(octet)
 }

@@ -22,7 +22,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
 
 const MAX_PARTS: usize = 16;
 
-/// The parts of the date and time found so far.
+/// The parts of the date and time that the reader has already found.
 #[derive(Clone, Copy, Default)]
 struct Found<'a> {
     #[expect(clippy::option_option, reason = "none yet, or one of which languages disagree")]
@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn a_weekday_in_another_language_is_not_read_as_a_month() {
-        // In Turkish, this line means Sunday, 3 March. Its first word must not be read as a month,
-        // although `paź` is October in Polish.
+        // In Turkish, this line means Sunday, 3 March. The reader must not take the word `Paz` for
+        // a month, although `paź` is October in Polish.
         assert!(read("Paz 03 Mar 2024 16:05:11 UTC").starts_with("expected"));
         assert!(read("Paz Mar  3 16:05:11 2024").starts_with("expected"));
         // `tor` is Tuesday in Slovene and Thursday in Swedish.

@@ -65,7 +65,7 @@ use std::time::Duration;
 pub enum Syntax {
     /// The ctime(3) format, as inetd sends it. The reply names no zone.
     Ctime,
-    /// NIST's time code. It is always in UTC, whatever the zone.
+    /// NIST's time code, which is always in UTC, whatever the zone.
     Nist,
     /// RFC 3339 with whole seconds.
     Rfc3339,

@@ -53,7 +53,7 @@ const WEEKDAYS: [&[&str]; 7] = [
     &["sunday", "sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sundag", "sunnuntai", "son", "die"],
 ];
 
-/// Two-letter weekdays in the same languages as [`MONTHS`]. They never count as a certain weekday,
+/// Two-letter weekdays in the same languages as [`MONTHS`]. Such a weekday never counts as certain,
 /// because languages differ. `do` means Thursday in German and Sunday in Italian. `sa` means
 /// Saturday in German and Tuesday in Turkish. `vr` means Friday in Dutch and Sunday in Chuvash.
 const SHORT_WEEKDAYS: [&str; 21] = [
@@ -61,12 +61,12 @@ const SHORT_WEEKDAYS: [&str; 21] = [
     "ty", "vr", "wo", "za", "zo",
 ];
 
-/// The German name for March, written without its umlaut. Only the whole word is accepted, because
-/// the abbreviation `mae` means May in Breton.
+/// The German name for March, written without its umlaut. Only the complete word is accepted,
+/// because the abbreviation `mae` means May in Breton.
 const MAERZ: &[u8] = b"maerz";
 
-/// Returns the number of the month with this name, counted from 1. `word` may be the whole name or
-/// at least its first three letters.
+/// Returns the number of the month with this name, counted from 1. `word` may be the complete name
+/// or at least the name's first three letters.
 pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     let index =
         if word.eq_ignore_ascii_case(MAERZ) { Some((2, false)) } else { look_up(word, &MONTHS)? };
@@ -74,9 +74,9 @@ pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     Some(Name { value: u32::try_from(index + 1).ok()?, english })
 }
 
-/// Returns the weekday with this name. `word` may be the whole name, an abbreviation, or at least
-/// the first three letters. The value is `None` if languages disagree about the weekday, and for
-/// every two-letter word.
+/// Returns the weekday with this name. `word` may be the complete name, an abbreviation, or at
+/// least the first three letters. The value is `None` if languages disagree about the weekday, and
+/// for every two-letter word.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
     // Two letters take at most four octets in UTF-8.
     if word.len() <= 4
@@ -132,7 +132,7 @@ fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     m.then_some((Name { value: half, english: space == 0 }, length))
 }
 
-/// Whether the word before `rest` ends where `rest` begins. A hyphen usually continues the word, as
+/// Whether the word before `rest` ends where `rest` starts. A hyphen usually continues the word, as
 /// in the name `pm-2`. But a hyphen before a known zone ends the word, because RFC 867 puts a
 /// hyphen before the zone.
 fn ends_word(rest: &[u8]) -> bool {
@@ -164,8 +164,8 @@ pub(super) enum Half {
 }
 
 /// AM/PM markers, AM first. Chinese, Japanese and Korean versions of Windows write the marker
-/// before the time, in the system's code page or in UTF-8. Systems in other languages write it
-/// after the time.
+/// before the time, in the system's code page or in UTF-8. Systems in other languages write the
+/// marker after the time.
 const HALVES: [(&[u8], &[u8]); 14] = [
     (b"vm.", b"nm."), // Afrikaans
     (b"vm", b"nm"),
@@ -184,8 +184,8 @@ const HALVES: [(&[u8], &[u8]); 14] = [
 ];
 
 /// Returns the index of the row that contains the word, and whether the word is English. `word` may
-/// be a whole name or at least its first three letters. The first name in each row is English.
-/// `Some(None)` means that the word has several meanings.
+/// be a complete name or at least the name's first three letters. The first name in each row is
+/// English. `Some(None)` means that the word has several meanings.
 #[expect(clippy::option_option, reason = "unknown, or known and not certain")]
 fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     let begins = |name: &str| {

@@ -72,7 +72,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let mut code = TimeCode { mjd: mjd.value, ..TimeCode::default() };
     match rest(cursor, &mut code) {
         Ok(zone) => parts.zone = Some(zone),
-        // The date and time are complete, but the line ends in the middle of the code.
+        // The date and time are complete, but the reply stops in the middle of the code.
         Err(mismatch) if mismatch.at_end && cursor.may_be_cut() && mjd.digits == 5 => {
             cursor.flags.add(Flag::Truncated);
         }
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(code("0 23-01-02 12:00:00 7 0 0 0 UTC(NIST) *\n").daylight, Some(7));
         let whole = read("59946 23-01-02 12:00:00 00 0 0 0.0 UTC(NIST) *\n");
         assert_eq!(whole, "nist 2023-01-02T12:00:00Z UTC(NIST)");
-        // If a cut line does not start with five digits, it may not be a time code at all.
+        // If a truncated line does not start with five digits, it may not be a time code at all.
         assert!(read("7 23-01-02 12:00:00").starts_with("expected"));
     }
 

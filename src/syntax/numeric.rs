@@ -6,8 +6,8 @@
 //! not imply the American order, because servers have sent `PM 27/11/04`.
 //!
 //! With `/` or `.`, a two-digit year is read from the last number, unless that date does not exist
-//! or the weekday fits only another order. All replies seen so far confirm this. With hyphens, a
-//! two-digit year may also come first, as in ISO 8601 and in NIST's code.
+//! or the weekday fits only another order. All replies collected for this project confirm this.
+//! With hyphens, a two-digit year may also come first, as in ISO 8601 and in NIST's code.
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::recognised::{Dates, Form, Parts};
@@ -91,8 +91,8 @@ impl Digits {
         if cursor.may_be_cut()
             && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
         {
-            // The line may be cut: for example, 11/2 may be the start of 11/21, and 3/27/20 the
-            // start of 3/27/2010.
+            // The line may be truncated: for example, 11/2 may be the start of 11/21, and 3/27/20
+            // the start of 3/27/2010.
             return cursor.blame_short(EXPECTED, first.at);
         }
         if !matches!((first.digits, third.digits), (4, 1..=2) | (1..=2, 4 | 2)) {
@@ -256,7 +256,8 @@ mod tests {
     fn full_stops_in_date_and_time_are_refused_as_ambiguous() {
         let error = read("16.05.11 12.30.00\n");
         mentions(&error, &["different marks", "\"16.05.11 12.30.00\"", "octet 1"]);
-        // Fuzzing found this case: the result must be the same whether or not a line end follows.
+        // Fuzzing found this case: the result must be the same whether or not a line ending
+        // follows.
         let error = read("1.1.11 1.1.19\n");
         mentions(&error, &["different marks", "\"1.1.11 1.1.19\"", "octet 1"]);
         assert_eq!(read("1.1.11 1.1.19"), error);

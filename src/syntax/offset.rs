@@ -46,15 +46,15 @@ impl fmt::Display for Offset {
             _ => 6,
         };
         let ahead = format!("{:+.digits$}", self.local_minus_server.as_seconds_f64());
-        let nothing = format!("{:+.digits$}", -0.0); // The text of minus zero, which is replaced with plus zero.
+        let nothing = format!("{:+.digits$}", -0.0); // The text for minus zero, which is replaced with plus zero.
         let ahead = if ahead == nothing { ahead.replace('-', "+") } else { ahead };
         write!(f, "{ahead} s ± {uncertainty:.digits$} s")
     }
 }
 
 impl Recognised<'_> {
-    /// Returns the difference between the clocks. `arrived` is the local time when the reply arrived; `round_trip` is
-    /// the time from question to reply. Returns `None` if the reply does not determine an instant.
+    /// Returns the difference between the clocks. `arrived` is the local time at which the reply arrived; `round_trip`
+    /// is the time from query to reply. Returns `None` if the reply does not determine an instant.
     ///
     /// Daytime is too coarse to set a clock. Use NTP (RFC 5905) for that.
     ///

@@ -1,6 +1,6 @@
 //! Property tests for every syntax: each printed reply can be read back with the same value. No
-//! octets, however hostile, make the reader panic, take long, or return different results for the
-//! same input.
+//! input, however hostile, makes the reader panic, take long, or return different results for the
+//! same octets.
 
 #[path = "../../tests/replies/mod.rs"]
 mod replies;

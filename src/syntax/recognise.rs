@@ -14,7 +14,7 @@ use chrono::Timelike;
 /// A function that reads one form from the start of the line, as far as the form fits.
 type Reader = for<'a> fn(&mut Cursor<'a>) -> Result<Parts<'a>, Mismatch>;
 
-/// The readers for all forms, strict forms before loose ones.
+/// The readers for all forms. Readers for strict forms come before readers for loose forms.
 const READERS: [Reader; 12] = [
     nist::read,
     telephone::european,
@@ -68,8 +68,9 @@ pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
     }
 }
 
-/// Reads the line with the first form that fits all of it. If no form does, uses the form that reads most of the line,
-/// if the rest cannot change the time. Otherwise returns the mismatch of the form that got furthest.
+/// Reads the line with the first form that fits all of it. If no form fits all of it, uses the form that reads most of
+/// the line, provided that the rest cannot change the time. Otherwise returns the mismatch of the form that got
+/// furthest.
 fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
     let nothing = Mismatch { expected: "a date and time", at: 0, reached: 0, at_end: false };
     let (mut partial, mut failure) = (None, nothing);

@@ -33,8 +33,7 @@ pub struct Recognised<'a> {
     /// The smallest unit of time that the reply shows: a second, or the unit of its last decimal
     /// place.
     pub resolution: Duration,
-    /// The fields other than the time, if the reply is a time code from NIST or a telephone
-    /// service.
+    /// The fields in addition to the time, if the reply is a time code from NIST or a telephone service.
     pub code: Option<TimeCode>,
     /// Remarks on the reply.
     pub flags: Flags,
@@ -214,7 +213,7 @@ impl Recognised<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Distrust {
-    /// NIST's digit H if it is not 0. It states how wrong the server's clock may be.
+    /// NIST's digit H if it is not 0. The digit says how wrong the server's clock may be.
     pub unhealthy: Option<u8>,
     /// The flags that report a contradiction: a wrong weekday, a wrong Modified Julian Date, or two
     /// conflicting zones.

@@ -161,8 +161,8 @@ fn written(items: &[Item], time: &DateTime<Zone>) -> Option<String> {
 }
 
 /// Returns the instants that test a pattern: at these, each specifier prints its longest and its
-/// shortest text. They cover every weekday in every month, whole seconds, nine-digit fractions, and
-/// chrono's first and last years. Their zones have the longest names and offsets.
+/// shortest text. These instants cover every weekday in every month, whole seconds, nine-digit
+/// fractions, and chrono's first and last years, in the zones with the longest names and offsets.
 fn instants() -> Vec<DateTime<Zone>> {
     let first = NaiveDate::from_ymd_opt(2096, 1, 1).into_iter();
     let days = first.flat_map(|day| day.iter_days().take(1827));

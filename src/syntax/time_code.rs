@@ -1,9 +1,9 @@
-//! The fields of a time code other than the time, and conversions to and from the Modified Julian Date.
+//! The fields that a time code has in addition to the time, and conversions to and from the Modified Julian Date.
 
 use chrono::{Datelike, NaiveDate};
 use std::time::Duration;
 
-/// The fields of a time code other than the time. A field is `None` if the reply does not contain it.
+/// The fields that a time code has in addition to the time. A field is `None` if the reply does not contain it.
 ///
 /// ```
 /// use daytime::read::{Marker, recognise};
@@ -24,11 +24,11 @@ pub struct TimeCode {
     pub leap: Option<u8>,
     /// H: the server's health (0 healthy, 1 wrong by up to 5 s, 2 by more, 3 by an unknown amount, 4 in maintenance).
     pub health: Option<u8>,
-    /// UT1 - UTC in tenths of a second. Only telephone services send it.
+    /// UT1 - UTC in tenths of a second. Only telephone services send this difference.
     pub dut1_tenths: Option<i8>,
     /// msADV: how early the server sends the code.
     pub advance: Option<Duration>,
-    /// The on-time marker. The time in the code is the moment when this octet has been sent.
+    /// The on-time marker. The time in the code is the moment at which this octet was sent.
     pub marker: Option<Marker>,
 }
 

@@ -1,5 +1,5 @@
 //! The form that TrueTime's time servers send (NTS-100 and Symmetricom's successors): English
-//! abbreviations, a comma after the year, `-UTC`, and no line end.
+//! abbreviations, a comma after the year, `-UTC`, and no line ending.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};

@@ -29,7 +29,7 @@ pub struct Unrecognised {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The reply contains no octets, or only spaces, NULs and line ends.
+    /// The reply contains no octets, or only spaces, NULs and line endings.
     #[error("{}", blank(*octets))]
     Empty {
         /// Number of octets in the reply.
@@ -128,8 +128,8 @@ fn refuses(line: &[u8]) -> bool {
     line.split(mark).any(known)
 }
 
-/// Whether the line consists mainly of words: it has at least two, they make up at least half of
-/// its parts between spaces, and it contains no time of day.
+/// Whether the line consists mainly of words: it has at least two words, they make up at least half
+/// of its space-separated parts, and it contains no time of day.
 fn is_words(line: &[u8]) -> bool {
     let letter = |octet: &u8| !octet.is_ascii() || octet.is_ascii_alphabetic();
     let is_word = |word: &[u8]| match word {

@@ -126,8 +126,9 @@ impl fmt::Display for Zone {
     }
 }
 
-/// A [`Zone`]'s offset at one instant. It is printed as the zone's abbreviation. If there is none,
-/// or if it could be misread as another offset, the offset is printed as a number.
+/// A [`Zone`]'s offset at one instant. The offset is printed as the zone's abbreviation. If the
+/// zone has no abbreviation, or if the abbreviation could be misread as another offset, the offset
+/// is printed as a number.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneOffset {
     zone: Zone,
@@ -157,7 +158,7 @@ impl fmt::Display for ZoneOffset {
             return f.write_str(name);
         }
         let sign = if seconds < 0 { '-' } else { '+' };
-        let minutes = seconds.abs() / 60; // RFC 5322 offsets have no seconds, so they are dropped.
+        let minutes = seconds.abs() / 60; // RFC 5322 offsets have no seconds, so the seconds are dropped.
         write!(f, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
     }
 }

@@ -124,8 +124,8 @@ impl<'a> ZoneText<'a> {
 
     /// Reads a second zone, if there is one, and merges both. A numeric offset in the first zone is
     /// kept. If the first zone is a name whose offset is uncertain, a numeric second zone supplies
-    /// the offset. If the second zone conflicts with the first, or is cut and might conflict with
-    /// it, the offset becomes uncertain.
+    /// the offset. If the second zone conflicts with the first, or is truncated and might conflict
+    /// with it, the offset becomes uncertain.
     fn with_repetition(self, cursor: &mut Cursor<'a>) -> Self {
         let whole = !cursor.flags.contains(Flag::Truncated);
         let repetition = cursor.optional(|cursor| {

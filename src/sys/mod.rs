@@ -2,8 +2,8 @@
 //!
 //! `linux` and `portable` have the same functions, so the rest of the crate works with either of them. `portable` needs
 //! only POSIX, and returns "unknown" where POSIX has no answer. Build with `--cfg daytime_portable` to use it on Linux.
-//! Without the features `client` and `server`, `no_sockets` replaces both. It does not make system calls, so it builds
-//! for every target.
+//! Without the features `client` and `server`, `no_sockets` replaces both. The module `no_sockets` makes no system
+//! calls, so it builds for every target.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -53,8 +53,8 @@ pub(crate) fn release() -> Option<String> {
 /// Maximum number of datagrams per send or receive call.
 pub(crate) const MAX_BATCH_DATAGRAMS: usize = 64;
 
-/// Maximum number of octets that a client keeps of a datagram. The size is an odd number of cache
-/// lines, so the starts of consecutive buffers are spread over all sets of the processor's cache.
+/// Maximum number of octets of a datagram that a client keeps. The size is an odd number of cache lines, so the starts
+/// of consecutive buffers are spread over all sets of the processor's cache.
 const CLIENT_DATAGRAM_OCTETS: usize = 33 * 64;
 
 /// State of the kernel's clock, as `adjtimex(2)` returns it.
@@ -90,20 +90,18 @@ pub(crate) enum KernelLeap {
 /// Local address to which a datagram was sent, and from which the reply leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Destination {
-    /// Destination address in the datagram's header. For a broadcast, it is the address of the
-    /// receiving interface.
+    /// Destination address in the datagram's header. For a broadcast, the address of the receiving interface.
     pub address: IpAddr,
-    /// Number of the receiving interface. A reply from a link-local address needs this number.
+    /// Index of the receiving interface. A reply from a link-local address needs this index.
     pub interface: u32,
 }
 
-/// Maximum number of octets that a server keeps of a datagram's content. It equals the maximum
-/// length of this suite's replies (`Reply::MAX_OCTETS`). The kernel discards the rest.
+/// Maximum number of octets of a datagram's content that a server keeps. This number equals the maximum length of this
+/// suite's replies (`Reply::MAX_OCTETS`). The kernel discards the rest.
 pub(crate) const MAX_CONTENT_OCTETS: usize = 512;
 
-/// Number of the loopback interface. Linux assigns it in each network namespace
-/// (`LOOPBACK_IFINDEX`, include/net/flow.h). On other systems, this crate reports no interface in a
-/// [`Destination`].
+/// Index of the loopback interface. Linux assigns it in each network namespace (`LOOPBACK_IFINDEX`,
+/// include/net/flow.h). On other systems, this crate reports no interface in a [`Destination`].
 pub(crate) const LOOPBACK_INTERFACE: u32 = 1;
 
 /// Received datagram without its content, which stays in the batch.
@@ -156,31 +154,31 @@ pub(crate) struct Interface {
 pub(crate) struct SeenPacket {
     /// Length of the packet in octets, including the IP header.
     pub octets: usize,
-    /// Time when the kernel saw the packet, counted from 1970-01-01 00:00:00 UTC.
+    /// Time at which the kernel saw the packet, counted from 1970-01-01 00:00:00 UTC.
     pub at: Duration,
-    /// Number of the interface.
+    /// Index of the interface.
     pub interface: u32,
-    /// Whether the checksum is complete. If not, the kernel has left it to the network card.
+    /// Whether the checksum is complete. If not, the kernel has left the checksum to the network card.
     pub has_checksum: bool,
 }
 
-/// User of this host.
+/// A user account on this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
-    /// Number of the user.
+    /// ID of the user.
     pub id: u32,
-    /// Number of the primary group; `None` if the user has no entry in the user database.
+    /// ID of the primary group; `None` if the user has no entry in the user database.
     pub group: Option<u32>,
 }
 
-/// User and group ids of a process (credentials(7)).
+/// User and group IDs of a process (credentials(7)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials {
-    /// Real, effective and saved user number.
+    /// Real, effective and saved user ID.
     pub users: [u32; 3],
-    /// Real, effective and saved group number.
+    /// Real, effective and saved group ID.
     pub groups: [u32; 3],
-    /// Numbers of the supplementary groups.
+    /// IDs of the supplementary groups.
     pub supplementary: Vec<u32>,
 }
 

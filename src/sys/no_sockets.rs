@@ -1,10 +1,10 @@
-//! Replacement for `linux` and `portable` that does not make system calls. It builds for every Rust target.
+//! Replacement for `linux` and `portable` that makes no system calls, and therefore builds for every Rust target.
 
 use super::KernelClock;
 use std::io;
 
-/// Whether the system reports the lengths of its socket queues. This build cannot read them, because it does not make
-/// system calls.
+/// Whether the system reports the lengths of its socket queues. This build cannot read these lengths, because it does
+/// not make system calls.
 #[cfg(feature = "lab")]
 pub(crate) const REPORTS_QUEUES: bool = false;
 

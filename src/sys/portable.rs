@@ -1,7 +1,8 @@
 //! Implementation for any POSIX system. A function without a portable implementation returns `None`
 //! or an error.
 
-/// Declares functions that cannot be implemented with POSIX, each with the value that it returns.
+/// Defines stubs for functions that POSIX offers no way to implement. Each stub returns the given
+/// value.
 macro_rules! stubs {
     ($(fn $name:ident($($arguments:tt)*) -> $type:ty = $value:expr;)+) => {
         $(#[allow(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
@@ -44,14 +45,14 @@ pub(crate) const WATCH_CALL: &str = "watch";
 /// Names of the system calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
 
-/// Folder that lists the descriptors of this process, if the system has one.
+/// Directory that lists the file descriptors of this process, if the system has one.
 pub(crate) const DESCRIPTORS: &str = "/dev/fd";
 
 /// Whether the system distributes clients to the sockets on a port. POSIX does not specify this,
 /// and some systems give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
 
-/// Whether a datagram reports its destination address. POSIX has no call for this.
+/// Whether the system reports the destination address of each datagram. POSIX has no call for this.
 #[cfg(feature = "lab")]
 pub(crate) const TELLS_DESTINATIONS: bool = false;
 
@@ -115,7 +116,7 @@ stubs! {
     fn is_root() -> bool = false;
     fn no_new_privileges() -> io::Result<()> = unsupported();
     // POSIX offers no way to prove that a process cannot get a former identity back, so these
-    // functions report that it can.
+    // functions report that the process can.
     fn regains_group(_: u32) -> bool = true;
     fn regains_user(_: u32) -> bool = true;
     fn restrict_calls(_: Option<&RangeInclusive<RawFd>>, _: Links) -> Result<usize, String> =
@@ -166,7 +167,8 @@ impl ClientBatch {
     }
 }
 
-/// Replacement for a precise timer. It uses the poll's timeout, which is in milliseconds.
+/// Replacement for a precise timer. The replacement uses the poll's timeout, which is in
+/// milliseconds.
 pub(crate) struct Alarm;
 
 impl Alarm {

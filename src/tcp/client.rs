@@ -10,10 +10,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-/// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP
-/// Based Daytime Service"). If the connection breaks before the first octet arrives, asks the other
-/// addresses. It is a matter of chance whether the client notices a reset while it connects or
-/// while it reads, so both cases have the same effect.
+/// Connects to `addresses`, and reads from the first connection until the server closes it (RFC
+/// 867, "TCP Based Daytime Service"). If the connection breaks before the first octet arrives,
+/// tries the other addresses. It is a matter of chance whether the client notices a reset while it
+/// connects or while it reads, so both cases have the same effect.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     question: &mut Question,
@@ -72,8 +72,8 @@ fn read(
 struct Incoming {
     octets: Vec<u8>,
     reads: Vec<usize>,
-    /// Time when the end of the first line arrived. While that line is incomplete, time when the
-    /// last octets arrived. `None` if no octet has arrived.
+    /// Time at which the end of the first line arrived. While that line is incomplete, the time at
+    /// which the last octets arrived. `None` if no octet has arrived.
     line_arrived: Option<Instant>,
     line_ended: bool,
 }

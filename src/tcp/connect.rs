@@ -22,7 +22,7 @@ enum Outcome {
     Reset(io::Error),
 }
 
-/// A connection that is established or in progress.
+/// A connection that is established or still being established.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub stream: TcpStream,
@@ -36,7 +36,7 @@ pub(super) struct Connection {
 /// received before the reset can still be read.
 pub(super) type Winner = (Connection, Option<io::Error>);
 
-/// Race of connection attempts to several addresses. It ends at the deadline.
+/// A race of connection attempts to several addresses. The race ends at the deadline.
 pub(super) struct Race<'a, 'b> {
     pub question: &'a mut Question<'b>,
     waiting: VecDeque<SocketAddr>,
@@ -168,10 +168,10 @@ fn outcome(stream: &TcpStream, question: &mut Question) -> io::Result<Outcome> {
     }
 }
 
-/// Handles an error on a connection that may have been reset. A server may accept, send its line
-/// and reset before the client checks the connection. Linux keeps the octets received before the
-/// reset, but reports the error first. A reset before any octets counts as a failure, so the client
-/// tries the next address.
+/// Handles an error on a connection that may have been reset. A server may accept the connection,
+/// send its reply and reset the connection before the client checks it. Linux keeps the octets
+/// received before the reset, but reports the error first. A reset before any octets arrive counts
+/// as a failure, so the client tries the next address.
 fn after_error(
     stream: &TcpStream,
     error: io::Error,
@@ -316,7 +316,8 @@ mod tests {
         assert!(matches!(untried.failure, AttemptFailure::Untried), "{untried:?}");
     }
 
-    /// Listener that drops every SYN. Its backlog is full, and no program accepts its connections.
+    /// A listener that drops every SYN, because its backlog is full and no program accepts its
+    /// connections.
     struct FullListener {
         address: SocketAddr,
         _listener: socket2::Socket,

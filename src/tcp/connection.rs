@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 options! {
-    /// Limits on the time and the octets of a TCP connection after its reply. Within these limits,
-    /// a client that sends data gets a clean end of stream instead of a reset (RFC 1122, 4.2.2.13).
+    /// Limits on how long a TCP connection stays open after its reply, and on how many octets the
+    /// client may send. Within these limits, a client that sends data gets a clean end of stream
+    /// instead of a reset (RFC 1122, 4.2.2.13).
     ///
     /// ```
     /// let drain = daytime::server::Drain::default().octets(1024);
@@ -19,7 +20,7 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Drain {
-        /// Maximum time from accepting a connection until the client has closed it.
+        /// Maximum time from the acceptance of a connection until the client has closed it.
         pub deadline: Duration,
         /// Maximum number of octets that the client may send. The server discards them.
         pub octets: u64,
@@ -40,7 +41,7 @@ const MAX_READS: usize = 16;
 pub(super) struct Connection {
     pub stream: TcpStream,
     /// Serial number, set when the server keeps the connection open to drain it. The keys of closed
-    /// connections are used again, so the number distinguishes connections that had the same key.
+    /// connections are reused, so the number distinguishes connections that had the same key.
     pub serial: u32,
     /// If the send buffer was full: the reply, and the number of its octets that were sent. Boxed,
     /// because this case is rare.
@@ -48,8 +49,7 @@ pub(super) struct Connection {
     /// Number of octets that the client may still send; set when the server keeps the connection
     /// open to drain it.
     pub octets_left: u64,
-    /// Whether the connection is in the list of connections with more input than is read in one
-    /// round.
+    /// Whether the connection is in the list of connections with more input than one round reads.
     pub unread: bool,
     pub peer: SocketAddr,
 }
@@ -58,19 +58,19 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     KeepOpen,
-    /// The connection has more input than is read in one round.
+    /// The connection has more input than one round reads.
     ReadMore,
     /// The connection has ended. This event counts how it ended.
     Ended(Event),
 }
 
 impl Connection {
-    /// Makes a connection from an accepted stream.
+    /// Creates a connection from an accepted stream.
     pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
         Self { stream, serial: 0, unsent: None, octets_left: 0, unread: false, peer }
     }
 
-    /// Sends the reply, beginning with its octet `from`. Afterwards, half-closes the connection.
+    /// Sends the reply from octet `from` on, then half-closes the connection.
     pub(super) fn send(
         &mut self,
         reply: &Reply,

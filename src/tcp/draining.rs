@@ -1,4 +1,4 @@
-//! Draining connections: the server has sent the reply, and waits until the client closes.
+//! Draining connections: the server has sent the reply, and waits until the client closes the connection.
 //!
 //! Most clients close as soon as they have read the reply, so registering each connection with the kernel would waste
 //! time. A new connection is *fresh*: it is in a queue, and the worker regularly checks the oldest fresh connections
@@ -16,15 +16,15 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time for which a connection stays fresh. It is too short for a client to notice, but longer than the kernel's tick,
-/// because a timer that fires at the next tick costs more.
+/// Time for which a connection stays fresh. This time is too short for a client to notice, but longer than the kernel's
+/// tick, because a timer that fires at the next tick costs more.
 const FRESH_TIME: Duration = Duration::from_millis(10);
-/// After this number of new connections, the worker checks the oldest fresh ones. Many checks in a row cost less than
-/// the same checks one by one, and most clients have closed by then.
+/// After this number of new connections, the worker checks the oldest fresh connections. Many checks in a row cost less
+/// than the same checks one by one, and most clients have closed by then.
 const CHECK_EVERY: usize = 64;
-/// Maximum number of fresh connections checked per round of the event loop. It is low, so that new clients hardly wait.
-/// If more connections arrived in the previous round, the worker checks as many as arrived, so that fresh connections
-/// do not accumulate.
+/// Maximum number of fresh connections checked per round of the event loop. The number is low, so that new clients
+/// hardly wait. If more connections arrived in the previous round, the worker checks as many as arrived, so that fresh
+/// connections do not accumulate.
 const CHECKS_PER_ROUND: usize = 8;
 /// Maximum drain deadline, one year. A longer deadline could exceed the range of `Instant`.
 const MAX_DEADLINE: Duration = Duration::from_hours(365 * 24);
@@ -39,14 +39,14 @@ pub(super) struct Draining {
     watched: VecDeque<Entry>,
     /// Number of connections that became fresh since the last check.
     new: usize,
-    /// Number of fresh connections at which the next check begins; 0 during a check.
+    /// Number of fresh connections at which the next check starts; 0 during a check.
     check_at: usize,
     /// Keys of connections with more input than one round reads. By the next round, a key may belong to a newer
     /// connection. One extra read from that connection does no harm.
     unread: Vec<usize>,
-    /// Limits on the time and the octets of each connection.
+    /// Limits on the duration and the input of each connection.
     drain: Drain,
-    /// Time when all connections must be closed, if the service is stopping.
+    /// Time at which all connections must be closed, if the service is stopping.
     end: Option<Instant>,
     /// Time of the last check of all fresh connections.
     all_checked: Option<Instant>,
@@ -58,7 +58,7 @@ pub(super) struct Draining {
     counters: Arc<Counters>,
 }
 
-/// Entry in a queue. It is kept small, because a queue may be long.
+/// An entry in a queue. Entries are small, because a queue may be long.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     accepted: Instant,
@@ -104,7 +104,7 @@ impl Draining {
         self.connections.is_empty()
     }
 
-    /// Keeps a connection until its client closes. If the limits leave room for only a few more connections, watches
+    /// Keeps a connection until its client closes it. If the limits leave room for only a few more connections, watches
     /// the connection at once, so that an event reports its end.
     pub(super) fn add(
         &mut self,
@@ -213,7 +213,7 @@ impl Draining {
         self.connections.len() < before
     }
 
-    /// Closes a connection that has ended, or else the oldest connection. Returns false if no connection is open.
+    /// Closes a connection that has ended, otherwise the oldest connection. Returns false if no connection is open.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         if self.check_all(now) {
             return true;
@@ -246,7 +246,7 @@ impl Draining {
         self.end = Some(end);
     }
 
-    /// Returns the time when [`work`](Self::work) must run next even if no event occurs.
+    /// Returns the time at which [`work`](Self::work) must run next even if no event occurs.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let watched = self.watched.front().map(|entry| self.deadline_of(*entry));
         let fresh = self.fresh.front().map(|entry| self.fresh_until(*entry));
@@ -452,7 +452,7 @@ mod tests {
     #[test]
     fn input_beyond_one_turn_is_read_without_another_event() {
         let mut set = set();
-        // A buffer of one octet makes 100 octets of input take seven rounds.
+        // With a buffer of one octet, reading 100 octets of input takes seven rounds.
         set.draining.sink = vec![0; 1].into_boxed_slice();
         let mut client = set.client();
         client.write_all(&[b'.'; 100]).expect("sent");

@@ -15,9 +15,9 @@
 //! ```
 //!
 //! A server that closes while input is unread sends a reset, and the reset may destroy the reply
-//! (RFC 1122, 4.2.2.13). So this server first closes only its own direction and discards input. It
-//! closes the connection after the client has closed. This phase is the drain. At a deadline, the
-//! server gives up on a client that has not closed.
+//! (RFC 1122, 4.2.2.13). So this server first closes only its own direction and discards input. It closes the
+//! connection after the client has closed its direction. This phase is the drain. At a deadline, the server gives up on
+//! a client that has not closed.
 
 #[cfg(feature = "client")]
 pub(crate) mod client;

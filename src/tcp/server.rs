@@ -22,10 +22,10 @@ use std::time::{Duration, Instant};
 /// datagrams and older connections in between.
 const MAX_ACCEPTED: usize = 64;
 /// Maximum number of poll(2) calls per listener and round of the event loop. After each of the first connections in a
-/// round, poll(2) checks whether another is queued. This check avoids a failing `accept(2)`, which is expensive: Linux
-/// allocates the file first.
+/// round, poll(2) checks whether another connection is queued. This check avoids a failing `accept(2)`, which is
+/// expensive: Linux allocates the file first.
 const MAX_POLLED_ACCEPTS: usize = 8;
-/// Time for which a listener pauses after `accept` failed for a reason that may be temporary.
+/// Time for which a listener pauses after `accept` has failed for a reason that may be temporary.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A worker's TCP listeners and their connections.
@@ -35,7 +35,7 @@ pub(crate) struct Service {
     draining: Draining,
     counters: Arc<Counters>,
     first_token: usize,
-    /// Whether descriptors have run out while this worker did not have a connection that it could close.
+    /// Whether descriptors have run out while this worker had no connection that it could close.
     lacks_room: bool,
 }
 
@@ -66,7 +66,8 @@ pub(crate) struct Round<'a> {
 }
 
 impl Service {
-    /// Registers the listeners with consecutive tokens, beginning with `first_token`. The tokens of connections follow.
+    /// Registers the listeners with consecutive tokens, beginning with `first_token`. The connections' tokens follow
+    /// the listeners' tokens.
     pub(crate) fn new(
         sockets: Vec<TcpListener>,
         drain: Drain,
@@ -123,13 +124,13 @@ impl Service {
         left || self.listeners.iter().any(waiting)
     }
 
-    /// Returns the time when [`work`](Self::work) must run next even if no event occurs.
+    /// Returns the time at which [`work`](Self::work) must run next even if no event occurs.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let resume = self.listeners.iter().filter_map(|listener| listener.resume).min();
         self.draining.next_deadline().into_iter().chain(resume).min()
     }
 
-    /// Answers the connections in the backlog, and accepts no more afterwards. All open connections end by `deadline`.
+    /// Answers the connections in the backlog, then accepts no more. All open connections end no later than `deadline`.
     pub(crate) fn stop(&mut self, round: &mut Round, deadline: Instant) {
         for listener in &mut self.listeners {
             listener.ready = true; // The readiness event for a queued connection may not have been handled yet.
@@ -156,8 +157,8 @@ impl Service {
         self.draining.is_empty()
     }
 
-    /// Whether descriptors ran out while this worker did not have a connection that it could close. Returns true once
-    /// per occurrence.
+    /// Whether descriptors ran out while this worker had no connection that it could close. Returns true once per
+    /// occurrence.
     pub(crate) fn lacks_room(&mut self) -> bool {
         mem::take(&mut self.lacks_room)
     }
@@ -172,7 +173,7 @@ impl Service {
         self.counters.add_of(Event::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {
             self.counters.add_of(Event::TcpNoTime, peer);
-            return; // Without a valid time, the connection closes without a reply, as RFC 868 asks.
+            return; // Without a valid time, the server closes the connection without a reply, as RFC 868 recommends.
         };
         let mut connection = Connection::new(stream, peer);
         if let Err(error) = connection.send(reply, 0, &self.counters) {

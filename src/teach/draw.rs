@@ -13,7 +13,7 @@ use std::fmt;
 /// grading regenerates the items.
 pub(crate) const VERSION: u64 = 1;
 
-/// The teacher's secret. Its octets are never shown, not even by `Debug`.
+/// The teacher's secret, whose octets are never shown, not even by `Debug`.
 #[derive(Clone)]
 pub(crate) struct Secret(Vec<u8>);
 
@@ -28,7 +28,7 @@ pub(crate) struct SheetName {
 #[derive(Debug)]
 pub(crate) struct Draw(Pcg64Mcg);
 
-/// Minimum length of a secret in octets. This is 128 bits of entropy if the octets are random.
+/// Minimum length of a secret in octets. This minimum gives 128 bits of entropy if the octets are random.
 pub(crate) const MIN_SECRET_OCTETS: usize = 16;
 
 impl fmt::Debug for Secret {
@@ -38,7 +38,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Makes a secret from a file's content, after removing white space at both ends. Returns `None` if the rest is too
+    /// Creates a secret from a file's content without the white space at both ends. Returns `None` if the rest is too
     /// short.
     pub(crate) fn of(content: &[u8]) -> Option<Self> {
         let content = content.trim_ascii();
@@ -57,7 +57,7 @@ impl Secret {
         Draw(Pcg64Mcg::from_seed(std::array::from_fn(|at| code[at])))
     }
 
-    /// Returns a message authentication code over these fields. It cannot be computed without the secret.
+    /// Returns a message authentication code over these fields. No student can compute the code without the secret.
     pub(crate) fn tag(&self, name: &SheetName, fields: &[&[u8]]) -> [u8; 16] {
         let fields: Vec<&[u8]> = [&b"tag"[..]].into_iter().chain(fields.iter().copied()).collect();
         let code = code(&self.sheet_key(name), &fields);
@@ -78,7 +78,7 @@ fn code(key: &[u8], fields: &[&[u8]]) -> [u8; 32] {
 }
 
 impl Draw {
-    /// Makes a source of random numbers from a public seed, for quizzes.
+    /// Creates a source of random numbers from a public seed, for quizzes.
     pub(crate) fn seeded(seed: u64, purpose: &str) -> Self {
         let code = code(&seed.to_be_bytes(), &[purpose.as_bytes()]);
         Self(Pcg64Mcg::from_seed(std::array::from_fn(|at| code[at])))
@@ -87,7 +87,7 @@ impl Draw {
     /// Draws a number below `end`. All numbers have the same probability. Returns 0 if `end` is 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = end as u64;
-        // The product's upper 64 bits are uneven by less than one in 2⁵⁰ for up to 2¹⁴ values.
+        // For up to 2¹⁴ values, the probabilities of any two numbers differ by less than one part in 2⁵⁰.
         let wide = u128::from(self.0.next_u64()) * u128::from(end);
         usize::try_from(wide >> 64).unwrap_or(0)
     }

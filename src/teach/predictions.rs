@@ -81,7 +81,7 @@ impl AnswerFile {
     }
 }
 
-/// The form of an entry, for error messages.
+/// The format of an entry, for error messages.
 const FORM: &str = "{ predicted = \"…\", observed = \"…\" } (\"\" for no answer)";
 
 /// The file's text, which is used to find the line number for an error.

@@ -34,7 +34,7 @@ const KEYS: [&str; 8] =
 /// Reads an answer file. Does not check whether the header is genuine: [`Header::is_genuine`] does this.
 ///
 /// # Errors
-/// Returns the first mistake in the file's form.
+/// Returns the first mistake in the file's format.
 pub(crate) fn read(file: &[u8]) -> Result<Submission, Mistake> {
     if file.len() > MAX_OCTETS {
         return Err(Mistake::at(1, &format!("longer than {} KiB", MAX_OCTETS / 1024)));

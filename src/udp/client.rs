@@ -1,4 +1,5 @@
-//! UDP client: sends an empty datagram, and accepts an answer only from the address that it asked.
+//! UDP client: sends an empty datagram, and accepts an answer only from the address that it
+//! queried.
 
 pub(crate) use super::retries::Retries;
 use super::retries::Schedule;
@@ -11,11 +12,12 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-/// Maximum length of a datagram in octets. It applies even if the limit on the reply is larger.
+/// Maximum length of a datagram in octets. This maximum applies even if the limit on the reply is
+/// larger.
 const MAX_DATAGRAM: usize = u16::MAX as usize;
 
-/// Asks the addresses one after another until one answers. Each address may get retries (RFC 867,
-/// "UDP Based Daytime Service").
+/// Queries the addresses one after another until one answers. Each address may get retries (RFC
+/// 867, "UDP Based Daytime Service").
 ///
 /// The socket is connected, so the kernel drops datagrams from other peers and reports ICMP errors.
 /// Each address gets its own socket, because RFC 867 offers no way to recognise a late answer to an
@@ -42,8 +44,8 @@ pub(crate) fn exchange(
     Err(AskError::NoAnswer { transport: Udp, timeout: question.timeout, attempts })
 }
 
-/// Asks one address until it answers, until its host reports a closed port, or until its share of
-/// the time has passed.
+/// Queries one address until it answers, until its host reports a closed port, or until its share
+/// of the timeout has passed.
 fn ask_address(
     peer: SocketAddr,
     schedule: &mut Schedule,
@@ -96,7 +98,7 @@ impl Asking {
         self.answer(until, question)
     }
 
-    /// Waits until `until` for the first datagram, which may be empty.
+    /// Waits for the first datagram, which may be empty, but no longer than `until`.
     fn answer(&self, until: Instant, question: &mut Question) -> io::Result<Option<Answer>> {
         // The buffer has one octet more than the limit, so that a datagram above the limit is
         // noticed.
@@ -120,8 +122,8 @@ impl Asking {
         }
     }
 
-    /// Makes the result from an answer that has just arrived. The round trip starts with the first
-    /// question, because RFC 867 gives no way to know which question the server answered.
+    /// Builds the result from an answer that has just arrived. The round trip starts with the first
+    /// query, because RFC 867 gives no way to know which query the server answered.
     fn received(&self, octets: Vec<u8>, truncated: bool, question: &mut Question) -> Answer {
         let arrived = Instant::now();
         let elapsed = arrived.saturating_duration_since(self.opened);

@@ -1,13 +1,13 @@
 //! Decides whether the content of a datagram is a Daytime reply.
 //!
-//! RFC 867 ignores the content of a question, but this server makes an exception for replies. If a
-//! service answered replies, an attacker could start an endless exchange with another service or an
-//! echo service (CVE-2024-2169, "Loop DoS").
+//! According to RFC 867, a server ignores a datagram's content, but this server makes an exception
+//! for replies. If a service answered replies, an attacker could start an endless exchange with
+//! another service or an echo service (CVE-2024-2169, "Loop DoS").
 
 use crate::syntax::recognise;
 
 /// Whether the content has a time of day with seconds: `16:05:11`, `6:05:11`. Replies in languages
-/// that `recognise` cannot read have such a time too, but no question does.
+/// that `recognise` cannot read have such a time too, but no query does.
 fn holds_time_of_day(content: &[u8]) -> bool {
     content.windows(7).any(|part| {
         let [hour, b':', tens, ones, b':', more, last] = part else { return false };

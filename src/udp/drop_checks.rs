@@ -46,8 +46,8 @@ impl DropChecks {
         due
     }
 
-    /// Returns the time when the counts must be read even if no more datagrams arrive. `None` if no
-    /// drop is suspected.
+    /// Returns the time at which the counts must be read even if no more datagrams arrive. `None`
+    /// if no drop is suspected.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.suspected.then_some(self.next_check)
     }

@@ -1,11 +1,10 @@
-//! Guard: decides which datagrams get no answer. It uses no sockets.
+//! The guard: decides which datagrams get no answer. This module uses no sockets.
 //!
-//! The sender of a datagram can forge its source address, so the reply may go to a victim. Two
-//! services that answer each other never stop: CERT CA-1996-01 ("UDP Port Denial-of-Service
-//! Attack"), CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. To limit what an
-//! attacker gains from a forged address, the reply is only one line in one datagram. To prevent
-//! loops, the guard rejects each datagram that may come from a service, or whose content is itself
-//! a reply (`content.rs`).
+//! The sender of a datagram can forge its source address, so the reply may go to a victim. Two services that answer
+//! each other's replies never stop: CERT CA-1996-01 ("UDP Port Denial-of-Service Attack"), CVE-1999-0103, and
+//! CVE-2024-2169 ("Loop DoS"), which names Daytime. To limit what an attacker gains from a forged address, the reply is
+//! only one line in one datagram. To prevent loops, the guard rejects each datagram that may come from a service, or
+//! whose content is itself a reply (`content.rs`).
 
 use super::content;
 use crate::metrics::Event;
@@ -13,7 +12,7 @@ use crate::sys::{LOOPBACK_INTERFACE, Received};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 options! {
-    /// Options of the guard, which decides whether a datagram is answered.
+    /// Options of the guard, which decides whether the server answers a datagram.
     ///
     /// ```
     /// let guard = daytime::server::GuardOptions::default().no_amplification(true);
@@ -21,8 +20,8 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct GuardOptions {
-        /// Whether to answer datagrams from ports 1 to 1023. Most services send from these ports,
-        /// and some old clients do too.
+        /// Whether to answer datagrams from ports 1 to 1023. Most services send from these ports, and so do some old
+        /// clients.
         pub answer_privileged_ports: bool,
         /// Whether to answer only datagrams that are at least as long as the reply. With this
         /// option, an attacker who forges addresses gains no amplification.
@@ -30,7 +29,7 @@ options! {
     }
 }
 
-/// Guard: the rules that decide whether a datagram is answered.
+/// The guard: the rules that decide whether the server answers a datagram.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     options: GuardOptions,

@@ -1,4 +1,4 @@
-//! Decides when to ask each address and when to give up. This is the client's side of a UDP
+//! Decides when to query each address and when to give up. This is the client's side of a UDP
 //! exchange as a state machine without sockets or clocks. The caller passes all times, counted from
 //! a start of its choice.
 //!
@@ -10,7 +10,7 @@
 //!                  0 s      1 s          3 s                 7 s
 //! ```
 //!
-//! If an address requires a minimum interval between questions, every wait is at least that long. A
+//! If an address requires a minimum interval between queries, every wait is at least that long. A
 //! retry that would come after the deadline is omitted.
 
 use std::collections::VecDeque;
@@ -25,11 +25,11 @@ pub(crate) const MAX_RETRIES: u32 = 10;
 pub(crate) struct Retries {
     /// Maximum number of retries per address, at most [`MAX_RETRIES`].
     pub max: u32,
-    /// Function that returns the minimum time between two questions to an address.
+    /// A function that returns the minimum time between two queries to an address.
     pub min_interval: fn(IpAddr) -> Duration,
 }
 
-/// Schedule of one exchange: which address to ask next, when to retry, and when to give up.
+/// Schedule of one exchange: which address to query next, when to retry, and when to give up.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     waiting: VecDeque<SocketAddr>,
@@ -41,7 +41,7 @@ pub(crate) struct Schedule {
 #[derive(Debug)]
 struct Current {
     peer: SocketAddr,
-    /// Time when this address's share ends.
+    /// Time at which this address's share of the timeout ends.
     deadline: Duration,
     questions: u32,
 }
@@ -53,7 +53,7 @@ impl Schedule {
         Self { waiting, current: None, deadline, retries }
     }
 
-    /// Returns the next address to ask; `None` if no address or no time is left.
+    /// Returns the next address to query; `None` if no address or no time is left.
     pub(crate) fn next_address(&mut self, now: Duration) -> Option<SocketAddr> {
         let parts = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         let left = self.deadline.checked_sub(now).filter(|left| !left.is_zero())?;
@@ -62,9 +62,9 @@ impl Schedule {
         Some(peer)
     }
 
-    /// Whether to send another question to this address now: the first question, or a retry after a
-    /// wait without an answer. If so, send it and call [`Schedule::wait_until`], which returns the
-    /// time when the wait for the answer ends.
+    /// Whether to send another query to this address now: the first query, or a retry after a wait
+    /// without an answer. If so, send it and call [`Schedule::wait_until`], which returns the time
+    /// at which the wait for the answer ends.
     pub(crate) fn next_question(&mut self, now: Duration) -> bool {
         let Some(current) = &mut self.current else { return false };
         let is_first = current.questions == 0;
@@ -73,17 +73,17 @@ impl Schedule {
         asks
     }
 
-    /// Returns the addresses that were never asked.
+    /// Returns the addresses that were never queried.
     #[cfg(feature = "client")]
     pub(crate) fn untried(self) -> impl Iterator<Item = SocketAddr> {
         self.waiting.into_iter()
     }
 
-    /// Returns the time when the wait after a question ends. `now` must be the time after sending,
+    /// Returns the time at which the wait after a query ends. `now` must be the time after sending,
     /// because opening the socket takes time.
     pub(crate) fn wait_until(&self, now: Duration) -> Duration {
         let Some(current) = &self.current else { return now };
-        // The wait after this question and the waits after later ones take 1, 2, 4 … equal parts of
+        // The wait after this query and the waits after later ones take 1, 2, 4 … equal parts of
         // the remaining time.
         let retries_left = self.retries.max + 1 - current.questions;
         let parts = (2u32 << retries_left) - 1;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     /// Simulates an exchange in which no address answers. Returns the time and the destination port
-    /// of each question.
+    /// of each query.
     fn silence(addresses: &[SocketAddr], retries: Retries, timeout: Duration) -> Vec<(u128, u16)> {
         let mut schedule = Schedule::new(addresses, retries, timeout);
         let (mut now, mut asked) = (Duration::ZERO, Vec::new());

@@ -56,7 +56,7 @@ struct Socket {
 }
 
 /// Maximum number of single-datagram receives in a row; the next receive requests a batch. After
-/// the same number of datagrams, other sockets get a turn.
+/// this number of datagrams, other sockets get a turn.
 const MAX_SINGLE_RECEIVES: usize = 16;
 
 /// Maximum number of failed receives in a row. After that, the socket waits for its next event, so
@@ -126,7 +126,8 @@ impl Service {
         self.sockets.iter().any(|socket| socket.ready)
     }
 
-    /// Returns the time when `work` must check for dropped datagrams, even if no datagram arrives.
+    /// Returns the time at which `work` must check for dropped datagrams, even if no datagram
+    /// arrives.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.drop_checks.deadline()
     }
@@ -163,7 +164,8 @@ impl Socket {
     /// Returns the number of datagrams to request from the kernel. If only one is queued,
     /// requesting one is cheaper than requesting a batch. So the service requests a batch only
     /// while several datagrams arrive together. After [`MAX_SINGLE_RECEIVES`] single-datagram
-    /// receives, it also requests one batch, to find out whether several datagrams are queued.
+    /// receives, the service also requests one batch, to find out whether several datagrams are
+    /// queued.
     fn wanted(&self) -> usize {
         // A single-datagram receive does not report the destination address.
         let needs_destination = self.local.ip().is_unspecified();
@@ -215,7 +217,7 @@ impl Answerer {
         }
     }
 
-    /// Answers the batch's datagrams that are admitted, all with the same reply.
+    /// Answers the admitted datagrams of a batch, all with the same reply.
     fn answer(
         &mut self,
         socket: &Socket,
@@ -253,7 +255,7 @@ impl Answerer {
     }
 
     /// Sends the replies to the batch, and subtracts failed replies from `answered`. The service
-    /// does not send a failed reply again: the client retries anyway, and waiting for one peer
+    /// does not retransmit a failed reply: the client retries anyway, and waiting for one peer
     /// would delay the others.
     fn send_replies(
         &mut self,
@@ -305,8 +307,8 @@ impl Answerer {
         let reply = reply.ok_or(Event::UdpNoTime)?;
         self.guard.admit_length(datagram.octets, reply.len())?;
         // The limiter comes after the cheap rules, so that datagrams which these rules reject take
-        // no token. It comes before the check of the content, which may cost several times as much
-        // as a reply. So the limits also bound the cost of content checks in a flood.
+        // no token. The limiter also comes before the check of the content, which may cost several
+        // times as much as a reply. So the limits also bound the cost of content checks in a flood.
         self.limiter.take(datagram.peer, now).map_err(|scope| match scope {
             Scope::Source => Event::UdpSourceLimit,
             Scope::Total => Event::UdpTotalLimit,
@@ -336,7 +338,7 @@ mod tests {
     use socket2::{Domain, Type};
     use std::os::fd::OwnedFd;
 
-    /// Makes a socket whose receives all fail with ENOTCONN, because it is a stream socket.
+    /// Creates a socket whose receives all fail with ENOTCONN, because it is a stream socket.
     fn failing() -> UdpSocket {
         let stream = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         stream.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("loopback");

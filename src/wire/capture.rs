@@ -20,7 +20,7 @@ const MAX_PACKET_OCTETS: usize = 1 << 20;
 pub(crate) struct Capture {
     socket: PacketSocket,
     changes: OwnedFd,
-    /// The interface's name and number, or `None` if all interfaces are captured.
+    /// The interface's name and index, or `None` if all interfaces are captured.
     only: Option<(String, u32)>,
     names: Names,
     room: Vec<u8>,
@@ -64,8 +64,8 @@ impl Capture {
         })
     }
 
-    /// Waits for the next packet. Returns `None` at the time `until`, or when `stop` becomes
-    /// readable.
+    /// Waits for the next packet. Returns `None` once the time `until` has come, or when `stop`
+    /// becomes readable.
     pub(crate) fn next(
         &mut self,
         until: Option<Instant>,
@@ -98,7 +98,8 @@ impl Capture {
         if is_up { Ok(()) } else { Err(CaptureError::WentDown(name.clone())) }
     }
 
-    /// Stops receiving packets. [`Capture::waiting`] still returns those received before the stop.
+    /// Stops receiving packets. [`Capture::waiting`] still returns the packets received before the
+    /// stop.
     pub(crate) fn end(&self) -> Result<(), CaptureError> {
         Ok(self.socket.close()?)
     }
@@ -148,7 +149,7 @@ pub(crate) fn readable<const N: usize>(
     }
 }
 
-/// Interface names by number. The map is updated when a new number appears. A name is `None` if the
+/// Interface names by index. The map is updated when a new index appears. A name is `None` if the
 /// interface no longer exists.
 #[derive(Default)]
 struct Names(BTreeMap<u32, Option<Arc<[u8]>>>);
@@ -164,7 +165,7 @@ impl Names {
     }
 }
 
-/// Returns the interface's name and number. Fails if the interface does not exist or is not up.
+/// Returns the interface's name and index. Fails if the interface does not exist or is not up.
 fn find(name: &str) -> Result<(String, u32), CaptureError> {
     let existing = sys::interfaces()?;
     match existing.iter().find(|it| it.name == name) {

@@ -8,8 +8,9 @@ use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, LaxIpSlice};
 use std::net::IpAddr;
 
-/// Completes a whole packet's checksum if it contains only the pseudo-header's sum. Any other
-/// checksum, right or wrong, is left as it is.
+/// Completes the checksum of a packet that is neither truncated nor fragmented, if the checksum
+/// contains only the pseudo-header's sum. Leaves any other checksum unchanged, whether right or
+/// wrong.
 pub(crate) fn complete(packet: &mut [u8]) {
     let Some((at, checksum)) = missing(packet) else { return };
     if let Some(field) = packet.get_mut(at..at + 2) {

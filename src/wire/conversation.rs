@@ -41,18 +41,18 @@ pub(crate) enum Side {
 
 /// All conversations with servers on the given ports.
 ///
-/// Over TCP, each connection is one conversation. Over UDP, a question that follows an answer starts a new
-/// conversation, and a question that follows an unanswered one is a retry.
+/// Over TCP, each connection is one conversation. Over UDP, a query that follows an answer starts a new conversation,
+/// and a query that follows an unanswered query is a retry.
 #[derive(Debug)]
 pub(crate) struct Conversations {
     ports: Vec<u16>,
     known: BTreeMap<Key, Conversation>,
     /// The conversations' keys by number, so that the oldest comes first.
     order: BTreeMap<u64, Key>,
-    /// Packets whose later fragments may still arrive, oldest first. They are remembered because only a packet's first
-    /// fragment has ports.
+    /// Packets whose later fragments may still arrive, oldest first. These packets are remembered because only a
+    /// packet's first fragment has ports.
     fragmented: VecDeque<(FragmentedPacket, Key, Side)>,
-    /// Number of conversations seen so far.
+    /// Number of conversations that have begun.
     pub count: u64,
 }
 
@@ -194,7 +194,7 @@ impl Conversations {
         }
     }
 
-    /// Begins a conversation, which replaces any earlier one between the same endpoints.
+    /// Starts a conversation, which replaces any earlier one between the same endpoints.
     fn begin(&mut self, key: Key) {
         self.count += 1;
         let conversation = Conversation { number: self.count, ..Conversation::default() };

@@ -54,7 +54,7 @@ pub(crate) enum Content {
     Icmp {
         /// The message's name, such as `port unreachable`.
         message: String,
-        /// The packet that an error message quotes. It may be truncated.
+        /// The packet that an error message quotes, which may be truncated.
         subject: Option<Box<Decoded>>,
     },
     /// A fragment other than the first, and therefore without ports.
@@ -64,7 +64,7 @@ pub(crate) enum Content {
     },
     /// Another protocol, or a TCP, UDP or ICMP packet whose header is cut off.
     Other,
-    /// A TCP packet whose header states an impossible length.
+    /// A TCP packet whose header contains an impossible length.
     BadHeader,
 }
 
@@ -119,7 +119,7 @@ fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
     })
 }
 
-/// Returns the length stated in the IP header, or `None` if the kernel left the length to the
+/// Returns the packet length in the IP header, or `None` if the kernel left the length to the
 /// network card.
 fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     let (header, length) = match ip {
@@ -129,8 +129,9 @@ fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     (length != 0).then(|| header + usize::from(length))
 }
 
-/// Decodes the captured octets after the IP header. `whole` is their number before the capture
-/// truncated them. Returns the content and the length of its application data in octets.
+/// Decodes the captured octets after the IP header. `whole` is the number of these octets before
+/// the capture truncated the packet. Returns the content and the length of its application data in
+/// octets.
 fn decode_inside(
     protocol: IpNumber,
     inside: &[u8],
@@ -174,8 +175,8 @@ fn of_tcp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     Some((content, whole - header))
 }
 
-/// Decodes a UDP datagram or its first fragment. In a first fragment, the header states the length
-/// of the whole datagram.
+/// Decodes a UDP datagram or its first fragment. In a first fragment, the header contains the
+/// length of the whole datagram.
 fn of_udp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const HEADER: usize = 8;
     let udp = UdpSlice::from_slice_lax(inside).ok()?;
@@ -286,7 +287,7 @@ mod tests {
         let mut packet = udp(b"noon");
         packet[4..6].copy_from_slice(&[0x12, 0x34]);
         packet[6] |= 0x20; // sets the flag "more fragments"
-        packet[25] = 200; // states that the datagram is longer than this fragment
+        packet[25] = 200; // makes the length field larger than this fragment
         let first = decoded(&packet);
         assert_eq!(first.content, Content::Udp { payload: b"noon".into() });
         assert_eq!((first.fragment_of, first.carried), (Some(0x1234), 4));

@@ -14,7 +14,7 @@ impl Flags {
     pub(crate) const ACK: Self = Self(0x10);
     pub(crate) const URG: Self = Self(0x20);
 
-    /// The flags' names, in printing order.
+    /// The flags and their names, in printing order.
     const NAMES: [(Self, &'static str); 8] = [
         (Self::SYN, "SYN"),
         (Self::FIN, "FIN"),

@@ -9,8 +9,8 @@ const LINUX_SLL: u32 = 113;
 const IPV4: u32 = 228;
 const IPV6: u32 = 229;
 const LINUX_SLL2: u32 = 276;
-/// Other numbers for RAW, found in files that contain the system's own number: 14 on OpenBSD, 12 on
-/// other systems.
+/// Other numbers for RAW, found in files whose link type is the system's own number: 14 on OpenBSD,
+/// 12 on other systems.
 const OLD_RAW: [u32; 2] = [12, 14];
 
 /// EtherTypes that this program reads: IPv4 and IPv6.
@@ -34,8 +34,8 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
         // This header has three two-octet fields (packet type, hardware type, address length), an
         // eight-octet address, and an EtherType.
         LINUX_SLL => after_tags(number(frame, 14)?, frame.get(16..)?)?,
-        // This header has a two-octet EtherType, two reserved octets, a four-octet interface
-        // number, and twelve octets about the link-layer address.
+        // This header has a two-octet EtherType, two reserved octets, a four-octet interface index,
+        // and twelve octets about the link-layer address.
         LINUX_SLL2 => after_tags(number(frame, 0)?, frame.get(20..)?)?,
         RAW | IPV4 | IPV6 => frame,
         _ if OLD_RAW.contains(&link_type) => frame,
@@ -44,8 +44,8 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     matches!(packet.first()? >> 4, 4 | 6).then_some(packet)
 }
 
-/// Returns the number of the interface through which a packet passed. Only a capture on all
-/// interfaces states this number.
+/// Returns the index of the interface through which a packet passed. Only a capture on all
+/// interfaces records this index.
 pub(super) fn passed_interface(link_type: u32, frame: &[u8]) -> Option<u32> {
     let index = frame.get(4..).filter(|_| link_type == LINUX_SLL2)?;
     index.first_chunk().copied().map(u32::from_be_bytes)

@@ -21,8 +21,8 @@ use std::time::Duration;
 /// A packet captured on an interface or read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// Time since 1970-01-01 00:00:00 UTC on the capturing host's clock. `None` if the file states
-    /// no time.
+    /// Time since 1970-01-01 00:00:00 UTC on the capturing host's clock. `None` if the file
+    /// contains no timestamp for the packet.
     pub at: Option<Duration>,
     /// The packet's captured octets, starting with its IP header.
     pub octets: Vec<u8>,
@@ -46,7 +46,7 @@ pub(crate) struct InterfaceId {
     /// The interface's number. On a host, the system assigns it. In a file, interfaces are numbered
     /// across all sections.
     pub number: u32,
-    /// Number of the interface through which the packet passed, if the file is a capture on all
+    /// Index of the interface through which the packet passed, if the file is a capture on all
     /// interfaces at once.
     pub passed: Option<u32>,
 }

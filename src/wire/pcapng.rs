@@ -24,7 +24,7 @@ pub(super) mod block_type {
     pub(crate) const SECTION: u32 = 0x0a0d_0d0a;
 }
 
-/// Option codes. `APPLICATION` is for sections, `COMMENT` for packets, and the others are for
+/// Option codes. `APPLICATION` belongs to sections, `COMMENT` to packets, and the others to
 /// interfaces.
 pub(super) mod option_code {
     pub(crate) const COMMENT: u16 = 1;
@@ -35,7 +35,7 @@ pub(super) mod option_code {
 }
 
 /// Returns a capture file with the packets in a trace that one host sent or received. A comment on
-/// each packet states its fate.
+/// each packet describes the packet's fate.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     let name = trace.hosts.get(host.0).map_or("unknown", |host| &host.name);
@@ -101,8 +101,8 @@ impl Writer {
     }
 }
 
-/// Returns the block that describes an interface or host. The block states no maximum packet
-/// length, because packets are recorded whole.
+/// Returns the block that describes an interface or host. The block contains no maximum packet
+/// length, because packets are recorded in full.
 fn interface(name: Option<&[u8]>) -> Vec<u8> {
     const MAX_LENGTH: [u8; 4] = [0; 4];
     const NANOSECONDS: (u16, &[u8]) = (option_code::TIME_RESOLUTION, &[9]);
@@ -116,7 +116,7 @@ fn packet(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> 
     // 64 bits of nanoseconds last until the year 2554.
     let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
     let [high, low] = [at >> 32, at & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
-    // If the capture has truncated the packet, the IP header still states its original length.
+    // If the capture has truncated the packet, the IP header still contains the original length.
     let whole = decode(packet).map_or(0, |decoded| decoded.octets).max(packet.len());
     let head = [interface, high, low, length(packet.len()), length(whole)].map(u32::to_le_bytes);
     let comments: Vec<_> = comments.iter().map(|it| (option_code::COMMENT, &it[..])).collect();
@@ -126,14 +126,14 @@ fn packet(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> 
     )
 }
 
-/// Returns a block. Its length both precedes and follows its body.
+/// Returns a block. The block's length both precedes and follows the body.
 fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let length = length(12 + body.len()).to_le_bytes();
     [&kind.to_le_bytes()[..], &length, body, &length].concat()
 }
 
 /// Returns a block's options, followed by an end mark if there are any. A value that is too long
-/// for an option is cut; no value read from a file is that long.
+/// for an option is truncated; no value read from a file is that long.
 fn options(options: &[(u16, &[u8])]) -> Vec<u8> {
     let option = |(code, value): &(u16, &[u8])| {
         let length = u16::try_from(value.len()).unwrap_or(u16::MAX);

@@ -21,7 +21,7 @@ pub(crate) struct CaptureReader<'a> {
     block: Vec<u8>,
     /// The next block's position in the file, in octets.
     at: u64,
-    /// Number of packets read so far, including skipped ones.
+    /// Number of packets read, including skipped ones.
     pub packets: u64,
     /// Number of packets skipped because they are not IP or their link type cannot be read.
     pub skipped: u64,

@@ -29,8 +29,8 @@ impl Segment {
 }
 
 impl SentSegments {
-    /// Whether the segment starts a new connection between the same ports: it is a SYN, and its
-    /// sequence numbers are new.
+    /// Whether the segment starts a new connection between the same ports: the segment is a SYN,
+    /// and its sequence numbers are new.
     pub(crate) fn is_new_connection(&self, segment: &Segment) -> bool {
         segment.flags.contains(Flags::SYN) && !self.0.is_empty() && !self.has(segment)
     }

@@ -7,13 +7,13 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Times {
     first: Option<Duration>,
-    /// The earliest and the latest time so far.
+    /// The earliest and the latest timestamp among the packets already converted.
     ends: Option<(Duration, Duration)>,
 }
 
 impl Times {
-    /// Returns this packet's time in nanoseconds after the first packet that has a time. The result
-    /// is negative for an earlier packet, and 0 for a packet without a time.
+    /// Returns this packet's time in nanoseconds after the first packet that has a timestamp. The
+    /// result is negative for an earlier packet, and 0 for a packet without a timestamp.
     pub(crate) fn since_ns(&mut self, at: Option<Duration>) -> i64 {
         let Some(at) = at else { return 0 };
         let first = *self.first.get_or_insert(at);

@@ -1,5 +1,5 @@
-//! Judges the exchanges over UDP. Each question must get exactly one answer, except where an answer could do harm: such
-//! a question must get none.
+//! Judges the exchanges over UDP. Each query must get exactly one answer, except where an answer could do harm: such
+//! a query must get none.
 
 use super::{microseconds, octets};
 use crate::asking::Seconds;
@@ -9,7 +9,7 @@ use crate::client::Answer;
 use crate::reply::Reply as Line;
 use crate::transport::{IpVersion, Transport};
 
-/// Judges the usual question, an empty datagram. A client that sent the question twice may get two answers on one port,
+/// Judges the usual query, an empty datagram. A client that sent the query twice may get two answers on one port,
 /// because the first answer may be late.
 pub(super) fn empty(seen: &Observed) -> Judgement {
     let excess = |(_, answer, further): &(_, &Answer, usize)| further + 1 > questions(answer);
@@ -23,7 +23,7 @@ pub(super) fn empty(seen: &Observed) -> Judgement {
     }
 }
 
-/// Returns the answers to the usual questions over UDP, each with the number of datagrams that followed.
+/// Returns the answers to the usual queries over UDP, each with the number of datagrams that followed.
 fn usual_answers(seen: &Observed) -> impl Iterator<Item = (IpVersion, &Answer, usize)> {
     let udp = seen.usual.iter().filter(|usual| usual.transport == Transport::Udp);
     udp.filter_map(|it| Some((it.version, it.answer()?, it.further)))
@@ -33,7 +33,7 @@ fn questions(answer: &Answer) -> usize {
     answer.questions as usize
 }
 
-/// Judges a question with content: the server must answer as usual. RFC 867: "the data in the received datagram is
+/// Judges a query with content: the server must answer as usual. RFC 867: "the data in the received datagram is
 /// ignored".
 pub(super) fn answered(datagrams: &Datagrams, seen: &Observed) -> Judgement {
     match &datagrams.reply {
@@ -66,8 +66,8 @@ fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgeme
     judgement.with_count("octets", length)
 }
 
-/// Judges a question from a service's port. It must get no answer, because two services could answer each other forever
-/// (CERT CA-1996-01, CVE-2024-2169).
+/// Judges a query from a service's port. The server must not answer it, because two services could answer each other
+/// forever (CERT CA-1996-01, CVE-2024-2169).
 pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
     let (port, listened) = (datagrams.source_port, Seconds(datagrams.listened));
     let judgement = match &datagrams.reply {
@@ -108,7 +108,7 @@ pub(super) fn amplification(seen: &Observed) -> Judgement {
     judgement.with("payload_factor", payload).with("wire_factor", wire)
 }
 
-/// Whether any question got more than one datagram.
+/// Whether any query got more than one datagram in reply.
 fn too_many_answers(seen: &Observed) -> bool {
     let others = [&seen.one_octet, &seen.long].into_iter().flatten();
     usual_answers(seen).any(|(_, answer, further)| further + 1 > questions(answer))
@@ -159,8 +159,8 @@ mod tests {
         assert_judged(after_one_octet(noon()), Pass, &["one datagram", "22 octets"]);
         let twice = Datagrams { further: 1, ..noon() };
         assert_judged(after_one_octet(twice), Fail, &["2 datagrams", "once"]);
-        // Each question has its own source port, so a late answer to the first question does not arrive on the second
-        // question's port.
+        // Each query has its own source port, so a late answer to the first query does not arrive on the second
+        // query's port.
         let twice_asked = Datagrams { questions: 2, ..noon() };
         assert_judged(after_one_octet(twice_asked), Pass, &["1 datagram", "22 octets", "twice"]);
         let twice = Datagrams { further: 1, questions: 2, ..noon() };

@@ -9,7 +9,7 @@ use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
 
 /// Judges each reply with `judge`. The first fault decides the verdict; the reason names its transport and IP version.
-/// If there is no fault, the reason lists each different result once.
+/// If there is no fault, the reason lists each distinct result once.
 fn each(seen: &Observed, judge: impl Fn(&[u8], &Frame) -> Result<String, String>) -> Judgement {
     let mut passed: Vec<(String, Vec<String>)> = Vec::new();
     for (usual, reply) in seen.replies() {
@@ -71,7 +71,7 @@ fn after_line<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
     &reply[(frame.start + frame.line.len()).min(reply.len())..]
 }
 
-/// Judges the octets up to the first line end. Other probes judge the octets after the line end.
+/// Judges the octets up to the first line ending. Other probes judge the octets after it.
 pub(super) fn printable(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let is_end = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);

@@ -52,7 +52,8 @@ fn judge(probe: Probe, seen: &Observed) -> Result<Judgement, &String> {
 
 #[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
 fn microseconds(duration: Duration) -> f64 {
-    // Converts whole nanoseconds, because a float holds them exactly for 104 days.
+    // Converts from nanoseconds, because a float holds whole nanoseconds exactly for up to 104
+    // days.
     duration.as_nanos() as f64 / 1e3
 }
 

@@ -49,8 +49,8 @@ pub(super) fn with_cause(error: &AskError) -> String {
     }
 }
 
-/// Whether the error has its cause on this host: there is no route to the addresses, or the pace
-/// forbids a question now.
+/// Whether this host caused the error: it has no route to the addresses, or the option `pace`
+/// forbids a query now.
 fn is_local_fault(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
     let no_way = |failure: &AttemptFailure| match failure {

@@ -1,4 +1,5 @@
-//! Judges the TCP streams. RFC 867 says that the server closes after its reply and throws away input.
+//! Judges the TCP streams. According to RFC 867, the server closes the connection after its reply and throws away
+//! input.
 
 use super::reach::with_cause;
 use super::{microseconds, milliseconds, octets};
@@ -8,7 +9,8 @@ use crate::check::observed::{Conversation, Observed, StreamEnd};
 use crate::client::AskError;
 use crate::transport::Transport;
 
-/// Judges whether the server closes. RFC 867: "The service closes the connection after sending the quote."
+/// Judges whether the server closes the connection. RFC 867: "The service closes the connection after sending the
+/// quote."
 pub(super) fn closes(seen: &Observed) -> Judgement {
     let mut good = None;
     for usual in seen.usual.iter().filter(|usual| usual.transport == Transport::Tcp) {
@@ -25,7 +27,7 @@ pub(super) fn closes(seen: &Observed) -> Judgement {
     }
 }
 
-/// Judges a connection in which the client sends or half-closes before it reads. The client must get the whole reply
+/// Judges a connection in which the client sends or half-closes before it reads. The client must get the complete reply
 /// and the end of stream, without a reset. RFC 867: "any data received is thrown away".
 pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed) -> Judgement {
     let usual = seen.usual_length(Transport::Tcp);

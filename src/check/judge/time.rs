@@ -1,5 +1,4 @@
-//! Judges the time in the reply: its form, whether it agrees with the local clock, and the health that the server
-//! reports.
+//! Judges the time in the reply: its form, its agreement with the local clock, and the health that the server reports.
 
 use super::over;
 use crate::check::finding::Judgement;

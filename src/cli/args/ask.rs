@@ -1,4 +1,4 @@
-//! Options for all commands that send questions to a server.
+//! Options for all commands that send queries to a server.
 
 use crate::client::{Family, Options, Pace};
 use crate::transport::{PORT, Transport};
@@ -23,14 +23,15 @@ pub(in crate::cli) struct AskOptions {
 }
 
 impl AskOptions {
-    /// Returns the client's options: those of the command line, and the values in `default` for the
-    /// rest.
+    /// Returns the client's options: those given on the command line, and the values in `default`
+    /// for the rest.
     pub(in crate::cli) fn options(&self, timeout: Duration, default: &Options) -> Options {
         let pace = if self.impolite { Pace::Off } else { Pace::Wait };
         Options { family: self.family(), port: self.port, timeout, pace, ..default.clone() }
     }
 
-    /// Returns the words that give these options on a command line, without the defaults.
+    /// Returns the words that set these options on a command line. Omits options that have their
+    /// default value.
     #[cfg(feature = "teach")]
     pub(in crate::cli) fn words(&self) -> Vec<String> {
         let flags = [("-4", self.ipv4), ("-6", self.ipv6), ("--impolite", self.impolite)];

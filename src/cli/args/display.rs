@@ -1,4 +1,4 @@
-//! Options for all commands that determine the form of the output.
+//! Options for all commands that determine the format of the output.
 
 use clap::Args;
 

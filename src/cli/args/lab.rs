@@ -36,7 +36,7 @@ each answer is right or wrong. Without a terminal, standard input is a file of
 answers as for --ask-from. A wrong answer does not change the exit status. It is
 1 if the input ends early, or if the file cannot be used.";
 
-/// Name that selects all labs on the command line.
+/// The name that selects all labs on the command line.
 const ALL: &str = "all";
 
 #[derive(Debug, Args)]
@@ -116,7 +116,7 @@ pub(in crate::cli) struct Run {
     lab_options: LabOptionArgs,
 }
 
-/// How much of a run is printed.
+/// How much of a run to print.
 #[derive(Debug, Args)]
 struct DetailArgs {
     /// Print only question, table and lesson, for a screen of 24 lines
@@ -220,7 +220,7 @@ fn percent(text: &str) -> Result<f64, &'static str> {
     within.ok_or("not a percentage from 0 to 100")
 }
 
-/// Reads a count. Its range depends on the lab.
+/// Reads a count. The permitted range depends on the lab.
 fn whole_number(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "not a whole number from 0 up")
 }

@@ -20,11 +20,11 @@ pub(in crate::cli) struct LimitOptions {
     /// UDP: answers per second to all sources together; 0 is no limit
     #[arg(long, default_value_t = defaults().udp_total.per_second, value_name = "N")]
     udp_total_rate: u32,
-    /// TCP: maximum open connections of one source; the server answers further
+    /// TCP: maximum open connections per source; the server answers further
     /// connections and closes them at once
     #[arg(long, default_value_t = defaults().tcp_per_source, value_name = "N")]
     tcp_per_source: u32,
-    /// TCP: maximum open connections of all sources together; the server answers
+    /// TCP: maximum open connections for all sources together; the server answers
     /// further connections and closes them at once
     #[arg(long, default_value_t = defaults().tcp_total, value_name = "N")]
     tcp_total: u32,

@@ -45,7 +45,7 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// Parses an address with a port, or only a port, which then belongs to 127.0.0.1.
+/// Parses an address with a port, or a port alone, which means that port on 127.0.0.1.
 pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, &'static str> {
     const EXPECTED: &str =
         "not a port, nor an IP address with a port: try 9867, 127.0.0.1:9867 or [::1]:9867";
@@ -57,7 +57,7 @@ pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, &'static str> {
     on.port.map(|port| on.with_port(port)).ok_or(EXPECTED)
 }
 
-/// Replaces an interface name after `%` with the interface's number, because `SocketAddr` parses only numbers.
+/// Replaces an interface name after `%` with the interface's index, because `SocketAddr` parses only numbers.
 fn with_link_number(text: &str) -> Result<Cow<'_, str>, &'static str> {
     let Some((host, rest)) = text.split_once('%') else { return Ok(text.into()) };
     let (link, rest) = rest.split_at(rest.find(']').unwrap_or(rest.len()));

@@ -42,13 +42,13 @@ pub(in crate::cli) struct Query {
     /// Maximum length of a reply
     #[arg(long, default_value_t = 4096, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LIMIT)))]
     pub limit: u32,
-    /// Number of questions to each server
+    /// Number of queries per server
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub count: u32,
-    /// Pause between two questions to a server; at least 4 s for a public address
+    /// Pause between two queries to a server; at least 4 s for a public address
     #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds_or_zero)]
     pub interval: Duration,
-    /// Print one JSON object per question
+    /// Print one JSON object per query
     #[arg(long)]
     pub json: bool,
 }

@@ -90,9 +90,9 @@ pub(in crate::cli) struct Serve {
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
     /// Serve the counters over HTTP for Prometheus: GET /metrics. Without an
-    /// address the port is on 127.0.0.1; port 0 chooses a free one. Every client
-    /// that reaches the port can read the counters. A listening socket named
-    /// "metrics" from systemd needs no option
+    /// address, the server listens on 127.0.0.1; port 0 chooses a free port. Every
+    /// client that reaches the port can read the counters. If systemd passes a
+    /// listening socket named "metrics", this option is not needed
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = metrics_address)]
     pub metrics: Option<SocketAddr>,
     /// User to switch to after opening the sockets: name or number
@@ -118,7 +118,7 @@ pub(in crate::cli) struct Serve {
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
-    /// First option on the command line that opens sockets.
+    /// The first option on the command line that opens sockets.
     #[arg(skip)]
     pub opener: Option<String>,
     // This field is last, because its heading applies to all following options.
@@ -135,8 +135,8 @@ impl Serve {
         }
     }
 
-    /// Returns a message if `--metrics` has the address of a TCP service. A wildcard has the addresses of its family, and
-    /// `[::]` without `--only-v6` also those of IPv4.
+    /// Returns a message if `--metrics` names the address of a TCP service. A wildcard covers all addresses of its
+    /// family, and `[::]` without `--only-v6` also those of IPv4.
     pub(in crate::cli) fn port_conflict(&self) -> Option<String> {
         let metrics =
             self.metrics.filter(|it| it.port() != 0 && !matches!(self.proto, Proto::Udp))?;
@@ -178,13 +178,13 @@ impl FromStr for ZoneOption {
     }
 }
 
-/// Whether inetd waits until the service has ended before it reads from the socket again.
+/// Whether inetd waits until this process has exited before it watches the socket again.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(in crate::cli) enum Inetd {
-    // inetd waits: the service serves until it is idle, or serves one connection until the
-    // connection ends.
+    // inetd waits until this process exits. On a TCP listener or a UDP socket, the process serves until it is idle; on
+    // a single TCP connection, until the connection ends.
     Wait,
-    // inetd does not wait: the service answers the queued datagrams, then exits.
+    // inetd does not wait. The process answers the queued clients, then exits.
     Nowait,
 }
 

@@ -36,7 +36,8 @@ one at random. Moodle XML has the pictures inside. text2qti makes a zip
 for Canvas of its text. The same seed, labs and N give the same file: choose a
 seed of your own, because a student who knows the seed can make the quiz again.";
 
-/// Usage of `daytime lab sheet`. clap writes it on one line, which is longer than 80 columns.
+/// Usage of `daytime lab sheet`. clap would write the usage on one line, which is longer than 80
+/// columns.
 pub(super) const SHEET_USAGE: &str = "\
 daytime lab sheet [OPTIONS] --class <FILE> --secret-file <FILE>
                          --lab <NAME> --out <DIR>";
@@ -46,7 +47,7 @@ pub(super) const KEY_USAGE: &str = "\
 daytime lab key [OPTIONS] --class <FILE> --secret-file <FILE>
                        --lab <NAME>";
 
-/// Name that selects all labs.
+/// The name that selects all labs.
 const ALL: &str = "all";
 
 #[derive(Debug, Args)]
@@ -81,7 +82,7 @@ pub(in crate::cli) struct Grade {
     /// File with the secret that the sheets were made with
     #[arg(long, value_name = "FILE")]
     pub secret_file: PathBuf,
-    /// Form of the grades
+    /// Output format of the grades
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub format: Format,
     /// CSV with points for explanations: student_id, item, points, comment
@@ -121,7 +122,7 @@ pub(in crate::cli) struct Quiz {
     pub out: Option<PathBuf>,
 }
 
-/// Form of a quiz.
+/// Format of a quiz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum QuizFormat {
     Moodle,
@@ -150,7 +151,7 @@ pub(in crate::cli) struct Drawn {
     pub assignment: String,
 }
 
-/// Form of the grades.
+/// Output format of the grades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Format {
     Text,
@@ -175,7 +176,7 @@ impl Quiz {
     }
 }
 
-/// Returns the labs of these names, each once.
+/// Returns the labs with these names, each once.
 fn labs(names: &[String]) -> Vec<&'static Lab> {
     if names.iter().any(|name| name == ALL) {
         return LABS.to_vec();

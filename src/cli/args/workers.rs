@@ -5,7 +5,8 @@ use clap::Args;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Name of the group of all options for opening sockets. These options conflict with sockets that are handed over.
+/// Name of the clap group that contains all options for opening sockets. These options conflict with sockets that are
+/// handed over.
 pub(super) const OPENING: &str = "opening";
 
 /// Maximum number of workers. Each worker needs a thread and its own sockets, so a larger number is probably a mistake.

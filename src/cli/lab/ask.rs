@@ -105,7 +105,8 @@ impl Session<'_> {
         self.go_on(self.screen.print(text))
     }
 
-    /// Ignores that standard output has no reader, if no student answers and the run still has files to write.
+    /// Ignores the error that standard output is closed, if no student answers at the terminal and the run still has
+    /// files to write.
     fn go_on(&self, printed: Result<(), Failure>) -> Result<(), Failure> {
         match printed {
             Err(Failure::OutputClosed) if !self.is_asking && self.files.are_wanted() => Ok(()),

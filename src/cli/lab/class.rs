@@ -77,7 +77,7 @@ pub(super) fn shown(path: &Path) -> String {
     escaped(&path.display().to_string())
 }
 
-/// Maximum number of mistakes of one file that are printed.
+/// Maximum number of mistakes to print for one file.
 const MAX_MISTAKES: usize = 20;
 
 /// Prints the first mistakes of a file, each with its line, and the number of the others.

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Grades the files, prints the grades, and reports everything that has no grade.
+/// Grades the files, prints the grades, and reports refused files, students without an answer file, and wrong marks.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let secret = secret(&arguments.secret_file)?;
     let marks = marks(arguments.marks.as_deref())?;

@@ -141,7 +141,7 @@ fn free(folder: &Path, name: &str, taken: &[PathBuf]) -> PathBuf {
     free.unwrap_or_else(|| path(1))
 }
 
-/// Checks that a file can be written. Leaves no new file, because the run may end before it writes the file.
+/// Checks that a file can be written. Leaves no new file behind, because the run may end before it writes the file.
 pub(in crate::cli) fn check_writable(file: &Path) -> Result<(), Failure> {
     let create = OpenOptions::new().append(true).create_new(true).open(file);
     let checked = match create {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Name of the lab whose packets are shown.
 const LAB: &str = "exchange";
-/// Time that is shown between the end of one exchange and the beginning of the next.
+/// Time that the output shows between the end of one exchange and the beginning of the next.
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {

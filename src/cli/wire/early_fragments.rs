@@ -1,11 +1,11 @@
-//! Holds fragments that arrive before the first fragment of their packet, because only the first fragment has ports.
+//! Holds later fragments of a packet until its first fragment arrives, because only the first fragment has ports.
 
 use crate::trace::Fate;
 use crate::wire::Captured;
 use crate::wire::conversation::FragmentedPacket;
 use std::collections::VecDeque;
 
-/// Maximum number of held fragments. When it is exceeded, the oldest fragment from the pair of hosts with the most
+/// Maximum number of held fragments. Above this number, the oldest fragment from the pair of hosts with the most
 /// fragments is dropped.
 const MAX_HELD: usize = 64;
 

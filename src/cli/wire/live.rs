@@ -27,7 +27,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let watched = watch(&mut capture, &mut screen, until, &stop);
     let lasted = started.elapsed();
     let reported = report_lost(&capture, arguments);
-    // Shows the packets captured so far, even after an error.
+    // Shows the packets captured until then, even after an error.
     let finished = screen.finish(lasted, quiet);
     let ended = watched.and(finished)?;
     reported.map(|()| ended)

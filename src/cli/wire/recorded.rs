@@ -45,7 +45,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     if reading.skipped > 0 {
         complain(&skipped_packets(&name, reading.skipped, &reading.unread_links));
     }
-    // Shows the packets read so far, even after an error.
+    // Shows the packets read until then, even after an error.
     let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
     let ended = shown.and(finished)?;
@@ -60,7 +60,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// How reading a file ended, if there was no error.
+/// The way in which reading a file ended, if there was no error.
 #[derive(Debug)]
 enum ReadEnd {
     /// Reading stopped at `--count` or after a signal.

@@ -110,7 +110,7 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Returns the form in which the exchanges are drawn at the end, or `None` if they are not drawn.
+    /// Returns the form in which to draw the exchanges at the end, or `None` if they are not drawn.
     fn form(&self) -> Option<Form> {
         match self.arguments {
             Wire { ladder: true, .. } => Some(Form::Ladder(width())),

@@ -32,8 +32,8 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run).with
 const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
 /// Maximum backlog, limited because each client needs two file descriptors.
 const MAX_BACKLOG: u32 = 100;
-/// If the number of connected clients exceeds the backlog by more than this, the lab assumes that the queue has no
-/// limit.
+/// If the number of connected clients exceeds the backlog by more than this number, the lab assumes that the queue has
+/// no limit.
 const MAX_SURPLUS_CLIENTS: usize = 4;
 
 const CONNECTED: &str = "connected, by backlog";
@@ -99,8 +99,8 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     for queue in &queues {
         answered.push((queue.backlog, queue.answer()?));
     }
-    // The report draws only the exchange with the last backlog. The others differ only in the number of clients, which
-    // the table shows.
+    // The report draws only the exchange with the last backlog. The other exchanges differ from it in nothing but the
+    // number of clients, which the table shows.
     if let Some(queue) = queues.last() {
         let trace = queue.listener.recorder.short_trace();
         results.keep_trace(Tcp, &format!("backlog {}", queue.backlog), trace);
@@ -169,10 +169,10 @@ impl Queue {
         }
     }
 
-    /// Returns the connect result of the client that did not get into the queue, and how long the connect took.
+    /// Returns the result of connect(2) for the client that did not get into the queue, and how long the call took.
     fn end_of_left_out(&mut self) -> Result<Option<(String, Duration)>, CallError> {
         let Some((client, started)) = self.left_out.take() else { return Ok(None) };
-        // On systems without `TCP_SYNCNT`, the connect would take a minute or more to fail, so the lab waits only
+        // On systems without `TCP_SYNCNT`, connect(2) would take a minute or more to fail, so the lab waits only
         // briefly.
         let patience = if sys::REPORTS_QUEUES { PATIENCE } else { SILENCE_TIME };
         client.wait_until_ready(PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
@@ -216,7 +216,7 @@ fn connecting(listener: &RecordedSocket) -> Result<RecordedSocket, CallError> {
     Ok(client)
 }
 
-/// Records how many clients got into each queue, and the connect results of those that did not.
+/// Records how many clients got into each queue, and the result of connect(2) for those that did not.
 fn observe_queues(queues: &mut [Queue], results: &mut Results) -> Result<(), CallError> {
     let connected: Vec<(u16, u64)> =
         queues.iter().map(|queue| (queue.backlog, queue.clients.len() as u64)).collect();

@@ -68,8 +68,8 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Runs the exchange in three ways. The client reads after all writes; or once after the first write and again after
-/// the last one; or while the server writes.
+/// Runs the exchange in three ways: the client reads after all writes; it reads once after the first write and again
+/// after the last one; or it reads while the server writes.
 fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Result<(), Obstacle> {
     let (first, rest) = message.split_at(1);
     let late = exchange(transport, |pair| in_pieces(pair, &[message]))?;
@@ -92,8 +92,8 @@ fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Resul
     );
     results.keep_trace(transport, READS_AT_END, late.trace);
     results.keep_trace(transport, READS_BETWEEN, between.trace);
-    // Over TCP the number of reads varies between repetitions, so the table shows the largest. Over UDP all numbers
-    // should be equal.
+    // Over TCP the number of reads varies between repetitions, so the table shows the largest number. Over UDP all
+    // numbers should be equal.
     let reads_meanwhile = match transport {
         Tcp => distinct_counts(free.iter().map(reads).max(), "read"),
         Udp => distinct_counts(free.iter().map(reads), "read"),
@@ -102,7 +102,7 @@ fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Resul
     Ok(())
 }
 
-/// Returns the count if all counts are equal, or else a list of the counts.
+/// Returns the count if all counts are equal, otherwise a list of the counts.
 fn distinct_counts(counts: impl IntoIterator<Item = usize>, of: &'static str) -> Value {
     let mut counts: Vec<usize> = counts.into_iter().collect();
     counts.dedup();

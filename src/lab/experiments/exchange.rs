@@ -37,7 +37,7 @@ const PACKETS: &str = "packets sent";
 const ROUND_TRIPS: &str = "round trips to the reply";
 const TIME: &str = "time to the reply";
 
-/// Returns a run time that is long enough, at any delay, for the reply, for closing the connection, and for TIME-WAIT.
+/// Returns a run time that is long enough, at any delay, for the reply, the close of the connection, and TIME-WAIT.
 fn run_time(setting: &Setting) -> Duration {
     100 * conditions(setting).delay + Duration::from_secs(1) + sim::TIME_WAIT
 }

@@ -31,9 +31,9 @@ const MAX_DATAGRAMS: u32 = 200_000;
 const SOCKET_BUFFER: usize = 65_536;
 /// Octets per write to the stream.
 const WRITE: usize = 1024;
-/// Maximum size in octets of a segment on loopback. A buffer that is almost full still accepts one whole segment.
+/// Maximum size in octets of a segment on loopback. A buffer that is almost full still accepts one complete segment.
 const SEGMENT: u64 = 65_536;
-/// Number of octets sent after which the lab gives up. Both buffers together hold less.
+/// Number of octets sent after which the lab gives up. Both buffers together hold fewer octets.
 const ENDLESS: usize = 64 << 20;
 
 const LAST_SEND: &str = "writer's last send()";
@@ -141,7 +141,8 @@ fn has_room(client: &RecordedSocket, patience: Duration) -> Result<bool, CallErr
     client.call("poll(POLLOUT)", wait, outcome)
 }
 
-/// Reads this number of octets, or fewer if a read times out or reaches the end of the stream. Returns the number read.
+/// Reads this number of octets, or fewer if a read times out or reaches the end of the stream. Returns the number of
+/// octets read.
 fn read_all(server: &RecordedSocket, all: usize) -> Result<usize, CallError> {
     let mut read = 0;
     while read < all {

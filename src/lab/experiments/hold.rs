@@ -118,8 +118,8 @@ fn serve_in_turn(server: &RecordedSocket, reply: &Reply, clients: u32) -> Result
     Ok(())
 }
 
-/// Lets the idle clients send their queries and stay connected, then lets the next client send its query, and records
-/// the next client's results.
+/// Lets the idle clients connect or send their queries and keep their sockets open. Then lets the next client send its
+/// query, and records that client's results.
 fn ask_after(
     transport: Transport,
     at: SocketAddr,
@@ -150,7 +150,8 @@ fn ask_after(
     Ok(())
 }
 
-/// Opens the idle clients; the first one receives its reply and keeps its connection open.
+/// Starts the idle clients. Each connects or sends a query, and keeps its socket open; only the first receives its
+/// reply.
 fn hold(
     transport: Transport,
     at: SocketAddr,

@@ -91,7 +91,7 @@ const WHOLE: &str = "all of the reply";
 const PART: &str = "a part of the reply";
 const NOTHING: &str = "silence";
 
-/// Returns whether these octets are the whole reply, a part of the reply, or nothing.
+/// Returns text that says whether these octets are the complete reply, a part of it, or nothing.
 fn received(octets: &[u8]) -> &'static str {
     match octets {
         [] => NOTHING,

@@ -1,6 +1,6 @@
 //! The experiments. Each lab has a module here and a page in `docs/labs`.
 
-/// Makes a lab from its name and its procedures, one for each engine. The lab's page in `docs/labs` is compiled into
+/// Creates a lab from its name and its procedures, one for each engine. The lab's page in `docs/labs` is compiled into
 /// the program and parsed at first use. The report prints times in milliseconds unless a third argument names another
 /// unit.
 macro_rules! lab {

@@ -145,8 +145,8 @@ fn send_line(server: &RecordedSocket) -> Result<(), Obstacle> {
 /// Timeout for resolving the host's own name.
 const RESOLVER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Resolves the host's own name to an IPv4 address, as gethostbyname(3) does. If this is not a loopback address of this
-/// host, or there is none, returns 127.0.0.1, so that the lab opens no port to the network.
+/// Resolves the host's own name to an IPv4 address, as gethostbyname(3) does. If the name has no such address, or the
+/// address is not a loopback address of this host, returns 127.0.0.1. So the lab opens no port to the network.
 fn own_address(recorder: &Recorder) -> IpAddr {
     let here = IpAddr::from(Ipv4Addr::LOCALHOST);
     let (outcome, address) = match resolve_own_name() {
@@ -212,7 +212,7 @@ fn one_version(results: &mut Results) -> Result<(), Obstacle> {
 const MAX_ATTEMPTS: usize = 16;
 
 /// Returns a listener on ::1, the address 127.0.0.1 with the same port, and a socket that reserves this port on
-/// 127.0.0.1 without listening, so that a connect there is refused.
+/// 127.0.0.1 without listening, so that a connection to it is refused.
 fn listen_on_v6_only() -> io::Result<(Socket, SocketAddr, Socket)> {
     let mut taken = io::ErrorKind::AddrInUse.into();
     for _ in 0..MAX_ATTEMPTS {

@@ -107,7 +107,7 @@ fn sends(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let client = connected_socket(closed)?;
     let send = || outcome(&client.send(&[]), "sent");
     let first = send();
-    // The result is ignored: if no ICMP message arrives, the results of the next sends show it.
+    // The result is ignored: if no ICMP message arrives, the results of the next sends show this.
     client.wait_until_ready(PollFlags::POLLERR, PATIENCE)?;
     results.observe(Udp, THREE_SENDS, [first, send(), send()].join(", "));
     results.keep_trace(Udp, "connected, three sends", client.recorder.trace());

@@ -101,7 +101,8 @@ fn server_first(results: &mut Results) -> Result<(), Obstacle> {
             results.observe(Tcp, TIME_WAIT_SERVER_FIRST, at);
             results.observe(Tcp, TIME_LEFT, left);
         }
-        // The cases in which only one run sets the option look like the first case, so they appear only in the table.
+        // In a diagram, a case in which only one of the two runs sets the option would look like the first case. So
+        // these cases appear in the table, but get no diagram.
         if reuse.earlier == reuse.later {
             results.keep_trace(Tcp, &title(SERVER, reuse), recorder.trace());
         }
@@ -150,7 +151,7 @@ fn title(closes_first: HostId, reuse: Reuse) -> String {
     format!("{} closes first, SO_REUSEADDR on {}", host_name(closes_first), reuse.on)
 }
 
-/// Result of one case: the connection's addresses, and the second run's bind result.
+/// Result of one case: the connection's addresses, and the result of the second run's bind(2).
 struct Case {
     recorder: Recorder,
     ends: Ends,
@@ -237,8 +238,8 @@ fn wait_until_over(stream: &RecordedSocket) -> Result<(), CallError> {
 const MAX_READS: usize = 16;
 
 /// Returns which side has the connection in TIME-WAIT, and the time left in this state; `None` if the system does not
-/// list such connections. Compares both ends' addresses, because the server's port may have been a client's port
-/// before.
+/// list such connections. Compares the addresses of both ends, because the server's port may earlier have been a
+/// client's port.
 fn time_wait(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> {
     for _ in 0..MAX_READS {
         let mut known = sys::time_waits()?.into_iter();

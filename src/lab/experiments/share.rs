@@ -30,8 +30,8 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
 const CLIENTS: u32 = 200;
 /// Maximum number of clients. Each client needs its own port, and a host has a limited number of them (Linux: 28 232).
 const MAX_CLIENTS: u32 = 10_000;
-/// With this number of clients or more, the lab predicts that each server gets at least one. The probability that one
-/// of the servers gets none of 64 clients is 1 in 2^63.
+/// With this number of clients or more, the lab predicts that each server gets at least one client. The probability
+/// that one of the servers gets none of 64 clients is 1 in 2^63.
 const CLIENTS_FOR_BOTH: u32 = 64;
 
 const SECOND_BIND: &str = "REUSEADDR: 2nd bind()";
@@ -48,7 +48,7 @@ const BOUND: &str = "bound";
 const BOTH_REUSEPORT: &str = "both with SO_REUSEPORT";
 const IN_USE: &str = "EADDRINUSE";
 
-/// Backlog of each listener. A small one is enough, because the clients connect one after the other.
+/// Backlog of each listener. A small backlog is enough, because the clients connect one after the other.
 const BACKLOG: u16 = 5;
 
 const CLIENT: HostId = HostId(0);
@@ -218,7 +218,7 @@ fn one_socket(
     Ok(())
 }
 
-/// Lets this number of clients send a query each. Returns, for each server, how many clients received its reply.
+/// Lets this number of clients send one query each. Returns, for each server, how many clients received its reply.
 fn serve(servers: &[RecordedSocket; 2], count: u32) -> Result<[u32; 2], Obstacle> {
     let RecordedSocket { recorder, transport, .. } = &servers[0];
     let (at, reply) = (servers[0].local_address()?, ctime_reply()?);
@@ -227,7 +227,7 @@ fn serve(servers: &[RecordedSocket; 2], count: u32) -> Result<[u32; 2], Obstacle
         let client = ask(recorder, CLIENT, *transport, at)?;
         let place = asked(servers)?;
         servers[place].answer(&reply)?;
-        // If a client gets no reply, the remaining ones are not tried: each would wait for the full timeout.
+        // If a client gets no reply, the remaining clients are not tried: each of them would wait for the full timeout.
         let Ok(received) = client.receive_within(PATIENCE) else { break };
         answered[place] += u32::from(received == reply.octets());
     }

@@ -25,7 +25,7 @@ const ASKS: &str = "question of 2nd query";
 const ANSWERED_QUESTION: &str = "2nd query gets reply to";
 const SENT: &str = "questions sent";
 
-/// Time that the server takes to reply. It is longer than a second, so that two replies show different times.
+/// Time that the server takes to reply. This time is longer than a second, so that two replies show different times.
 const SERVER_DELAY: Duration = Duration::from_millis(1500);
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// Time after which a query with one retry times out: 1 s after the first question, and 2 s more after the retry.

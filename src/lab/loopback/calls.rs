@@ -96,7 +96,7 @@ pub(crate) fn outcome<T>(result: &Result<T, CallError>, success: &str) -> String
     outcome_with(result, |_| success.to_owned())
 }
 
-/// Returns a call's result as text: what `success` makes of the returned value, or the error's name.
+/// Returns a call's result as text: the returned value as `success` formats it, or the error's name.
 pub(crate) fn outcome_with<T>(
     result: &Result<T, CallError>,
     success: impl FnOnce(&T) -> String,

@@ -169,13 +169,13 @@ impl RecordedSocket {
         self.call(&call, |socket| socket.send_to(content, &to.into()), |sent| octets(*sent))
     }
 
-    /// Receives once, within the socket's own timeout.
+    /// Receives once, with the socket's own timeout.
     pub(crate) fn receive(&self, max_octets: usize) -> Result<Vec<u8>, CallError> {
         let call = format!("recv({max_octets})");
         self.call(&call, |socket| recv(socket, max_octets), octet_count)
     }
 
-    /// Receives once, within this timeout instead of the socket's own, into a buffer of 1024 octets.
+    /// Receives once, with this timeout instead of the socket's own, into a buffer of 1024 octets.
     pub(crate) fn receive_within(&self, timeout: Duration) -> Result<Vec<u8>, CallError> {
         let set = |time| self.unrecorded("setsockopt(SO_RCVTIMEO)", |it| it.set_read_timeout(time));
         let usual = self.unrecorded("getsockopt(SO_RCVTIMEO)", Socket::read_timeout)?;

@@ -33,7 +33,7 @@ pub(super) struct Forwarder {
     probes: Receiver<HostId>,
 }
 
-/// A forged packet to put on the link. It does not come from any host.
+/// A forged packet to put on the link, which does not come from any host.
 #[derive(Debug)]
 struct Forged {
     from: HostId,
@@ -111,7 +111,7 @@ impl Forwarder {
 impl Drop for Forwarder {
     fn drop(&mut self) {
         self.forged = None;
-        // If waking the thread fails, it ends with the process.
+        // If waking the thread fails, the thread ends only when the process ends.
         let _ = self.waker.wake();
     }
 }

@@ -41,8 +41,9 @@ const UNUSED_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 /// process starts threads; [`Lab::run`](super::Lab::run) does not call it.
 ///
 /// If the process has CAP_SYS_ADMIN and the capabilities for networks, nothing changes. Any other process permanently
-/// enters a user namespace. Its user and group ids stay the same. It has every capability inside the namespace and none
-/// outside. A set-user-ID program that it starts does not get the rights of the program's owner (user_namespaces(7)).
+/// enters a user namespace. The process keeps its user and group IDs. The process has every capability inside the
+/// namespace and none outside. A set-user-ID program that it starts does not get the rights of the program's owner
+/// (user_namespaces(7)).
 ///
 /// # Errors
 /// [`LabError::is_unavailable`]: the system does not allow this process to enter a user namespace. The error says why,
@@ -69,16 +70,16 @@ pub(crate) fn refuse_namespaces(reason: String) {
     *refusal() = Some(reason);
 }
 
-/// Returns the stored reason why this process may not make network namespaces; `None` if no reason is stored.
+/// Returns the stored reason why this process may not create network namespaces; `None` if no reason is stored.
 fn refusal() -> MutexGuard<'static, Option<String>> {
     static REFUSAL: Mutex<Option<String>> = Mutex::new(None);
     REFUSAL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Fails with a reason if this process may not make network namespaces.
+/// Fails with a reason if this process may not create network namespaces.
 fn require_permission() -> Result<(), Obstacle> {
     // This check must come first: if entering a user namespace failed half-way, the process has the capabilities but no
-    // valid user id.
+    // valid user ID.
     if let Some(reason) = &*refusal() {
         return Err(Obstacle::Missing(reason.clone()));
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Maximum time that a caller waits for a job. Each wait inside a job has a shorter timeout, so only a job that hangs
-/// because of a bug reaches this one.
+/// because of a bug reaches this maximum.
 const MAX_JOB_TIME: Duration = Duration::from_mins(5);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -19,7 +19,7 @@ type Job = Box<dyn FnOnce() + Send>;
 #[derive(Debug)]
 pub(super) struct Namespace {
     jobs: Sender<Job>,
-    /// Kernel id of the thread. The kernel finds the namespace by this id when a cable is laid to it.
+    /// Kernel ID of the thread. The kernel finds the namespace by this ID when a cable to the namespace is created.
     pub thread: i32,
 }
 
@@ -28,8 +28,7 @@ pub(super) struct Namespace {
 pub(in crate::lab) struct Pending<T>(Receiver<io::Result<T>>);
 
 impl Namespace {
-    /// Makes a namespace with its own thread. When this value is dropped, the thread ends after the job that it is
-    /// running.
+    /// Creates a namespace with its own thread. When this value is dropped, the thread ends after its current job.
     pub(super) fn new(name: &str) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (entered, result) = mpsc::channel();

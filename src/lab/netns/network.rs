@@ -1,4 +1,4 @@
-//! Two hosts on one link, and what an experiment can do with them.
+//! Two hosts on one link, and the operations on them that experiments use.
 
 use super::forwarder::Forwarder;
 use super::frame::{DISCARD, hardware};
@@ -138,7 +138,7 @@ impl Network {
     ) -> Result<Serving, Obstacle> {
         let mut listen = Listen::default();
         // Adds several round trips to the timeout. Otherwise TCP_USER_TIMEOUT might end the retransmissions before the
-        // lab `silent` has seen three of them, which it needs to show how the waits grow.
+        // lab `silent` has seen three of them. The lab needs three to show how the waits grow.
         listen.write_deadline += 15 * self.round_trip();
         let config = Config { addresses: vec![at], listen, ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);
@@ -168,7 +168,7 @@ impl Network {
         self.forwarder.forge(FORGER, SERVER, packet).map_err(failed("forge a packet"))
     }
 
-    /// Returns the trace recorded so far.
+    /// Returns the trace of all events recorded until now.
     pub(in crate::lab) fn trace(&self) -> Trace {
         self.recorder.trace()
     }
@@ -190,8 +190,8 @@ fn host(name: &str, host: HostId) -> trace::Host {
     trace::Host { name: name.into(), addresses: vec![address.into()] }
 }
 
-/// Lays a cable (a veth pair) from each host to the forwarder's namespace. Each host gets the other's hardware address
-/// in its neighbour table, so that no ARP request comes before the experiment's first packet.
+/// Creates a cable (a veth pair) from each host to the forwarder's namespace. Each host gets the other's hardware
+/// address in its neighbour table, so that no ARP request comes before the experiment's first packet.
 fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle> {
     for (id, host) in [CLIENT, SERVER].into_iter().zip(hosts) {
         let (end, thread) = (HOST_NAMES[id.0], host.thread);

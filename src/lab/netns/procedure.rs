@@ -14,7 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Makes a lab's procedure for `netns`. The delay is limited to one second: with a longer delay, the kernel would
+/// Creates a lab's procedure for `netns`. The delay is limited to one second: with a longer delay, the kernel would
 /// retransmit each packet before the first copy arrives.
 pub(in crate::lab) const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
@@ -25,12 +25,12 @@ pub(in crate::lab) const fn procedure(
 
 const OPTIONS: &[OptionRange] = &[LabOption::Delay.within(0..=1000)];
 
-/// Default one-way delay. It is much longer than the kernel's own delays, so that a ladder diagram shows which host is
-/// waiting for the other.
+/// Default one-way delay. This delay is much longer than the kernel's own delays, so that a ladder diagram shows which
+/// host is waiting for the other.
 const DELAY: Duration = Duration::from_millis(20);
 
-/// Time without packets after which the lab considers an exchange over. It is longer than the 40 ms for which Linux
-/// delays an acknowledgement (RFC 9293, section 3.8.6.3, allows more).
+/// Time without packets after which the lab considers an exchange over. This time is longer than the 40 ms for which
+/// Linux delays an acknowledgement (RFC 9293, section 3.8.6.3, allows more).
 pub(in crate::lab) const QUIET_TIME: Duration = Duration::from_millis(100);
 
 /// Returns the link conditions that most experiments use.

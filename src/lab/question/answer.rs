@@ -9,7 +9,7 @@ const MAX_NUMBER: f64 = 1e12;
 /// A student's answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Answer {
-    /// The index of the chosen choice.
+    /// The index of the choice that the student selected.
     Choice(usize),
     /// A number in the question's unit.
     Number(f64),
@@ -20,7 +20,7 @@ impl Question {
     /// answer is a number, whose unit may be omitted.
     ///
     /// # Errors
-    /// Returns an error if the text is not an answer to this question. The error describes the expected form.
+    /// Returns an error if the text is not an answer to this question. The error describes the expected format.
     pub(crate) fn read(&self, text: &str) -> Result<Answer, String> {
         let text = text.trim();
         match &self.form {

@@ -13,12 +13,12 @@ use super::{Engine, Ground, Requirement};
 use crate::lab::Comparand;
 use crate::transport::Transport;
 
-/// A question, with the possible answers to it.
+/// A question and its possible answers.
 #[derive(Debug)]
 pub(crate) struct Question {
-    /// Short name that answer files use, such as `tcp-packets`. It is unique on the lab's page.
+    /// Short name that answer files use, such as `tcp-packets`. Each name is unique on its lab's page.
     pub id: &'static str,
-    /// The text of the question. It may contain placeholders for the options' values.
+    /// The text of the question, which may contain placeholders for the options' values.
     pub text: String,
     /// Engines for which the question makes sense. If the list is empty, it makes sense for every engine.
     engines: Vec<Engine>,
@@ -29,7 +29,7 @@ pub(crate) struct Question {
     pub decided_by: Vec<DecidingEvent>,
 }
 
-/// The form of the answer to a question.
+/// The kind of answer that a question has: one of several choices, or a number.
 #[derive(Debug)]
 pub(crate) enum AnswerForm {
     Choice(Vec<Choice>),
@@ -50,7 +50,7 @@ pub(crate) struct Choice {
 enum Holds {
     /// The choice is wrong in every run.
     Never,
-    /// The choice is right if no other choice is.
+    /// The choice is right if no other choice is right.
     Otherwise,
     If(Condition),
 }
@@ -109,7 +109,7 @@ pub(crate) struct DecidingEvent {
     pub part: Option<&'static str>,
     pub kind: EventKind,
     pub is_last: bool,
-    /// Text that the event's label contains. A packet's label includes the packet's fate.
+    /// Text that the event's label must contain. A packet's label includes the packet's fate.
     pub text: &'static str,
 }
 
@@ -159,7 +159,7 @@ impl NumberAnswer {
     }
 }
 
-/// Returns the finding for a run that observes the lowest value that theory expects.
+/// Returns the finding for a run that observes the lowest value that theory predicts.
 fn as_expected(prediction: &Prediction) -> Finding {
     let observed = prediction.expected.lowest().cloned();
     Finding { prediction: prediction.clone(), observed, verdict: Verdict::AsPredicted }
@@ -184,7 +184,7 @@ impl Condition {
         self.0.iter().any(|grounds| grounds.iter().all(|ground| ground.holds(findings)))
     }
 
-    /// Whether all findings to which at least one of the lists refers exist.
+    /// Whether at least one of the lists refers only to findings that exist.
     fn is_about(&self, findings: &[Finding]) -> bool {
         let has = |transport, what| find(findings, transport, what).is_some();
         let knows = |ground: &Ground| {

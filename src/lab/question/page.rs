@@ -84,7 +84,7 @@ struct Facts {
 }
 
 impl Facts {
-    /// Reads `key: value`, or returns the expected form as an error.
+    /// Reads `key: value`, or returns the expected format as an error.
     fn read(&mut self, pair: &'static str) -> Result<(), &'static str> {
         let keys = "a key: id, decided by, number, unit, within, on, or only if";
         let (key, value) = pair.split_once(": ").ok_or(keys)?;

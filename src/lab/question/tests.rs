@@ -14,7 +14,7 @@ pub(crate) fn settings(procedure: &Procedure) -> Vec<Setting> {
     let mut all = vec![LabOptions::default()];
     for OptionRange { option, values } in procedure.options {
         let (from, to) = (*values.start(), *values.end());
-        // Runs on the real kernel take real time, so they are fewer.
+        // Runs on the real kernel take real time, so the test makes fewer of them.
         let some: &[u32] = match procedure.engine {
             Engine::Sim => &[2, 4, 10, 50, 100, 1000],
             Engine::Loopback | Engine::Netns => &[2, 50],

@@ -46,10 +46,10 @@ pub(crate) struct Service {
     local: SocketAddr,
     /// `None` if the service answers every datagram.
     guard: Option<Guard>,
-    /// Time that the service takes from receiving a question until sending the reply.
+    /// Time from the arrival of a question until the service sends the reply.
     reply_delay: Duration,
     handle: Option<SocketHandle>,
-    /// Number of questions (datagrams that ask for the time) received so far.
+    /// Number of questions (datagrams that ask for the time) that the service has received.
     questions: usize,
     waiting: VecDeque<Waiting>,
     pub answers: Vec<Answer>,
@@ -130,8 +130,8 @@ impl Application for Service {
     }
 }
 
-/// A client that makes several queries, one after the other, on one socket. Like `daytime query`, it sends another
-/// question if no reply to the first arrives, so one query may send several questions.
+/// A client that makes several queries, one after the other, on one socket. Like `daytime query`, the client sends
+/// another question if no reply to the first one arrives, so one query may consist of several questions.
 #[derive(Debug, Default)]
 pub(crate) struct Asker {
     retries: u32,

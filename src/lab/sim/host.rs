@@ -24,13 +24,14 @@ pub(super) struct Host {
 #[derive(Clone, Copy, Debug)]
 struct LastSeen {
     state: State,
-    /// The client's port of the socket's connection, on either host. It is kept here because a closed `smoltcp` socket
-    /// no longer knows its ports.
+    /// The client's port of the socket's connection, on either host. The port is kept here because a closed `smoltcp`
+    /// socket no longer knows its ports.
     port: Option<u16>,
 }
 
 impl Host {
-    /// Makes a host. Its initial sequence numbers are the same in every run: the lab's seed affects only the link.
+    /// Creates a host. The host's initial sequence numbers are the same in every run: the lab's seed affects only the
+    /// link.
     pub(super) fn new(address: Ipv4Addr, number: HostId) -> Self {
         let mut queues = Queues::default();
         let mut config = Config::new(HardwareAddress::Ip);

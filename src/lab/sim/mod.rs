@@ -2,8 +2,8 @@
 //! trace, to the octet, on every system and without privileges.
 //!
 //! The network and the two TCP/IP stacks are simulated. The services and the clients ([`stream`], [`datagram`]) make
-//! the same decisions as this crate's real ones (which reply to send, which datagrams the guard permits, when the UDP
-//! client retries), but on `smoltcp` sockets.
+//! the same decisions as this crate's real services and clients (which reply to send, which datagrams the guard
+//! permits, when the UDP client retries), but on `smoltcp` sockets.
 //!
 //! This engine differs from Linux in four ways. It sends the FIN together with the data. It waits at least a second
 //! before the first retransmission. It has a fixed number of listening sockets instead of a backlog. It closes a
@@ -96,8 +96,8 @@ mod tests {
         trace.packets().map(|(_, packet)| &packet.fate).collect()
     }
 
-    /// Runs 20 seeds. Asserts that TCP always delivers the whole reply, and that the fault occurs with at least 10 of
-    /// the seeds.
+    /// Runs 20 seeds. Asserts that TCP always delivers the complete reply, and that the fault occurs with at least 10
+    /// of the seeds.
     fn happens(conditions: &Conditions, has_happened: fn(&Trace) -> bool) {
         let whole = reply_at(Duration::ZERO).expect("a line").len();
         let mut happened = 0;
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!([0, 1, 1500, 2000].map(delay), [1000, 1000, 1000, 2000]);
     }
 
-    /// Checks both hosts' first states in an exchange, and when they begin.
+    /// Checks both hosts' first states in an exchange, and the time at which each state begins.
     #[test]
     fn a_state_is_recorded_when_it_begins() {
         let (_, trace) = stream(plain(), 1);
@@ -270,8 +270,8 @@ mod tests {
         assert_ne!(stream(lossy.clone(), 1).1, stream(lossy, 2).1);
     }
 
-    /// Compares a checksum of the packets and their times with a fixed value. They must be the same in debug and
-    /// release builds, and on all machines.
+    /// Compares a checksum over the packets and their times with a fixed value. The checksum must be the same in debug
+    /// and release builds, and on all machines.
     #[test]
     fn the_octets_of_a_seed_are_these() {
         let lossy = Conditions { loss: 0.3, ..plain() };

@@ -17,8 +17,8 @@ use std::time::Duration;
 pub(crate) struct Network {
     hosts: [Host; 2],
     link: Link,
-    /// Packets on the link, each with its receiver. They are ordered by arrival time and then by the order in which
-    /// they were sent.
+    /// Packets on the link, each with its receiver, ordered by arrival time and then by the order in which they were
+    /// sent.
     under_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
     sent: u64,
     /// Number of packets that the link has dropped, for any reason.
@@ -48,8 +48,8 @@ pub(crate) struct HostAccess<'a> {
     pub now: Duration,
     pub sockets: &'a mut SocketSet<'static>,
     pub context: &'a mut Context,
-    /// The client's port of the connection to which the next calls belong. It selects the recorder if each connection
-    /// has its own.
+    /// The client's port of the connection to which the next calls belong. The port selects the recorder if each
+    /// connection has its own recorder.
     pub port: Option<u16>,
     host: HostId,
     recorders: &'a Recorders,
@@ -59,8 +59,8 @@ pub(crate) struct HostAccess<'a> {
 /// already due.
 const MIN_STEP: Duration = Duration::from_micros(1);
 
-/// Returns [`Conditions::of`], but with the delay cut to whole microseconds, at least one, because `smoltcp` counts
-/// time in microseconds. Labs must compute their predictions from these conditions.
+/// Returns [`Conditions::of`], but with the delay truncated to whole microseconds, at least one, because `smoltcp`
+/// counts time in microseconds. Labs must compute their predictions from these conditions.
 pub(crate) fn conditions(options: &LabOptions, delay: Duration) -> Conditions {
     let conditions = Conditions::of(options, delay);
     let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
@@ -231,7 +231,7 @@ fn recorder() -> Recorder {
     Recorder::between([("client", CLIENT), ("server", SERVER)].map(host).into())
 }
 
-/// Records an event in every recorder that has no port or this client port.
+/// Records an event in every recorder that has either no port or this client port.
 fn record(
     recorders: &Recorders,
     port: Option<u16>,

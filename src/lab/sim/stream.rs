@@ -29,9 +29,9 @@ pub(crate) struct Service {
     /// Time from the moment a connection is established until the service replies.
     reply_delay: Duration,
     sockets: Vec<Served>,
-    /// Number of connections established so far.
+    /// Number of connections that clients have established.
     pub accepted: u64,
-    /// Replies sent, each with the port of the client.
+    /// The replies that the service has sent, each with the client's port.
     pub answers: Vec<(Option<u16>, Vec<u8>)>,
 }
 
@@ -115,13 +115,13 @@ impl Application for Service {
 /// The stream client: connects, reads until end of stream, and closes.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
-    /// Time at which the client connects. At the time `deadline` it gives up.
+    /// Time at which the client connects. The client gives up at the time `deadline`.
     pub begins: Duration,
     pub deadline: Duration,
     /// The client's port.
     pub port: u16,
     handle: Option<SocketHandle>,
-    /// Octets read so far.
+    /// The octets that the client has read.
     pub octets: Vec<u8>,
     pub reads: u64,
     /// Time at which the first octet was read.

@@ -35,7 +35,7 @@ const FAILURES: [FailureKind; 5] = [
     ("no free port", |of| of.no_port),
 ];
 
-/// Returns the whole page as text.
+/// Returns the complete page as text.
 pub(crate) fn text(bench: &Bench) -> String {
     let mut page = Page::default();
     head(&mut page, bench);
@@ -154,8 +154,8 @@ fn failures(page: &mut Page, bench: &Bench) {
 /// A note below the results: the condition under which it is shown, and its text.
 type Note = (fn(&Load) -> bool, &'static str);
 
-/// If the client used more than this fraction of a processor, the page says that the client used a whole processor. The
-/// missing part may be measurement noise.
+/// If the client used more than this fraction of a processor, the page says that the client used one processor
+/// completely. The missing fraction may be measurement noise.
 const WHOLE_PROCESSOR: f64 = 0.9;
 
 fn client(page: &mut Page, bench: &Bench) {

@@ -72,7 +72,7 @@ fn lines(rows: &[Row], name: usize, value: usize) -> Vec<(Style, [String; 2])> {
 }
 
 /// Returns column widths that fit the page. If the table is too wide, narrows one column at a time by one character,
-/// each time the column where this adds the fewest lines.
+/// always the column where this adds the fewest lines.
 fn widths(sides: &[Vec<Row>; 2]) -> Widths {
     let longest = |rows: &[Row], cell: fn(&Row) -> &String| {
         rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0).max(MIN_COLUMN_WIDTH)

@@ -17,7 +17,7 @@ pub(crate) fn csv(done: &[FinishedRun]) -> String {
     head.into_iter().chain(fields).map(|line| line.join(",") + "\n").collect()
 }
 
-/// Returns a field, in quotes if it contains a comma, a quote or a line end.
+/// Returns a field, in quotes if it contains a comma, a quote or a line ending.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\r', '\n']) {
         format!("\"{}\"", field.replace('"', "\"\""))

@@ -44,7 +44,7 @@ pub(super) fn leave_out_states(lab: &Lab) -> bool {
     ["loss", "stale"].contains(&lab.name)
 }
 
-/// Returns the parts of a run with the events that are drawn.
+/// Returns the parts of a run, each with the events to draw.
 fn drawn_parts(report: &Report) -> Vec<Part> {
     let mut parts = report.parts().to_vec();
     if leave_out_states(report.lab) {
@@ -77,9 +77,9 @@ fn column(
     parts.iter().enumerate().map(draw).collect()
 }
 
-/// Returns the unit of all time axes. If the table contains times, this is the table's unit. Otherwise it is the unit
-/// that suits the longest diagram. If the table is in seconds but the longest diagram is shorter than one second, the
-/// unit is milliseconds.
+/// Returns the unit of all time axes. If the table contains times, returns the table's unit; otherwise, the unit that
+/// suits the longest diagram. If the table is in seconds but the longest diagram is shorter than one second, returns
+/// milliseconds.
 pub(crate) fn axis_unit(report: &Report) -> Unit {
     unit_of(report, &drawn_parts(report))
 }

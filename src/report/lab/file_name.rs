@@ -5,20 +5,20 @@ use crate::lab::Report;
 use crate::lab::{Engine, Part};
 use crate::trace::HostId;
 
-/// Returns the name of a run: `exchange-sim`.
+/// Returns the name for a run's files: `exchange-sim`.
 #[cfg(feature = "teach")]
 pub(crate) fn of_run(report: &Report) -> String {
     joined(&[report.lab.name, report.procedure.engine.name()])
 }
 
-/// Returns the name of a part of a run: `loss-sim-udp-one-try`.
+/// Returns the name for the file of one part of a run: `loss-sim-udp-one-try`.
 pub(crate) fn of_part(lab: &str, engine: Engine, part: &Part) -> String {
     let transport = part.transport.to_string();
     joined(&[lab, engine.name(), &transport, &part.name])
 }
 
-/// Returns the name of the packets of a host: `exchange-sim-tcp-client`. If the part has a name, the part's name comes
-/// before the host's name.
+/// Returns the name of the file with a host's packets: `exchange-sim-tcp-client`. If the part has a name, the part's
+/// name comes before the host's name.
 pub(crate) fn of_host(lab: &str, engine: Engine, part: &Part, HostId(host): HostId) -> String {
     let host = part.trace.hosts.get(host).map_or("", |host| host.name.as_str());
     joined(&[&of_part(lab, engine, part), host])

@@ -1,5 +1,5 @@
-//! Formats labs and their runs as JSON. On `sim` the same seed gives the same octets: no value depends on the host or
-//! on how long the run took.
+//! Formats labs and their runs as JSON. On the engine `sim`, the same seed gives the same octets: no value depends on
+//! the host or on how long the run took.
 
 use super::ask;
 use super::deciding::{self, Decision};

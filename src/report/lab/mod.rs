@@ -49,9 +49,9 @@ pub(crate) struct FinishedRun {
     pub captures: Option<Vec<PathBuf>>,
     /// The questions of `--ask` with the student's answers; `None` without `--ask`.
     pub answers: Option<Vec<AnsweredQuestion>>,
-    /// The report as a page; `None` if the user asked for none.
+    /// Path of the HTML report; `None` if the user did not request one.
     pub html: Option<PathBuf>,
-    /// The pictures; `None` if the user asked for none.
+    /// Paths of the pictures; `None` if the user did not request any.
     pub pictures: Option<Vec<PathBuf>>,
 }
 
@@ -154,8 +154,8 @@ pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     page.finish()
 }
 
-/// Writes the diagrams of all parts, and the differences between the engine and a real host. All these differences
-/// concern TCP states.
+/// Writes the diagrams of all parts, and the differences between the engine and a real host, which all concern TCP
+/// states.
 fn what_happened(page: &mut Page, report: &Report, form: Form) {
     if report.parts().is_empty() {
         return;
@@ -225,7 +225,7 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
     page.finish()
 }
 
-/// Returns the list of the reports and pictures that a run wrote. Without `--html` and `--svg` the text is empty.
+/// Returns the list of the reports and pictures that a run wrote; empty if neither `--html` nor `--svg` is set.
 pub(crate) fn reports(done: &FinishedRun) -> String {
     let pictures = done.pictures.iter().flatten();
     let written: Vec<&PathBuf> = done.html.iter().chain(pictures).collect();

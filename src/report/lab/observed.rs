@@ -37,7 +37,7 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     }
 }
 
-/// Writes the observed values alone, for a student who has not yet seen the predictions of the program.
+/// Writes the observed values alone, for a student who has not seen the program's predictions yet.
 pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
     page.heading("OBSERVED");
     for finding in findings {
@@ -54,7 +54,7 @@ pub(crate) fn name(transport: Transport) -> &'static str {
     }
 }
 
-/// Writes a row. If the name takes several lines, the other cells begin on the last of them.
+/// Writes a row. If the name takes several lines, the other cells begin on the last of these lines.
 fn row<const N: usize>(page: &mut Page, columns: &Columns<N>, cells: [(Style, &str); N]) {
     let name = wrap(cells[0].1, WHAT);
     let mut cells = cells;

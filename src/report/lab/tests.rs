@@ -118,7 +118,7 @@ fn a_run_prints_each_prediction_once_beside_its_observation() {
     assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
 }
 
-/// Returns everything that a run prints.
+/// Returns the complete text that a run prints.
 fn whole(report: &Report, detail: Detail) -> String {
     let before = before_run(report.lab, report.procedure, &report.setting, detail, 0);
     plain(&(before + &after_run(report, detail, Form::Ladder(80))))
@@ -446,7 +446,7 @@ fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     }
 }
 
-/// Returns three runs: one as predicted, one that differs, and one that cannot run here.
+/// Returns three runs: one with results as predicted, one whose results differ, and one that cannot run here.
 fn sample_runs() -> [FinishedRun; 3] {
     let lossy = LabOptions { loss: Some(30.0), ..LabOptions::default() };
     [

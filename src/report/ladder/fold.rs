@@ -177,7 +177,7 @@ impl GroupForm {
     }
 }
 
-/// Returns the groups that repeat, beginning at the first row. Returns none if folding them would save too few rows.
+/// Returns the groups that repeat, beginning at the first row. Returns no group if folding would save too few rows.
 fn groups_at(ids: &[usize]) -> Vec<GroupForm> {
     let one_form = periodic(ids);
     let several = alternating(ids);
@@ -274,11 +274,11 @@ fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, R
 }
 
 /// Assigns a number to each row. Rows that differ only in their times get the same number, except that each
-/// retransmission gets its own.
+/// retransmission gets its own number.
 #[derive(Debug, Default)]
 struct Shapes {
     known: BTreeMap<Item, usize>,
-    /// Number of retransmissions so far, none of which equals another row.
+    /// Number of retransmissions already found; each of them counts as different from all other rows.
     unique: usize,
 }
 

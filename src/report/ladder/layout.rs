@@ -168,7 +168,7 @@ impl Layout {
         }
     }
 
-    /// Adds a line of text below an arrow. Cuts the end of the text if it is too long.
+    /// Adds a line of text below an arrow. Cuts the end of a text that is too long.
     pub(super) fn note(&self, text: &str, lines: &mut Vec<Line>) {
         let (left, right) = self.ends();
         let mut line = self.blank();

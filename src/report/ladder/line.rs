@@ -3,7 +3,7 @@
 use anstyle::Style;
 use std::fmt::Write;
 
-/// A line of cells: each is a character with its style and takes one column.
+/// A line of cells. Each cell is a character with its style, and takes one column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Line(Vec<(char, Style)>);
 

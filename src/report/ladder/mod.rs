@@ -92,7 +92,7 @@ struct Drawing<'a> {
     hosts: &'a [Host],
     title: &'a str,
     rows: &'a [Row],
-    /// Number of events that were dropped between the first [`FIRST_ROWS`] rows and the remaining ones.
+    /// Number of events that are missing between the first [`FIRST_ROWS`] rows and the remaining rows.
     missing: u64,
 }
 
@@ -198,7 +198,7 @@ mod tests {
         trace.push(Event { at: at * MS, host, action });
     }
 
-    /// Adds a packet of this length in octets. Its content is not valid IP.
+    /// Adds a packet of this length in octets, whose content is not valid IP.
     fn packet(trace: &mut Trace, at: u32, host: HostId, octets: usize, fate: Fate) {
         let to = if host == CLIENT { SERVER } else { CLIENT };
         let action = Action::Packet(Packet { to, octets: vec![0; octets], fate });

@@ -5,7 +5,7 @@ use crate::wire::decode::{Decoded, Endpoint};
 use crate::wire::segment::{Segment, SentSegments};
 use std::collections::BTreeMap;
 
-/// The segments that each host has sent so far on each connection.
+/// The segments that each host has already sent on each connection.
 #[derive(Debug, Default)]
 pub(crate) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
 

@@ -25,8 +25,8 @@ pub(super) enum Item {
     Folded(Fold),
 }
 
-/// A line that replaces rows that are already drawn elsewhere. It says which rows are replaced, how often they occur,
-/// and how much time they span.
+/// A line that replaces rows that are already drawn elsewhere. The line says which rows it replaces, how often they
+/// occur, and how much time they span.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fold {
     pub kind: FoldKind,
@@ -42,7 +42,7 @@ pub(super) struct Fold {
 pub(super) enum FoldKind {
     /// How often the group above this line occurs.
     Repeated(usize),
-    /// How often the group above this line occurs. Its occurrences are interleaved with those of the groups in the
+    /// How often the group above this line occurs, if its occurrences are interleaved with those of the groups in the
     /// adjacent folds.
     Alternating(usize),
     /// The group above this line occurs `times` times. Interleaved with these occurrences, the same group occurs
@@ -84,7 +84,7 @@ pub(super) struct Arrow {
     pub kind: ArrowKind,
 }
 
-/// The known fate of a packet. It determines how the packet's arrow ends.
+/// The known fate of a packet, which determines how the packet's arrow ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ArrowEnd {
     Arrived(Duration),
@@ -178,7 +178,7 @@ fn call_text(call: &str, outcome: &str) -> String {
 }
 
 impl Arrow {
-    /// Makes the arrow for a packet that the host `from` sends. How the arrow ends is not yet known.
+    /// Creates the arrow for a packet that the host `from` sends. How the arrow ends is not known yet.
     pub(super) fn of(packet: &Decoded, from: HostId, to: HostId, is_retransmission: bool) -> Self {
         let is_error = match packet.content {
             Content::Icmp { .. } => true,
@@ -186,7 +186,7 @@ impl Arrow {
             _ => false,
         };
         let (kind, payload) = match &packet.content {
-            // The diagram already shows the payload at its first transmission.
+            // The diagram already shows the payload where it was first transmitted.
             _ if is_retransmission => (ArrowKind::Retransmitted, String::new()),
             Content::Tcp { payload, .. } | Content::Udp { payload } if !payload.is_empty() => {
                 (ArrowKind::Usual, packet::quoted(payload))

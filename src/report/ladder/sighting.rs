@@ -36,8 +36,8 @@ pub(super) fn hosts() -> [Host; 2] {
 }
 
 impl Sighting<'_> {
-    /// Returns this packet's row in the list of all packets, with the name of its conversation. A conversation's first
-    /// row has a title above it. The packet's comments are below the row.
+    /// Returns this packet's row in the list of all packets, with the name of its conversation. Above a conversation's
+    /// first row is the conversation's title. The packet's comments are below the row.
     ///
     /// The text always contains colour codes. The output stream removes them if they are not wanted.
     pub(crate) fn row(&self) -> String {

@@ -28,7 +28,7 @@ const HEAD_FIELDS: usize = 64;
 /// with unread input, the kernel would send a reset, which could destroy the answer.
 const DRAIN_OCTETS: usize = 1 << 16;
 
-/// One HTTP connection, from its request to its end. Dropping it closes the connection.
+/// One HTTP connection, from its request to its end. Dropping this value closes the connection.
 pub(super) struct Exchange {
     pub accepted: Instant,
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -37,7 +37,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange. `open` includes the exchange until the exchange is dropped.
+    /// Begins an exchange. The count `open` includes this exchange until it is dropped.
     pub(super) fn new(stream: TcpStream, page: RenderPage, open: Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
@@ -98,7 +98,7 @@ async fn serve(stream: TcpStream, page: RenderPage) {
     }
 }
 
-/// Content type of the Prometheus text format,
+/// Content type for the Prometheus text format,
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 const TEXT_FORMAT: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -24,13 +24,13 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Function that renders the metrics page.
+/// A function that renders the metrics page.
 pub(crate) type RenderPage = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Maximum duration of a connection, even if the client keeps sending.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(2);
-/// Maximum duration of a connection while [`MAX_CONNECTIONS`] are open. It is shorter, because other clients may be
-/// waiting in the backlog.
+/// Maximum duration of a connection while [`MAX_CONNECTIONS`] are open. It is shorter than [`CONNECTION_DEADLINE`],
+/// because other clients may be waiting in the backlog.
 const CROWDED_DEADLINE: Duration = Duration::from_millis(200);
 /// Maximum number of open connections. Further clients stay in the backlog.
 const MAX_CONNECTIONS: usize = 32;
@@ -45,7 +45,7 @@ const LISTENER: Token = Token(1);
 /// Token of the first connection.
 const FIRST_CONNECTION: usize = 2;
 
-/// Bound HTTP endpoint, ready to start.
+/// A bound HTTP endpoint, ready to start.
 pub(crate) struct Endpoint {
     poll: Poll,
     stop: Arc<Waker>,
@@ -59,7 +59,7 @@ pub(crate) struct Endpoint {
     services_from: RawFd,
 }
 
-/// Running HTTP endpoint. Dropping it stops it.
+/// A running HTTP endpoint. Dropping this value stops the endpoint.
 #[derive(Debug)]
 pub(crate) struct EndpointThread {
     pub address: SocketAddr,
@@ -72,7 +72,8 @@ impl Endpoint {
     /// the services.
     pub(crate) const DESCRIPTORS: usize = SERVICE_DESCRIPTORS as usize + 1;
 
-    /// Opens the listener. If the given port is 0, the kernel chooses a port; [`EndpointThread::address`] holds it.
+    /// Opens the listener. If the given port is 0, the kernel chooses a port; [`EndpointThread::address`] contains that
+    /// port.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen =
             Listen { backlog: 256, write_deadline: CONNECTION_DEADLINE, ..Listen::default() };
@@ -80,7 +81,7 @@ impl Endpoint {
         Self::new(opened.into_iter().flatten().next().ok_or(ListenError::Nowhere)?)
     }
 
-    /// Makes an endpoint from a listener that a supervisor has opened.
+    /// Creates an endpoint from a listener that a supervisor has opened.
     pub(crate) fn adopt(inherited: Inherited) -> Result<Self, ServeError> {
         let descriptor = descriptor(inherited.number, inherited.name.as_deref());
         let found = match open_inherited(inherited, CONNECTION_DEADLINE) {
@@ -110,9 +111,9 @@ impl Endpoint {
         Ok(Self { poll, stop, listener, address, connections, ready, resume, services_from })
     }
 
-    /// Starts answering in a separate thread. When this function returns, the thread has made all the system calls with
-    /// which a thread starts, because a sandbox may forbid them later. If the thread fails, it logs the error and the
-    /// services continue. `open` counts the open connections.
+    /// Starts to answer requests in a separate thread. Returns only after the thread has made all its start-up system
+    /// calls, because a sandbox may forbid them later. If the thread fails, it logs the error and the services
+    /// continue. `open` counts the open connections.
     pub(crate) fn start(
         self,
         page: RenderPage,
@@ -184,7 +185,7 @@ impl Endpoint {
         self.resume = self.resume.filter(|resume| *resume > now);
         while self.ready && self.resume.is_none() && self.connections.len() < MAX_CONNECTIONS {
             match self.listener.accept() {
-                // The kernel assigns the lowest free number, so a high number means that few descriptors are left.
+                // The kernel assigns the lowest free descriptor, so a high number means that few descriptors are left.
                 // Close such a connection.
                 Ok((stream, _)) if stream.as_raw_fd() >= self.services_from => {}
                 Ok((stream, _)) => self.add_connection(stream, &exchange),

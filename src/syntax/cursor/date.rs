@@ -113,7 +113,7 @@ impl Cursor<'_> {
     pub(in crate::syntax) fn day(&mut self) -> Read<Number> {
         let day = self.number(1..=2, "a day of the month")?;
         if day.digits == 1 && self.may_be_cut() {
-            // The line may be cut: for example, a 2 may be the start of 21.
+            // The line may be truncated: for example, a 2 may be the start of 21.
             return self.blame_short("a day of the month", day.at);
         }
         let suffix = |cursor: &mut Self| {
@@ -133,7 +133,7 @@ impl Cursor<'_> {
         let year = self.number(2..=4, "a year of four digits, or of two")?;
         match year.digits {
             2 if self.may_be_cut() && matches!(year.value, 19 | 20) => {
-                // The line may be cut: for example, a 20 may be the start of 2018.
+                // The line may be truncated: for example, a 20 may be the start of 2018.
                 self.blame_short("a year of four digits, or of two", year.at)
             }
             3 => self.blame("a year of four digits, or of two", year.at),

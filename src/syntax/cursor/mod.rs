@@ -57,7 +57,7 @@ impl Number {
     }
 }
 
-/// A position in a line, with the flags set so far.
+/// A position in a line, with the flags that the readers have set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     line: &'a [u8],
@@ -69,8 +69,8 @@ pub(super) struct Cursor<'a> {
 
 type Read<T> = Result<T, Mismatch>;
 
-/// Returns the length of the space at the start of the octets, or 0 if they do not start with one.
-/// Localised systems print non-breaking spaces in dates, in UTF-8 or in Windows-1252.
+/// Returns the length of the space at the start of the octets, or 0 if they do not start with a
+/// space. Localised systems print non-breaking spaces in dates, in UTF-8 or in Windows-1252.
 fn space(octets: &[u8]) -> usize {
     match octets {
         [b' ' | b'\t' | 0xa0, ..] => 1,
@@ -112,7 +112,7 @@ impl<'a> Cursor<'a> {
         self.is_at_end() && !self.ended
     }
 
-    /// Returns an error which says that the octets at the cursor are not the expected part.
+    /// Returns an error saying that the octets at the cursor are not the expected part.
     pub(super) fn fail<T>(&self, expected: &'static str) -> Read<T> {
         Err(Mismatch { expected, at: self.at, reached: self.at, at_end: self.is_at_end() })
     }
@@ -122,8 +122,8 @@ impl<'a> Cursor<'a> {
         Err(Mismatch { expected, at, reached: self.at, at_end: false })
     }
 
-    /// Returns an error about octets that were already read, from octet `at`, and that the end of
-    /// the line may have cut.
+    /// Returns an error about octets that were already read, from octet `at`, and that may be
+    /// truncated at the end of the line.
     pub(super) fn blame_short<T>(&self, expected: &'static str, at: usize) -> Read<T> {
         Err(Mismatch { expected, at, reached: self.at, at_end: self.is_at_end() })
     }
@@ -134,7 +134,7 @@ impl<'a> Cursor<'a> {
         read(self).inspect_err(|_| *self = before).ok()
     }
 
-    /// Reads `octet` if it comes next. Returns whether it did.
+    /// Reads `octet` if it comes next. Returns whether the octet was read.
     pub(super) fn take(&mut self, octet: u8) -> bool {
         let next = self.rest().first() == Some(&octet);
         self.at += usize::from(next);

@@ -43,7 +43,7 @@ impl Cursor<'_> {
         self.octet(separator, SECONDS)?;
         let second = self.number(1..=2, "the second")?;
         if second.digits == 1 && self.may_be_cut() {
-            // The line may be cut: for example, 16:05:1 may be the start of 16:05:11.
+            // The line may be truncated: for example, 16:05:1 may be the start of 16:05:11.
             return self.blame_short("the second", second.at);
         }
         let fraction = if separator == b':' { self.optional(Self::fraction) } else { None };

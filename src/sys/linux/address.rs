@@ -18,8 +18,8 @@ const V4_OCTETS: usize = 16;
 pub(super) struct Address([u8; MAX_ADDRESS_OCTETS as usize]);
 
 impl Address {
-    /// Reads the address, of which the kernel has written `length` octets. Returns `None` if it is
-    /// neither IPv4 nor IPv6.
+    /// Reads the address; the kernel has written its first `length` octets. Returns `None` if the
+    /// address is neither IPv4 nor IPv6.
     pub(super) fn read(&self, length: usize) -> Option<SocketAddr> {
         let written = self.0.get(..length)?;
         let family = c_int::from(u16::from_ne_bytes(field(written, 0)?));
@@ -66,8 +66,8 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Makes a control message that makes a reply leave from an address of this host. Returns the
-    /// message and its length in octets.
+    /// Builds a control message that makes the kernel send a reply from a given address of this
+    /// host. Returns the message and its length in octets.
     pub(super) fn from(from: Destination) -> (Self, usize) {
         let mut control = Self::default();
         let length = match from.address {

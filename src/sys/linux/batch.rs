@@ -2,8 +2,7 @@
 //!
 //! `docs/decisions/building.md`, "Where unsafe code is", explains why this file has `unsafe` code. The code relies on
 //! one invariant. Every pointer in a header refers to an element of a vector in the same batch. These vectors never
-//! grow, and live as long as the headers. Their elements are [`Cell`]s, so the kernel may change them through a
-//! pointer.
+//! grow, and live as long as the headers. The elements are [`Cell`]s, so the kernel may change them through a pointer.
 #![expect(unsafe_code, reason = "nix's recvmmsg(2) cannot be called again with control messages")]
 
 use super::super::{Destination, MAX_BATCH_DATAGRAMS, MAX_CONTENT_OCTETS, Received};
@@ -35,7 +34,7 @@ pub(crate) struct Batch {
     contents: Vec<Cell<[u8; MAX_CONTENT_OCTETS]>>,
     /// Address and length of each buffer in `contents`, which show the kernel where to store the content.
     content_places: Vec<Cell<iovec>>,
-    /// Description of the buffer that holds the reply, which is the same for all datagrams.
+    /// Address and length of the buffer that holds the reply. All datagrams of a batch get the same reply.
     reply: Vec<Cell<iovec>>,
     incoming: Vec<mmsghdr>,
     outgoing: Vec<mmsghdr>,
@@ -81,9 +80,9 @@ impl Batch {
     }
 
     /// Receives up to `most` queued datagrams, but at most [`MAX_BATCH_DATAGRAMS`], and keeps the first
-    /// [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most` means that the queue was
-    /// empty or that an error occurred. Such an error causes an event of its own. Returns `WouldBlock` if no datagram
-    /// is queued.
+    /// [`MAX_CONTENT_OCTETS`] octets of each. Returns the number of datagrams received. A number below `most` means
+    /// that the queue was empty or that an error occurred. The kernel reports such an error with a separate readiness
+    /// event. Returns `WouldBlock` if no datagram is queued.
     ///
     /// If `most` is 1, this calls `recvfrom(2)`, which is cheaper but does not report the destination.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
@@ -110,8 +109,8 @@ impl Batch {
             self.received = 1;
         } else {
             let (headers, all) = (headers.as_mut_ptr(), number(headers));
-            // SAFETY: `all` is the number of headers in the slice. Their pointers refer to vectors of this batch, which
-            // outlive the call.
+            // SAFETY: `all` is the number of headers in the slice. The headers' pointers refer to vectors of this
+            // batch, which outlive the call.
             let received = unsafe { recvmmsg(socket, headers, all, flags as _, ptr::null_mut()) };
             self.received = Errno::result(received)?.unsigned_abs() as usize;
         }
@@ -133,7 +132,7 @@ impl Batch {
         Some(received)
     }
 
-    /// Returns the whole length in octets of the datagram with this number from the last `receive`, counted from 0.
+    /// Returns the full length in octets of the datagram with this number from the last `receive`, counted from 0.
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.incoming[..self.received][number].msg_len as usize
     }
@@ -141,7 +140,7 @@ impl Batch {
     /// Calls `read` with the content of the datagram with this number, truncated to [`MAX_CONTENT_OCTETS`] octets.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         match self.octets(number) {
-            0 => read(&[]), // Most questions are empty, and this path saves them a copy.
+            0 => read(&[]), // Most queries are empty, so this path saves a copy.
             length => read(&self.contents[number].get()[..length.min(MAX_CONTENT_OCTETS)]),
         }
     }
@@ -237,7 +236,7 @@ mod tests {
         socket
     }
 
-    /// Returns sockets, each of which has sent one question. On loopback, the questions have already arrived.
+    /// Returns sockets, each of which has sent one query. On loopback, the queries have already arrived.
     fn clients(server: &UdpSocket, number: usize) -> Vec<UdpSocket> {
         let clients: Vec<_> = (0..number).map(|_| loopback()).collect();
         for client in &clients {

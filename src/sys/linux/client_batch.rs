@@ -1,4 +1,4 @@
-//! System calls for a client that sends queries as fast as it can. They include calls for many
+//! System calls for a client that sends queries as fast as it can. These include calls for many
 //! datagrams (`sendmmsg(2)`, `recvmmsg(2)`), and a timer that is finer than the milliseconds of
 //! `epoll_wait(2)` (`timerfd_create(2)`).
 

@@ -12,7 +12,7 @@ pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
     // SAFETY: `timex` has only integer fields, so all zeros is a valid value. The field `modes` = 0
     // makes the call read the clock without setting it.
     let mut timex: libc::timex = unsafe { mem::zeroed() };
-    // SAFETY: the pointer refers to a whole local `timex`, and the kernel keeps no copy of the
+    // SAFETY: the pointer refers to a complete local `timex`, and the kernel keeps no copy of the
     // pointer.
     let state = Errno::result(unsafe { libc::adjtimex(&raw mut timex) })?;
     let fraction = u32::try_from(timex.time.tv_usec).map_err(io::Error::other)?;

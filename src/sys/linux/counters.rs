@@ -17,7 +17,8 @@ pub(crate) fn listen_overflows() -> Option<u64> {
     paired(&fs::read_to_string("/proc/net/netstat").ok()?, "TcpExt:", "ListenOverflows")
 }
 
-/// Returns the number of IP packets and octets sent so far over the IP version of `address`.
+/// Returns the total number of IP packets and octets that this system has sent over IPv4 or IPv6,
+/// whichever `address` belongs to.
 pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     match address {
         IpAddr::V4(_) => traffic_v4(),
@@ -31,8 +32,8 @@ pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     }
 }
 
-/// Reads the IPv4 counters. Packets and octets are in two files, so this reads both again until no
-/// packet was sent between the two reads.
+/// Reads the IPv4 counters. Packets and octets are in two files, so this function reads both again
+/// until no packet was sent between the two reads.
 fn traffic_v4() -> Option<Traffic> {
     let packets = || paired(&fs::read_to_string("/proc/net/snmp").ok()?, "Ip:", "OutRequests");
     let mut before = packets()?;

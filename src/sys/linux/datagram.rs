@@ -28,7 +28,7 @@ sockopt_impl!(
     MtuDiscover, Both, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int
 );
 
-/// Forbids the kernel to fragment IPv4 datagrams (`IP_MTU_DISCOVER`), so that they need no
+/// Prevents the kernel from fragmenting IPv4 datagrams (`IP_MTU_DISCOVER`), so that they need no
 /// identification (RFC 6864, 4.1). The kernel would take identifications from a table of counters
 /// that many destinations share, which is expensive with many clients.
 pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {

@@ -15,9 +15,9 @@ use nix::libc::{
 };
 use socket2::SockFilter;
 
-/// Maximum number of ports that the filter compares. If there are more ports, it keeps every
-/// packet. A BPF program has a limited size (`net.core.optmem_max`), and its conditional jumps skip
-/// at most 255 instructions.
+/// Maximum number of ports that the filter compares. If there are more ports, the filter keeps
+/// every packet. A BPF program has a limited size (`net.core.optmem_max`), and its conditional
+/// jumps skip at most 255 instructions.
 const MAX_FILTERED_PORTS: usize = 32;
 
 const KEEP: SockFilter = instruction(BPF_RET | BPF_K, u32::MAX);
@@ -29,8 +29,8 @@ const UDP: u32 = 17;
 /// BPF program that drops every packet.
 pub(super) const DROP_ALL: [SockFilter; 1] = [DROP];
 
-/// Makes the BPF program for a capture. It keeps each IP packet once and drops packets on other
-/// ports. If `only` is given, it keeps only packets on that interface.
+/// Builds the BPF program for a capture, which keeps each IP packet once and drops packets on other
+/// ports. If `only` is given, the program keeps only packets on that interface.
 pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
     let mut program = Vec::new();
     if let Some(index) = only {
@@ -53,7 +53,7 @@ pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter
     program
 }
 
-/// Makes the part of the filter that drops TCP and UDP packets whose ports are both different from
+/// Builds the part of the filter that drops TCP and UDP packets whose ports are both different from
 /// `ports`. Offset 0 is the first octet of the IP header.
 fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
     if ports.len() > MAX_FILTERED_PORTS {
@@ -92,7 +92,7 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
     program
 }
 
-/// Makes an instruction that loads a packet's metadata, which the kernel stores outside the
+/// Builds an instruction that loads a packet's metadata, which the kernel stores outside the
 /// packet's octets.
 const fn of_packet(what: c_int) -> SockFilter {
     instruction(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + what).cast_unsigned())
@@ -102,7 +102,7 @@ const fn instruction(code: u32, operand: u32) -> SockFilter {
     SockFilter::new(low_16_bits(code), 0, 0, operand)
 }
 
-/// Makes a conditional jump. It skips `if_so` instructions if the test is true, and `if_not`
+/// Builds a conditional jump. The jump skips `if_so` instructions if the test is true, and `if_not`
 /// otherwise.
 const fn jump(test: u32, operand: u32, if_so: u8, if_not: u8) -> SockFilter {
     SockFilter::new(low_16_bits(BPF_JMP | test | BPF_K), if_so, if_not, operand)

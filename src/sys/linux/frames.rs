@@ -1,4 +1,4 @@
-//! Socket that sends and receives whole frames on one interface, including the link header
+//! A socket that sends and receives complete frames on one interface, including the link header
 //! (packet(7)).
 
 use nix::errno::Errno;
@@ -11,8 +11,8 @@ use nix::sys::socket::{
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Non-blocking socket for frames on an interface in this thread's network. It receives only
-/// incoming frames.
+/// A non-blocking socket for frames on an interface in this thread's network. The socket receives
+/// only incoming frames.
 #[derive(Debug)]
 pub(crate) struct FrameSocket {
     socket: OwnedFd,
@@ -59,7 +59,7 @@ impl AsFd for FrameSocket {
     }
 }
 
-/// Returns an interface's link address, which contains the interface's number.
+/// Returns an interface's link address, which contains the interface's index.
 fn link(interface: &str) -> io::Result<LinkAddr> {
     let mut links = getifaddrs()?.filter(|it| it.interface_name == interface);
     let found = links.find_map(|it| it.address?.as_link_addr().copied());

@@ -76,7 +76,7 @@ pub(crate) const WATCH_CALL: &str = "epoll_ctl";
 /// Names of the system calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 
-/// Folder that lists the descriptors of this process (proc(5)).
+/// Directory that lists the file descriptors of this process (proc(5)).
 pub(crate) const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// Whether this process ignores the signal (proc_pid_status(5), `SigIgn`).
@@ -101,7 +101,7 @@ fn ignores(status: &str, signal: i32) -> bool {
 /// (socket(7), `SO_REUSEPORT`).
 pub(crate) const SPREADS_CLIENTS: bool = true;
 
-/// Whether a datagram reports its destination address (ip(7), `IP_PKTINFO`).
+/// Whether the system reports the destination address of each datagram (ip(7), `IP_PKTINFO`).
 #[cfg(feature = "lab")]
 pub(crate) const TELLS_DESTINATIONS: bool = true;
 

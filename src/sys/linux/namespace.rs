@@ -13,7 +13,7 @@ use std::io;
 /// thread (unshare(2)). User and group stay the same inside, so files that the process creates
 /// still belong to the user.
 ///
-/// The error is a message for the user. It says what prevents this, and what to do.
+/// The error is a message for the user. The message says what prevents this, and what to do.
 pub(crate) fn permit_networks() -> Result<(), String> {
     // Root needs no user namespace, and may even be forbidden to create one.
     if may_set_up_networks() { Ok(()) } else { enter_user_namespace() }
@@ -45,14 +45,14 @@ fn enter_user_namespace() -> Result<(), String> {
     map("gid_map", format!("{group} {group} 1"))
 }
 
-/// Moves this thread, and threads that it starts later, to a new network. Returns the thread's id,
+/// Moves this thread, and threads that it starts later, to a new network. Returns the thread's ID,
 /// by which [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) identifies the network.
 pub(crate) fn enter_new_network() -> io::Result<i32> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     Ok(gettid().as_raw())
 }
 
-/// Returns advice for a process that got a network of its own but may not configure it.
+/// Returns advice for a process that has created a network but may not configure it.
 pub(crate) fn no_rights_inside() -> String {
     if is_root_of_host() {
         return "a security module denies root its own network: run it on a host without this rule"

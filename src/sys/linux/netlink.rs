@@ -1,5 +1,5 @@
-//! Configures a network's interfaces, addresses and neighbours. It does this with messages to the
-//! kernel (rtnetlink(7)).
+//! Configures a network's interfaces, addresses and neighbours. All configuration uses messages to the kernel
+//! (rtnetlink(7)).
 
 use nix::errno::Errno;
 use nix::libc::{
@@ -33,8 +33,8 @@ impl NetworkSetup {
         Ok(Self(socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?))
     }
 
-    /// Adds a virtual cable (veth(4)). One end is in this network. The other end is in the network
-    /// of the thread with the id `thread`, and gets this hardware address.
+    /// Adds a virtual cable (veth(4)). One end is in this network. The other end is in the network of the thread with
+    /// the ID `thread`, and gets this hardware address.
     pub(crate) fn add_cable(
         &self,
         end: &str,
@@ -123,7 +123,7 @@ fn error_number(answer: &[u8]) -> Option<i32> {
     (i32::from(kind) == NLMSG_ERROR).then(|| i32::from_ne_bytes(*error))
 }
 
-/// Makes a struct ifinfomsg: family, type, index, flags, and the mask of flags to change.
+/// Builds a struct ifinfomsg: family, type, index, flags, and the mask of flags to change.
 fn link(index: u32, flags: i32) -> Vec<u8> {
     let flags = flags.to_ne_bytes();
     [[0; 4], index.to_ne_bytes(), flags, flags].concat()
@@ -141,8 +141,8 @@ fn name(interface: &str) -> Vec<u8> {
     attribute(IFLA_IFNAME, &[interface.as_bytes(), &[0]].concat())
 }
 
-/// Makes an attribute: length, kind, and octets that are padded to a multiple of 4. The octets may
-/// themselves be attributes.
+/// Builds an attribute: length, kind, and octets that are padded to a multiple of 4. The octets may themselves be
+/// attributes.
 fn attribute(kind: u16, octets: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + octets.len()).unwrap_or(u16::MAX);
     let mut attribute = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();

@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// Size of the receive buffer in octets. Without CAP_NET_ADMIN the kernel caps it at
+/// Size of the receive buffer in octets. Without CAP_NET_ADMIN the kernel caps the size at
 /// `net.core.rmem_max`.
 const RECEIVE_BUFFER: usize = 8 << 20;
 

@@ -9,7 +9,7 @@ use nix::unistd::{
 };
 use std::io;
 
-/// Argument of setresuid(2) that leaves the current id unchanged.
+/// Argument of setresuid(2) that leaves the current ID unchanged.
 const UNCHANGED: u32 = u32::MAX;
 
 /// The capability sets that a process can use. The bounding set has an effect only at `execve(2)`,
@@ -17,8 +17,8 @@ const UNCHANGED: u32 = u32::MAX;
 const CAPABILITY_SETS: [CapSet; 4] =
     [CapSet::Ambient, CapSet::Inheritable, CapSet::Permitted, CapSet::Effective];
 
-/// Returns the user with this name. If there is none, returns the user with this number. A number
-/// needs no entry in the user database.
+/// Returns the user with this name. If there is none, returns the user with this ID. An ID needs no
+/// entry in the user database.
 pub(crate) fn find_user(name: &str) -> io::Result<Option<Account>> {
     let account = |user: User| Account { id: user.uid.as_raw(), group: Some(user.gid.as_raw()) };
     if let Some(user) = User::from_name(name)? {
@@ -29,7 +29,7 @@ pub(crate) fn find_user(name: &str) -> io::Result<Option<Account>> {
     Ok(Some(known.map_or(Account { id, group: None }, account)))
 }
 
-/// Returns the group with this name. If there is none, returns the group with this number.
+/// Returns the group with this name. If there is none, returns the group with this ID.
 pub(crate) fn find_group(name: &str) -> io::Result<Option<u32>> {
     let known = Group::from_name(name)?;
     Ok(known.map(|group| group.gid.as_raw()).or_else(|| number(name)))
@@ -56,7 +56,7 @@ pub(crate) fn credentials() -> io::Result<Credentials> {
 
 /// Gives up the supplementary groups, the group and the user, in this order. The user comes last,
 /// because the other changes need root's rights. The C library applies each change to every thread
-/// (nptl(7)). If a call fails, the error names it.
+/// (nptl(7)). If a call fails, the error names that call.
 pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io::Error)> {
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(group));
     let of = |call| move |errno: Errno| (call, io::Error::from(errno));
@@ -79,8 +79,8 @@ pub(crate) fn regains_group(group: u32) -> bool {
     !is_refused(setresgid(same, Gid::from_raw(group), same))
 }
 
-/// Whether the kernel refused the change for good: it is not permitted (EPERM), or the user
-/// namespace lacks the id (EINVAL).
+/// Whether the kernel refused the change for good: the change is not permitted (EPERM), or the user
+/// namespace lacks the ID (EINVAL).
 fn is_refused(tried: nix::Result<()>) -> bool {
     matches!(tried, Err(Errno::EPERM | Errno::EINVAL))
 }

@@ -21,13 +21,14 @@ sockopt_impl!(
 );
 
 /// First words of `struct tcp_info`. Newer kernels append fields, so an old kernel returns less
-/// than libc's whole struct, which would make nix panic. Every kernel can return these first words.
+/// than libc's complete struct, which would make nix panic. Every kernel can return these first
+/// words.
 type BeginOfTcpInfo = [u32; 7];
 
 /// Index of `tcpi_unacked`.
 const TCPI_UNACKED: usize = 6;
 
-/// Sets the number of SYN retransmissions for a socket (`TCP_SYNCNT`). It replaces
+/// Sets the number of SYN retransmissions for a socket (`TCP_SYNCNT`). This number replaces
 /// `net.ipv4.tcp_syn_retries`.
 pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()> {
     Ok(setsockopt(socket, SynCount, &libc::c_int::from(retries))?)

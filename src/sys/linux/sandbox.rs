@@ -7,19 +7,19 @@ use landlock::{
 use nix::sys::prctl;
 use std::io;
 
-/// Ensures that programs started by this process get no more rights than it has, even if their
-/// files grant more. This applies to this thread and to threads that it starts later.
+/// Ensures that programs started by this process get no more rights than this process has, even if
+/// their files grant more. This applies to this thread and to threads that it starts later.
 pub(crate) fn no_new_privileges() -> io::Result<()> {
     Ok(prctl::set_no_new_privs()?)
 }
 
-/// Newest Landlock version with which this code was tested. [`restrict_files`] explains why it does
-/// not use later versions.
+/// Newest Landlock version with which this code was tested. [`restrict_files`] explains why later
+/// versions are not used.
 const NEWEST_ABI: ABI = ABI::V7;
 
 /// Forbids access to files, new TCP binds and connects, abstract sockets, and signals to other
 /// processes, as far as the kernel supports it. Returns the restrictions in force as text for the
-/// log. They apply to this thread and to threads that it starts later.
+/// log. These restrictions apply to this thread and to threads that it starts later.
 ///
 /// From ABI 9 on, Landlock can also refuse calls that the service needs, such as sending over UDP
 /// (ABI 10).

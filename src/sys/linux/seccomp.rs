@@ -3,8 +3,8 @@
 //!
 //! Every other call fails with EPERM and has no effect. Another version of a C library or allocator
 //! may try a call that is not in the list, and must cope with the refusal, as in any container.
-//! Killing the process instead would stop the service. It would not protect better, because the
-//! call fails either way.
+//! Killing the process instead would stop the service. Killing the process would not protect better
+//! either, because the call fails in both cases.
 
 use super::super::Links;
 use nix::libc::{self, c_long};
@@ -25,7 +25,7 @@ enum Check {
     Is(u8, i32),
     /// The argument has none of these bits.
     Without(u8, i32),
-    /// The argument is the id of this process.
+    /// The argument is the ID of this process.
     Itself(u8),
     /// The argument is a descriptor between the service's first and last UDP socket, inclusive.
     UdpSocket(u8),
@@ -92,8 +92,8 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     // Some C libraries use this call for poll, in the thread that waits for signals.
     (libc::SYS_ppoll, ANY),
     // Time: hosts whose vDSO cannot read the clock need a system call. adjtimex and clock_adjtime
-    // show whether the clock is synchronised. They can only read, because the process has given up
-    // CAP_SYS_TIME.
+    // show whether the clock is synchronised. These calls can only read, because the process has
+    // given up CAP_SYS_TIME.
     (libc::SYS_clock_gettime, &[&[Is(0, libc::CLOCK_REALTIME)], &[Is(0, libc::CLOCK_MONOTONIC)]]),
     (libc::SYS_gettimeofday, ANY),
     (libc::SYS_adjtimex, ANY),
@@ -152,7 +152,7 @@ type Descriptors = RangeInclusive<RawFd>;
 
 /// Restricts every thread to the system calls that the running service needs, and returns the
 /// number of allowed calls. Sends to an address are allowed only on descriptors in `udp_range`. If
-/// `udp_range` is `None`, they are never allowed.
+/// `udp_range` is `None`, such sends are never allowed.
 pub(crate) fn restrict_calls(
     udp_range: Option<&Descriptors>,
     links: Links,
@@ -240,7 +240,7 @@ mod tests {
         assert!(program.len() < 4096, "BPF_MAXINSNS: {}", program.len());
     }
 
-    /// Makes a rule from conditions on 32-bit arguments.
+    /// Builds a rule from conditions on 32-bit arguments.
     fn rule(conditions: &[(u8, SeccompCmpOp, u64)]) -> SeccompRule {
         let condition = |(argument, operator, value): &(u8, SeccompCmpOp, u64)| {
             let dword = SeccompCmpArgLen::Dword;

@@ -26,9 +26,9 @@ impl Batch {
     }
 
     /// Receives up to `most` queued datagrams, but at most [`MAX_BATCH_DATAGRAMS`], and keeps the
-    /// first [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. A number below `most`
-    /// means that the queue was empty or that an error occurred. Returns `WouldBlock` if no
-    /// datagram is queued.
+    /// first [`MAX_CONTENT_OCTETS`] octets of each. Returns the number of datagrams received. A
+    /// number below `most` means that the queue was empty or that an error occurred. Returns
+    /// `WouldBlock` if no datagram is queued.
     pub(crate) fn receive(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         self.received.clear();
         self.answered.clear();

@@ -11,7 +11,7 @@ stubs! {
     fn permit_networks() -> Result<(), String> =
         Err("only Linux has network namespaces".to_owned());
 
-    // This build creates no namespace, so it has no advice.
+    // This build creates no namespaces, so it never reaches a limit on them and gives no advice.
     fn limit_reached() -> String = String::new();
     fn no_rights_inside() -> String = String::new();
 }

@@ -1,8 +1,8 @@
-//! Makes multiple-choice items from the questions on a lab's page.
+//! Creates multiple-choice items from the questions on a lab's page.
 //!
-//! A lab that has the engine `sim` is run on it with default options. Any other lab is not run: the predictions that
-//! hold on every machine take the place of its findings. A question is left out if the findings do not decide it, or if
-//! they decide it differently for two engines.
+//! A lab that has the engine `sim` is run on that engine with default options. Any other lab is not run: the
+//! predictions that hold on every machine take the place of its findings. A question is left out if the findings do not
+//! decide it, or if they decide it differently for two engines.
 
 use super::runs::Runs;
 use crate::lab::question::Question;
@@ -11,10 +11,11 @@ use crate::lab::{Engine, Finding, Lab, Prediction, Procedure, Setting, Values, f
 use crate::teach::draw::Draw;
 use crate::teach::item::{Choice, Item, Kind};
 
-/// Minimum number of choices. With only two, always guessing the same choice would be right for half of the students.
+/// Minimum number of choices. With only two choices, a student who always guesses the same choice would be right half
+/// of the time.
 const MIN_CHOICES: usize = 3;
 
-/// Makes one item for each multiple-choice question that the lab decides with its default options.
+/// Creates one item for each multiple-choice question that the lab decides with its default options.
 pub(super) fn of(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) -> Vec<Item> {
     let decided = runs.decided(lab, decide);
     let questions = lab.text.questions.iter().zip(decided.iter());

@@ -3,7 +3,7 @@
 use crate::lab::Lab;
 use crate::teach::item::{Criterion, Item, Kind};
 
-/// Makes the item. Its marking criteria are the lab's theory, which holds on every machine.
+/// Creates the item. The marking criteria are the lab's theory, which holds on every machine.
 pub(super) fn of(lab: &'static Lab) -> Item {
     let criteria: Vec<Criterion> = lab
         .text

@@ -1,10 +1,10 @@
-//! Makes items that ask for fields left blank in a packet table.
+//! Creates items that ask for fields left blank in a packet table.
 
 use crate::teach::draw::Draw;
 use crate::teach::item::{Blank, Field, Item, Kind, PacketField, PacketTable, letter};
 
-/// Makes three items from a table. They ask for a sequence number, an acknowledgement number, and either flags or a
-/// length. All three show the same table with all blanks, so no item reveals the answer to another.
+/// Creates three items from a table. The items ask for a sequence number, an acknowledgement number, and either flags
+/// or a length. All three show the same table with all blanks, so no item reveals the answer to another.
 pub(super) fn items(lab: &str, mut table: PacketTable, draw: &mut Draw) -> Vec<Item> {
     let Some(blanks) = blanks(&table, draw) else { return Vec::new() };
     table.blanks = blanks.to_vec();

@@ -8,7 +8,7 @@ use crate::teach::item::{Item, Kind, Number};
 use crate::transport::Transport::Tcp;
 use std::time::Duration;
 
-/// One-way delays in milliseconds. Four times one delay differs from four times any other by more than three
+/// One-way delays in milliseconds. Four times one delay differs from four times any other delay by more than three
 /// tolerances.
 const DELAYS: [u64; 8] = [15, 20, 25, 30, 35, 40, 45, 50];
 /// Possible numbers of the packet that the link drops.
@@ -120,7 +120,7 @@ fn two_tries(loss: u8) -> Item {
     share_item("loss-two-tries", loss, "asks, and asks a second time if no reply arrives,", number)
 }
 
-/// Makes an answer in percent with a tolerance of one percentage point.
+/// Creates an answer in percent with a tolerance of one percentage point.
 fn share(share: f64, explanation: &str) -> Number {
     Number::new(100.0 * share, 1.0, "%", explanation.to_owned())
 }

@@ -1,7 +1,7 @@
 //! The item bank: generates a lab's items for one student, or for one variant of a quiz.
 //!
 //! Items that ask for numbers, orders or packet fields come from a run on `sim` with randomly drawn options. Labs that
-//! need real sockets only get items about facts that hold on every machine.
+//! need real sockets get only items about facts that hold on every machine.
 
 mod choices;
 mod exchange;
@@ -29,16 +29,16 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(crate) struct LabItems {
     pub lab: &'static Lab,
-    /// Sentences that state the drawn options. Empty for a lab that was not run.
+    /// Sentences that name the drawn options. Empty for a lab that was not run.
     pub options: Vec<String>,
-    /// Command that runs the lab with the drawn options, so that the student can observe the result. It never sets a
-    /// seed.
+    /// Command that runs the lab with the drawn options, so that the student can observe the result. The command never
+    /// sets a seed.
     pub command: String,
-    /// The run from which the items were made.
+    /// The run from which the items were created.
     pub report: Option<Rc<Report>>,
     renumbered: Option<Part>,
     pub items: Vec<Item>,
-    /// Number of items that come from the run with the drawn options. They are the first ones.
+    /// Number of items that come from the run with the drawn options. These items are the first ones in the list.
     pub of_run: usize,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn draw_items(lab: &'static Lab, draw: &mut Draw, runs: &mut Runs) ->
 }
 
 impl LabItems {
-    /// Iterates over the parts of the run. Their sequence numbers are those that the items show.
+    /// Iterates over the parts of the run, with the sequence numbers that the items show.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
         let parts = self.report.as_ref().map_or(&[][..], |report| report.parts());
         parts.iter().map(|part| match &self.renumbered {

@@ -1,4 +1,4 @@
-//! Makes items that ask for the order of timed events. Exactly one order is right.
+//! Creates items that ask for the order of timed events. Exactly one order is right.
 
 use crate::report::packet::label;
 use crate::teach::draw::Draw;
@@ -14,7 +14,7 @@ const MAX_LABELS: usize = 6;
 /// Minimum number of labels. Two labels have only two orders, so a guess would be right too often.
 const MIN_LABELS: usize = 3;
 
-/// Makes the item's labels and their right order. Leaves out labels that occur more than once. If several events have
+/// Creates the item's labels and their right order. Leaves out labels that occur more than once. If several events have
 /// the same time, keeps only the first. Returns `None` if fewer than three labels are left.
 pub(super) fn of(
     mut events: Vec<(Duration, String)>,

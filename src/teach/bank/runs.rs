@@ -5,7 +5,7 @@ use crate::teach::item::Item;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The runs so far.
+/// The lab runs that are already done, kept so that later items can use them.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     done: Vec<Rc<Report>>,
@@ -16,7 +16,7 @@ pub(crate) struct Runs {
 /// For each of a lab's questions, the index of the right choice; `None` for a question that is left out.
 pub(super) type RightChoices = Rc<[Option<usize>]>;
 
-/// A lab's items, and the run from which they were made.
+/// A lab's items, and the run from which they were created.
 #[derive(Debug, Default)]
 pub(super) struct Drawn {
     pub report: Option<Rc<Report>>,

@@ -1,4 +1,4 @@
-//! Items for the lab `stale`. They ask which question the reply to the second query answers.
+//! Items for the lab `stale`, which ask for the number of the question that the second query's reply answers.
 
 use super::order;
 use super::runs::{Drawn, Runs, ms};
@@ -10,9 +10,9 @@ use crate::transport::Transport::Udp;
 use std::time::Duration;
 
 /// One-way delays in milliseconds. With the four shortest delays, the second query gets the reply to question 2. With
-/// the next four, it gets the reply to question 1. With the four longest, it gets no reply.
+/// the next four, that query gets the reply to question 1. With the four longest, that query gets no reply.
 const DELAYS: [u64; 12] = [100, 250, 400, 550, 900, 1200, 1500, 1800, 2400, 2700, 3000, 3300];
-/// Time that the server needs for a reply.
+/// Time that the server takes to reply.
 const SERVER_DELAY: Duration = Duration::from_millis(1500);
 
 pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {

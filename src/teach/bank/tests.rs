@@ -6,7 +6,7 @@ use crate::teach::draw::{Secret, SheetName};
 use crate::teach::item::{Kind, Number};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Number of students. A build without optimisation takes ten times as long per student, so it uses fewer.
+/// Number of students. A build without optimisation takes ten times as long per student, so it tests fewer students.
 const STUDENTS: usize = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
 /// Maximum percentage of students for whom the same guess is right. The sample in a build without optimisation is
 /// small, so its limit is higher by three standard errors.
@@ -27,9 +27,9 @@ fn sheets(lab: &'static Lab) -> impl Iterator<Item = Vec<Item>> {
 struct Census {
     /// For each item, how often each answer is right.
     answers: BTreeMap<String, BTreeMap<String, usize>>,
-    /// For each item, the generated numbers by their right answer.
+    /// For each item that asks for a number, one generated number for each right answer.
     numbers: BTreeMap<String, BTreeMap<String, Number>>,
-    /// Number of items whose right answer differs for the next student, out of `items` items.
+    /// Number of items, out of `items`, whose right answer differs from that of the previous student.
     differ: usize,
     items: usize,
 }

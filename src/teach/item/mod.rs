@@ -19,8 +19,8 @@ pub(crate) struct Item {
     pub points: u32,
     /// Text of the task, without markup. Includes the randomly drawn options.
     pub prompt: String,
-    /// Table that the task is about. All items of a lab that ask for a field share one table with all their blanks, so
-    /// no item shows a value that another item asks for.
+    /// Table that the task is about. All of a lab's items that ask for a field share one table with all their blanks,
+    /// so no item shows a value that another item asks for.
     pub table: Option<PacketTable>,
     pub kind: Kind,
 }

@@ -10,8 +10,8 @@ pub(crate) struct Number {
     pub unit: &'static str,
     /// The derivation of the right number.
     pub explanation: String,
-    /// Wrong answers that result from common misconceptions. They are at least three tolerances away from the right
-    /// answer and from each other.
+    /// Wrong answers that result from common misconceptions. These answers are at least three tolerances away from the
+    /// right answer and from each other.
     pub wrong: Vec<WrongNumber>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct WrongNumber {
 const MIN_TOLERANCES_APART: f64 = 3.0;
 
 impl Number {
-    /// Makes a number without known wrong answers.
+    /// Creates a number without known wrong answers.
     pub(crate) fn new(
         answer: f64,
         tolerance: f64,
@@ -47,7 +47,7 @@ impl Number {
         self
     }
 
-    /// Whether two possible answers are far enough apart. In that case no number is accepted for both.
+    /// Whether two possible answers are so far apart that no number is accepted for both.
     pub(crate) fn are_apart(&self, one: f64, other: f64) -> bool {
         (one - other).abs() >= MIN_TOLERANCES_APART * self.tolerance
     }

@@ -90,7 +90,7 @@ impl PacketField {
 }
 
 impl PacketTable {
-    /// Makes a table of the first TCP packets of a trace.
+    /// Creates a table of a trace's first TCP packets.
     pub(crate) fn of(trace: &Trace, caption: String) -> Self {
         let name =
             |HostId(host): HostId| trace.hosts.get(host).map_or("", |it| &it.name).to_owned();

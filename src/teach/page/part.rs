@@ -148,7 +148,8 @@ impl PartView {
         self.page_share() < MIN_FIT
     }
 
-    /// Returns the height of a printed page, divided by the estimated height of this part.
+    /// Returns the fraction of this part that fits on one printed page: the page's height divided by the part's
+    /// estimated height. Above 1, the whole part fits.
     fn page_share(&self) -> f64 {
         const PAGE: f64 = 960.0;
         const HEAD: f64 = 120.0;

@@ -1,12 +1,13 @@
 //! Quizzes as GIFT, a text format that Moodle and other systems read.
 //!
-//! GIFT has no pictures: the packets are sentences. It has no ordering question: an order is a matching question.
+//! GIFT has no pictures, so sentences describe the packets. GIFT has no ordering questions either, so an item about an
+//! order becomes a matching question.
 
 use super::question::{Question, plain, rubric};
 use super::{Category, Quiz, Variant, table};
 use crate::teach::item::{Choice, Number, Order};
 
-/// Characters that have a meaning in GIFT.
+/// Characters that are special in GIFT.
 const SPECIAL: [char; 7] = ['\\', '~', '=', '#', '{', '}', ':'];
 
 /// Returns the quiz as one file.
@@ -64,20 +65,21 @@ fn matching(order: &Order) -> String {
     events.collect::<String>() + "\n"
 }
 
-/// Returns the explanation of an answer, and nothing for an empty one.
+/// Returns an answer's explanation in GIFT format; an empty string if there is no explanation.
 fn feedback(explanation: &str) -> String {
     if explanation.is_empty() { String::new() } else { format!(" #{}", answer(explanation)) }
 }
 
-/// Returns the text of an answer. One that begins like a format or a grade gets a format of its own before it. An arrow
-/// of ASCII would make the question a matching question, and GIFT has no escape for it.
+/// Returns the text of an answer. If the text begins like a format or a grade, puts the format `[plain]` before it.
+/// Replaces `->` with an arrow character, because `->` would make the question a matching question and GIFT has no
+/// escape for it.
 fn answer(text: &str) -> String {
     let format = if text.starts_with(['[', '%']) { "[plain]" } else { "" };
     format!("{format}{}", escaped(&text.replace("->", "→")))
 }
 
-/// Returns the text with a backslash before each character that has a meaning. A line end is `\n`, because an empty line
-/// would end the question.
+/// Returns the text with a backslash before each character that is special in GIFT. A line feed becomes `\n`, because
+/// an empty line would end the question.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for it in text.trim().chars() {

@@ -1,6 +1,6 @@
 //! Quizzes for a learning-management system: the items of some labs, each with several variants.
 //!
-//! A quiz is a function of its labs, the number of variants and a seed. Each item is a category, so that a teacher can
+//! A quiz depends only on its labs, the number of variants and a seed. Each item is a category, so that a teacher can
 //! ask each student one variant at random.
 
 mod gift;
@@ -26,13 +26,13 @@ use crate::lab::{Lab, Report};
 use std::fmt::Write;
 use std::rc::Rc;
 
-/// A quiz for one import.
+/// A quiz that a learning-management system imports as one file.
 #[derive(Debug)]
 pub(crate) struct Quiz {
     pub categories: Vec<Category>,
 }
 
-/// The variants of one item. No two ask the same.
+/// The variants of one item. No two variants ask the same question.
 #[derive(Debug)]
 pub(crate) struct Category {
     /// Name of the lab.
@@ -52,16 +52,17 @@ pub(crate) struct Variant {
     pub run: Option<Rc<Report>>,
 }
 
-/// How a quiz asks for an order of events.
+/// The kind of question with which a quiz asks for an order of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ordering {
     /// As a matching question: a place for each event.
     Matching,
-    /// As an ordering question. Moodle has them since version 4.4.
+    /// As an ordering question, which Moodle supports since version 4.4.
     Ordering,
 }
 
-/// Number of draws for each wanted variant. An item without numbers has only one variant however often it is drawn.
+/// Number of draws for each wanted variant. An item without drawn numbers has only one variant, however often it is
+/// drawn.
 const DRAWS_PER_VARIANT: usize = 4;
 
 impl Quiz {
@@ -94,7 +95,7 @@ fn categories(lab: &'static Lab, wanted: usize, seed: u64, runs: &mut Runs) -> V
     categories
 }
 
-/// Adds a variant to the category of its item, unless the category is full or has this question.
+/// Adds a variant to its item's category, unless the category is full or already contains the same question.
 fn add(categories: &mut Vec<Category>, lab: &'static str, variant: Variant, wanted: usize) {
     let id = &variant.item.id;
     let at = categories.iter().position(|it| it.id == *id).unwrap_or_else(|| {
@@ -109,8 +110,8 @@ fn add(categories: &mut Vec<Category>, lab: &'static str, variant: Variant, want
 }
 
 impl Variant {
-    /// Returns a text that is the same for two variants if they ask the same: the order in which choices are shown does
-    /// not count.
+    /// Returns a text that is equal for two variants that ask the same question. The order in which choices are shown
+    /// does not affect the text.
     fn asked(&self) -> String {
         let Item { prompt, table, kind, .. } = &self.item;
         let mut asked = format!("{:?} {prompt:?} {table:?} ", self.options);

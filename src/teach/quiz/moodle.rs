@@ -14,14 +14,14 @@ type Xml = Writer<Vec<u8>>;
 
 /// Name of the picture inside a question.
 const PICTURE: &str = "packets.svg";
-/// Grades of an answer in percent. Moodle refuses other numbers than those of its own list, which has these two.
+/// Grades of an answer in percent. Moodle accepts only the numbers in its own list, which contains these two.
 const RIGHT: &str = "100";
 const WRONG: &str = "0";
 
 /// Returns the quiz as one file for Moodle's import.
 ///
 /// # Errors
-/// A picture cannot be made, or the XML cannot be written to memory.
+/// Returns an error if a picture cannot be drawn or the XML cannot be written to memory.
 pub(crate) fn moodle(quiz: &Quiz, ordering: Ordering) -> io::Result<String> {
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -82,7 +82,8 @@ fn text_of_question(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::R
     with_files(xml, "questiontext", &text, picture.as_slice())
 }
 
-/// Writes what a student reads after answering: the derivation of the right answer, and the pictures of the run.
+/// Writes the text that a student reads after answering: the derivation of the right answer, and the pictures of the
+/// run.
 fn explanation(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::Result<()> {
     let mut text = optional(asked.explanation());
     let mut files = Vec::new();
@@ -94,12 +95,12 @@ fn explanation(xml: &mut Xml, variant: &Variant, asked: &Question) -> io::Result
     with_files(xml, "generalfeedback", &text, &files)
 }
 
-/// Returns the HTML that shows a file of the element.
+/// Returns the HTML that shows a file embedded in the same element.
 fn image(file: &str, alternative: &str) -> String {
     format!("<p><img src=\"@@PLUGINFILE@@/{file}\" alt=\"{}\"/></p>", html(alternative))
 }
 
-/// Writes an element with HTML and the files that it shows.
+/// Writes an element with HTML, and embeds the files that the HTML shows.
 fn with_files(xml: &mut Xml, name: &str, html: &str, files: &[(String, String)]) -> io::Result<()> {
     let outer = xml.create_element(name).with_attribute(("format", "html"));
     outer.write_inner_content(|xml| {
@@ -125,7 +126,7 @@ fn multichoice(xml: &mut Xml, choices: &[Choice]) -> io::Result<()> {
     })
 }
 
-/// Writes the right number and the wrong ones that have an explanation.
+/// Writes the right number, and the wrong numbers that have an explanation.
 fn numerical(xml: &mut Xml, number: &Number) -> io::Result<()> {
     let tolerance = plain(number.tolerance);
     let right = (RIGHT, number.answer, "");
@@ -137,12 +138,12 @@ fn numerical(xml: &mut Xml, number: &Number) -> io::Result<()> {
     })?;
     element(xml, "unitgradingtype", "0")?;
     element(xml, "unitpenalty", "0.1")?;
-    // 3: the student does not enter a unit.
+    // 3 means that the student does not enter a unit.
     element(xml, "showunits", "3")?;
     element(xml, "unitsleft", "0")
 }
 
-/// Writes an ordering question: the answers are in the right order.
+/// Writes an ordering question, whose answers must be in the right order in the file.
 fn in_order(xml: &mut Xml, order: &Order) -> io::Result<()> {
     element(xml, "layouttype", "VERTICAL")?;
     element(xml, "selecttype", "ALL")?;
@@ -156,7 +157,7 @@ fn in_order(xml: &mut Xml, order: &Order) -> io::Result<()> {
     })
 }
 
-/// Writes a matching question: each event has its place.
+/// Writes a matching question, in which each event matches its place in the order.
 fn matching(xml: &mut Xml, order: &Order) -> io::Result<()> {
     element(xml, "shuffleanswers", "true")?;
     order.places().try_for_each(|(label, place)| {

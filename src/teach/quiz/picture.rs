@@ -1,5 +1,5 @@
 //! The picture of a packet table: hosts are vertical lines, packets are arrows. A blank field shows its letter, as in the
-//! table. There are no times, because other items ask for them.
+//! table. The picture shows no times, because other items ask for them.
 
 use super::table::FIELDS;
 use crate::teach::item::{Cell, PacketField, PacketTable};
@@ -9,9 +9,9 @@ const LEFT: usize = 90;
 const WIDTH: usize = 760;
 /// Height of the names of the hosts.
 const TOP: usize = 40;
-/// Height of a packet.
+/// Height of a packet's row.
 const ROW: usize = 52;
-/// Height that an arrow falls from one end to the other.
+/// Difference in height between the two ends of an arrow.
 const FALL: usize = 18;
 
 #[derive(Debug, Template)]
@@ -54,7 +54,7 @@ struct FieldView {
 /// Returns the picture as an SVG file.
 ///
 /// # Errors
-/// The template cannot be written to memory.
+/// Returns an error if the template cannot be written to memory.
 pub(super) fn svg(table: &PacketTable) -> askama::Result<String> {
     let names = names(table);
     let hosts: Vec<HostView> =
@@ -91,7 +91,7 @@ fn names(table: &PacketTable) -> Vec<&str> {
     names
 }
 
-/// Returns the x of a host's line.
+/// Returns the x coordinate of a host's line.
 fn x(host: usize, hosts: usize) -> usize {
     LEFT + (WIDTH - 2 * LEFT) * host / hosts.saturating_sub(1).max(1)
 }

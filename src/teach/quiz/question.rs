@@ -1,20 +1,21 @@
-//! The form in which a learning-management system asks an item.
+//! The kinds of questions that a learning-management system has, one for each kind of item.
 
 use crate::teach::item::{Choice, Criterion, Field, FieldValue, Item, Kind, Number, Order};
 use crate::wire::decode::Flags;
 use std::borrow::Cow;
 
-/// An item as one of the questions that every format has.
+/// An item as one of the kinds of questions that every quiz format has.
 #[derive(Debug)]
 pub(super) enum Question<'a> {
-    /// Choices, and the explanation for all of them; empty if each has its own.
+    /// Choices, and one explanation for all of them. The explanation is empty if each choice has
+    /// its own.
     Choice(Cow<'a, [Choice]>, String),
     Number(Cow<'a, Number>),
     Order(&'a Order),
     Essay(&'a [Criterion]),
 }
 
-/// Flags to choose from. A choice needs no rule for how a student writes them.
+/// TCP flags to choose from. With choices, students need not know how to write the flags.
 const FLAGS: [Flags; 5] = [
     Flags::SYN,
     Flags(Flags::SYN.0 | Flags::ACK.0),
@@ -34,7 +35,8 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Returns a sentence about the form of the answer; `None` if the form shows it.
+    /// Returns a sentence about the format of the answer; `None` if a question of this kind needs
+    /// no such sentence.
     pub(super) fn form(&self) -> Option<String> {
         match self {
             Self::Number(number) if number.unit.is_empty() => Some("A whole number.".to_owned()),
@@ -54,7 +56,8 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Asks for a field: for flags as a choice, for any other as a whole number.
+/// Returns the question about a packet field: a multiple-choice question for flags, a whole number
+/// for any other field.
 fn of_field<'a>(field: &Field) -> Question<'a> {
     let right = match field.answer {
         FieldValue::Flags(right) => right,
@@ -76,7 +79,7 @@ fn of_field<'a>(field: &Field) -> Question<'a> {
     Question::Choice(flags.into_iter().map(choice).collect(), field.explanation.clone())
 }
 
-/// Returns a number with at most two decimals, as the key has it.
+/// Returns a number with at most two decimals, as in the answer key.
 pub(super) fn plain(number: f64) -> String {
     let text = format!("{number:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,4 +1,4 @@
-//! The pictures of the run that decides an answer. They show it, so a student sees them after the answer.
+//! The pictures of the run that decides an answer. They reveal the answer, so a student sees them only after answering.
 
 use super::Variant;
 use crate::teach::page::pictures;
@@ -6,15 +6,16 @@ use crate::teach::picture::standalone;
 use crate::transport::Transport;
 use std::io;
 
-/// Maximum length of a picture in octets. A longer one has hundreds of packets, and each variant has its own.
+/// Maximum length of a picture in octets. A longer picture would show hundreds of packets, and each variant has its own
+/// pictures.
 const MAX_PICTURE: usize = 40_000;
 
-/// Returns the title and the SVG file of each part of the run over the item's transport.
+/// For each part of the run over the item's transport, returns the title and the SVG file.
 ///
-/// An item with a packet table has none: its sequence numbers are not those of the run.
+/// An item with a packet table gets no pictures, because its sequence numbers are not those of the run.
 ///
 /// # Errors
-/// The template cannot be written to memory.
+/// Returns an error if the template cannot be written to memory.
 pub(super) fn pictures_of(variant: &Variant) -> io::Result<Vec<(String, String)>> {
     let Some(run) = variant.run.as_ref().filter(|_| variant.item.table.is_none()) else {
         return Ok(Vec::new());

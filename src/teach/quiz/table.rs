@@ -7,7 +7,7 @@ use crate::teach::item::{Cell, PacketField, PacketTable};
 pub(super) const FIELDS: [PacketField; 4] =
     [PacketField::Flags, PacketField::Sequence, PacketField::Acknowledgement, PacketField::Length];
 
-/// Returns the table as HTML. A blank is a bold letter.
+/// Returns the table as HTML. A blank is shown as a bold letter.
 pub(super) fn as_html(table: &PacketTable) -> String {
     let heads = ["packet", "from", "to"].into_iter().chain(FIELDS.map(PacketField::name));
     let heads: Vec<String> =
@@ -31,7 +31,7 @@ fn html_row(table: &PacketTable, row: usize) -> String {
     format!("<tr><td>{}{lost}</td><td>{from}</td><td>{to}</td>{}</tr>", row + 1, cells.concat())
 }
 
-/// Returns the caption and a line for each packet. A format without a table shows them as paragraphs.
+/// Returns the caption and a line for each packet. A quiz format without tables shows these lines as paragraphs.
 pub(super) fn as_lines(table: &PacketTable) -> Vec<String> {
     let rows = table.rows.iter().enumerate().map(|(row, packet)| {
         let fields = FIELDS.map(|field| match table.cell(row, field) {

@@ -1,4 +1,4 @@
-//! Tests of quizzes: what is drawn, and what survives each format.
+//! Tests the quizzes: the drawn variants, and whether all texts survive each format.
 
 use super::*;
 use crate::lab;
@@ -7,7 +7,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A text with everything that has a meaning in one of the formats.
+/// A text with every character sequence that is special in one of the formats.
 const HOSTILE: &str = r#"%50% & &amp; < <script>alert(1)</script> ]]> { } = ~ # #### : :: \ \n // $a$ -> `b` **c** 1. d... -- "e" 'f'"#;
 
 fn quiz(labs: &[&str], variants: usize) -> Quiz {
@@ -124,7 +124,8 @@ fn hostile_texts_survive_moodle_xml() {
     assert!(
         escaped.contains("&amp; &amp;amp; &lt; &lt;script&gt;") && escaped.contains("]]&gt; { }")
     );
-    // Choices 2 × 3, a wrong number, three events, a rubric; four tasks with options; two explanations.
+    // The hostile text occurs in three choices and their explanations, a wrong number, three events, a rubric, four
+    // tasks with options, and two further explanations.
     let found = texts.iter().filter(|it| it.contains(&escaped) && !it.contains('\n')).count();
     assert!(found >= 15, "{found} of {texts:?}");
     assert!(texts.iter().any(|it| *it == format!("<p>{escaped}</p><p>0 {escaped}</p>")));
@@ -180,7 +181,7 @@ fn the_moodle_xml_keeps_to_the_rules_of_the_import() {
     }
 }
 
-/// Returns the element that `<question type="` was cut from.
+/// Completes an element from which `<question type="` was cut off.
 fn question_of(text: &str) -> String {
     let (element, _) = text.split_once("</question>").expect("a whole element");
     format!("<question type=\"{element}</question>")
@@ -228,8 +229,8 @@ fn each_file_of_a_question_is_shown_and_a_picture_of_packets_has_no_blank_value(
     assert_eq!(checked, 9);
 }
 
-/// Reads GIFT as far as its special characters go: returns the text with escapes resolved, and the characters that are
-/// not escaped.
+/// Parses only the special characters of GIFT. Returns the text with escapes resolved, and the special characters that
+/// are not escaped.
 fn read_gift(text: &str) -> (String, String) {
     let (mut resolved, mut special, mut rest) = (String::new(), String::new(), text.chars());
     while let Some(it) = rest.next() {
@@ -248,7 +249,7 @@ fn hostile_texts_survive_gift() {
     let mut questions = text.split("\n\n").filter(|it| it.starts_with("::"));
     let (choice, special) = read_gift(questions.next().expect("a choice"));
     assert_eq!(special, "::::{=#~#~#}");
-    // The task, its options, three choices and their explanations.
+    // The hostile text occurs in the task, its options, three choices and their explanations.
     let in_answer = HOSTILE.replace("->", "→");
     assert_eq!(choice.matches(HOSTILE).count(), 2, "{choice}");
     assert_eq!(choice.matches(&in_answer).count(), 6, "{choice}");
@@ -275,7 +276,8 @@ fn hostile_texts_survive_text2qti() {
         .lines()
         .map(|line| line.trim_start().split_once(' ').map_or("", |it| it.1.trim_start()));
     let found = marked.filter(|it| without_references(it).contains(HOSTILE)).count();
-    // Four tasks with options, of which the second lines have no mark; choices and explanations; events; a rubric.
+    // The hostile text occurs in four tasks with options, of which only the first line has a mark, in choices and
+    // explanations, in events, and in a rubric.
     assert!(found >= 16, "{found} in {text}");
     assert!(!text.contains(['<', '$', '`', '{']) && !text.contains("[html]"), "{text}");
     assert!(text.contains("\n=   80 +- 1\n") && text.contains("\n*   CAB\n"), "{text}");

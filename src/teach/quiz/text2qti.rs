@@ -1,7 +1,7 @@
 //! Quizzes as text for text2qti, which converts them to a QTI file for Canvas.
 //!
-//! The format has neither pictures nor ordering questions. So packets are described in sentences, and a student gives an
-//! order as a sequence of letters. Each category is a group, from which Canvas picks one question for each student.
+//! The format supports neither pictures nor ordering questions. So sentences describe the packets, and a student gives
+//! an order as a sequence of letters. Each category is a group, from which Canvas picks one question for each student.
 
 use super::markdown::markdown;
 use super::question::{Question, plain, rubric};
@@ -9,7 +9,7 @@ use super::{Category, Quiz, Variant, table};
 use crate::teach::item::{Choice, Number, Order, letter};
 use std::iter::once;
 
-/// Smallest number that text2qti accepts.
+/// The smallest number that text2qti accepts.
 const MIN_NUMBER: f64 = 0.0001;
 
 /// Returns the quiz as one file.
@@ -49,7 +49,7 @@ fn variant(Variant { options, item, .. }: &Variant, number: usize) -> String {
     format!("\nTitle: {} {number}\n1.  {text}\n{explanation}{answers}", item.id)
 }
 
-/// Returns the rubric as the solution, which text2qti shows to the teacher only.
+/// Returns the rubric as the solution, which only the teacher sees.
 fn solution(rubric: impl Iterator<Item = String>) -> String {
     let lines: Vec<String> = rubric.map(|it| markdown(&it)).collect();
     format!("!   {}\n", lines.join("\n\n    "))
@@ -64,7 +64,7 @@ fn multichoice(choices: &[Choice]) -> String {
     answers.collect()
 }
 
-/// Returns an explanation, and nothing for an empty one.
+/// Returns an explanation in text2qti's format; an empty string if there is no explanation.
 fn feedback(explanation: &str) -> String {
     match explanation {
         "" => String::new(),
@@ -72,7 +72,8 @@ fn feedback(explanation: &str) -> String {
     }
 }
 
-/// Writes the right number. Zero is a short answer, because text2qti refuses it as a number.
+/// Writes the right number. A number below [`MIN_NUMBER`], such as 0, becomes a short answer, because text2qti rejects
+/// it as a number.
 fn numerical(number: &Number) -> String {
     let (answer, tolerance) = (number.answer, number.tolerance);
     if answer < MIN_NUMBER {
@@ -84,7 +85,7 @@ fn numerical(number: &Number) -> String {
     }
 }
 
-/// Returns the events with their letters, after a sentence about the form of the answer.
+/// Returns a sentence about the format of the answer, followed by the events with their letters.
 fn letters(order: &Order) -> impl Iterator<Item = String> {
     let form = "Answer with all letters, the first event first, without spaces.".to_owned();
     let events = order.labels.iter().enumerate();

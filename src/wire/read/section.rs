@@ -11,8 +11,8 @@ use std::time::Duration;
 /// A block's content.
 pub(super) enum BlockContent {
     Nothing,
-    /// A packet that this program skips. The value is the packet's link type if it cannot be read,
-    /// or `None` if the packet is not IP.
+    /// A packet that this program skips. The value is the packet's link type if this program cannot
+    /// read that type, or `None` if the packet is not IP.
     Other(Option<u32>),
     Packet(Captured),
 }
@@ -26,7 +26,7 @@ pub(super) struct Section {
     /// Number of interfaces in all previous sections. The file numbers each section's interfaces
     /// from 0.
     interfaces_before: usize,
-    /// The previous packet's time, which is also used for a packet that has no time.
+    /// The previous packet's timestamp, which is also used for a packet without a timestamp.
     last_time: Option<Duration>,
 }
 
@@ -42,7 +42,7 @@ struct DescribedInterface {
     link_type: u32,
     name: Option<Arc<[u8]>>,
     /// Maximum number of octets captured from each packet; 0 means no limit. Needed for simple
-    /// packet blocks, which do not state how many octets they contain.
+    /// packet blocks, which do not record how many octets they contain.
     kept: usize,
     /// Number of this interface's time units per second.
     units: u64,
@@ -103,8 +103,8 @@ impl Section {
             return of_packet.checked_add(captured as usize);
         }
         let [kind, _length, order] = self.fields(head).next_u32s()?;
-        // A section block's type is the same in both byte orders, and the block states its own byte
-        // order.
+        // A section block's type is the same in both byte orders, and the block declares its own
+        // byte order.
         if kind == block_type::SECTION {
             self.is_big_endian ^= match order {
                 0x1a2b_3c4d => false,
@@ -128,8 +128,8 @@ impl Section {
         }
         let [kind, length] = fields.next_u32s()?;
         let (body, end) = fields.rest.split_last_chunk::<4>()?;
-        // In a section block, a wrong second length is tolerated, because the block's end is found
-        // without it.
+        // In a section block, the reader tolerates a wrong second length, because it finds the
+        // block's end without that length.
         if self.fields(end).next_u32()? != length && kind != block_type::SECTION {
             return None;
         }
@@ -151,7 +151,7 @@ impl Section {
         Some(BlockContent::Nothing)
     }
 
-    /// Reads a simple packet block. Its packet belongs to the first interface, whose description
+    /// Reads a simple packet block. Such a packet belongs to the first interface, whose description
     /// limits how many octets are captured.
     fn simple_packet(&self, mut body: Fields) -> Option<BlockContent> {
         let whole = body.next_u32()? as usize;
@@ -160,7 +160,7 @@ impl Section {
         self.packet(0, &body.rest[..kept.min(body.rest.len())], Vec::new())
     }
 
-    /// Reads a packet block that states a time, in the interface's time unit.
+    /// Reads a packet block that carries a timestamp in the interface's time unit.
     fn timed_packet(&mut self, kind: u32, mut body: Fields) -> Option<BlockContent> {
         let interface = if kind == block_type::OLD_PACKET {
             let interface = body.next_u16()?;
@@ -230,8 +230,8 @@ impl DescribedInterface {
         Some(link)
     }
 
-    /// Converts a time. A fraction of more than one second, which only a damaged file has, is added
-    /// to the seconds.
+    /// Converts a timestamp. A fraction of more than one second, which only a damaged file has, is
+    /// added to the seconds.
     fn time(&self, seconds: u64, fraction: u64) -> Duration {
         let seconds = seconds.saturating_add_signed(self.offset).min(u64::MAX / 4);
         let nanoseconds = u128::from(fraction) * 1_000_000_000 / u128::from(self.units);

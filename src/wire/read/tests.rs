@@ -28,8 +28,8 @@ impl Order {
         numbers.iter().flat_map(|number| self.next_u32(*number)).collect()
     }
 
-    /// Returns a pcap file with one packet, whose time is 3 seconds plus `fraction` after the start
-    /// of 1970.
+    /// Returns a pcap file with one packet, whose timestamp is 3 seconds plus `fraction` after the
+    /// start of 1970.
     fn pcap(self, magic: u32, link_type: u32, fraction: u32) -> Vec<u8> {
         [
             self.next_u32(magic).to_vec(),
@@ -47,7 +47,7 @@ impl Order {
     }
 
     /// Returns a pcapng file with two packets on an interface that has these options. The second
-    /// packet has no time.
+    /// packet has no timestamp.
     fn pcapng(self, link_type: u16, options: &[u8], count: u64) -> Vec<u8> {
         [self.section(link_type, options), self.timed(0, count), self.simple()].concat()
     }
@@ -134,8 +134,8 @@ fn pcapng_is_read_in_both_byte_orders_and_any_time_unit() {
     }
 }
 
-/// Returns each packet's interface: its number, and the number of the interface through which the
-/// packet passed.
+/// Returns each packet's interface: its number in the file, and the index of the interface through
+/// which the packet passed.
 fn interfaces(file: &[u8]) -> Vec<(u32, Option<u32>)> {
     let id = |packet: Captured| packet.interface.expect("an interface").id;
     let ids = all(file).expect("readable").into_iter().map(id);

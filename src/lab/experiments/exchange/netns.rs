@@ -40,7 +40,7 @@ fn exchange(
 ) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _serving = network.serve(SERVER)?;
-    // If the reply is missing, the trace shows it, so the error is not needed.
+    // If the reply is missing, the trace shows this, so the error is not needed.
     let _answer = network.ask(transport)?;
     network.recorder.settle(QUIET_TIME + network.round_trip())?;
     observe(results, transport, network.trace());

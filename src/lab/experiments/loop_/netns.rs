@@ -44,7 +44,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Upper limit for the predicted minimum number of datagrams. An idle machine sends thousands per second, a busy one
+/// Upper limit on the predicted minimum number of datagrams. An idle machine sends thousands per second, a busy one
 /// fewer.
 const MIN_LOOP_DATAGRAMS: u64 = 100;
 

@@ -36,8 +36,8 @@ struct Lost {
     fault: Fault,
 }
 
-/// Returns the exchanges over TCP. In the first one the link drops the SYN, or the packets that `--drop` selects; its
-/// findings have the same names in both cases.
+/// Returns the exchanges over TCP. In the first exchange the link drops the SYN, or the packets that `--drop` selects;
+/// the findings have the same names in both cases.
 fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
     let chosen = |part, drop: &[u32]| Lost {
         part,
@@ -131,7 +131,8 @@ fn measured_timeout(delay: Duration) -> Duration {
 }
 
 /// Predicts how many replies a client receives. If the query or the reply is lost, the first try gets no reply. The
-/// retry gets one, or up to four if packets are duplicated. For other combinations of options the lab predicts nothing.
+/// retry gets one reply, or up to four if packets are duplicated. For other combinations of options the lab predicts
+/// nothing.
 fn expected_replies(setting: &Setting, tries: u32) -> Expected {
     let is_duplicated = conditions(setting).duplicate > 0.0;
     let replies = |count| Expected::is((count, "reply"));

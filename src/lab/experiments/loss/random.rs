@@ -27,16 +27,17 @@ const CLIENTS: &str = "client";
 /// Shown instead of the median if no client received a reply.
 const NO_REPLY: &str = "no reply";
 
-/// Maximum number of exchanges over TCP. One of them takes as much computing time as a hundred exchanges over UDP.
+/// Maximum number of exchanges over TCP. One such exchange takes as much computing time as a hundred exchanges over
+/// UDP.
 const MAX_STREAMS: u32 = 100;
-/// Time after which a client over TCP gives up. It leaves time for many retransmissions.
+/// Time after which a client over TCP gives up. This deadline leaves time for many retransmissions.
 const TCP_DEADLINE: Duration = Duration::from_hours(24);
 /// Maximum loss probability for which the lab predicts that TCP recovers from every loss within [`TCP_DEADLINE`]. Even
 /// with the longest delay, retransmissions are at most a minute apart, so the prediction fails for only one seed in a
 /// million.
 const MAX_REPAIRED_LOSS: f64 = 0.5;
 
-/// The lab predicts that a result never occurs if its probability is below this.
+/// The lab predicts that a result never occurs if the result's probability is below this limit.
 const MAX_CHANCE: f64 = 1e-9;
 
 pub(super) fn count(setting: &Setting) -> u32 {
@@ -58,7 +59,8 @@ pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 /// Predicts the exchanges over TCP if TCP recovers from all losses, or if the link drops every packet. For a loss
-/// probability in between, no formula gives the number of clients that give up, so the lab only observes it.
+/// probability in between, no formula gives the number of clients that give up, so the lab observes this number without
+/// predicting it.
 fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     let (share, all) = (conditions(setting).loss, u64::from(streams(setting)));
     let count = |count, of| Expected::is((count, of));

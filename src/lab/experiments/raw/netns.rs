@@ -74,7 +74,7 @@ fn listen_in(
 pub(super) const ALL: &str = "all, to the octet";
 
 /// Compares the packets that arrived at the server's host with the copies that its raw socket received. Returns `ALL`
-/// if every packet has an equal copy, or else text such as `2 of 3`.
+/// if every packet has an identical copy, otherwise text such as `2 of 3`.
 fn compare_copies(copies: &[Vec<u8>], trace: &Trace) -> String {
     let came = sent_by(trace, CLIENT).filter(|(_, packet)| arrival(packet).is_some());
     let came: Vec<&Vec<u8>> = came.map(|(_, packet)| &packet.octets).collect();

@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_missing_message_is_an_observation_and_the_run_goes_on() {
-        // The link drops packet 1 of each exchange. TCP retransmits its SYN, but no one retransmits the first UDP
-        // query, so one ICMP message is missing.
+        // The link drops packet 1 of each exchange. TCP retransmits its SYN, but the UDP client does not retransmit its
+        // first query, so one ICMP message is missing.
         let options = LabOptions { drop: vec![1], ..LabOptions::default() };
         let procedure = PROCEDURE;
         let run = match procedure.perform(&Setting { seed: 1, options }) {

@@ -22,7 +22,7 @@ pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);
-    // The client acknowledges the SYN-ACK once more each time the server retransmits it.
+    // The client acknowledges the SYN-ACK again each time the server retransmits it.
     let after = (if is_late(setting) { 3 } else { 0 }, "packet");
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
