@@ -80,7 +80,7 @@ impl Clock {
         }
     }
 
-    /// Returns the current time, without the reliability of the clock.
+    /// Returns only the current time, not whether the clock is reliable.
     ///
     /// Returns `None` if the clock shows a year outside chrono's calendar.
     pub(crate) fn now(&self) -> Option<DateTime<Utc>> {

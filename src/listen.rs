@@ -329,8 +329,8 @@ fn settings(
     settings
 }
 
-/// Returns the receive buffer to request. An inherited UDP socket keeps its own size if that size
-/// is larger.
+/// Returns the size of the receive buffer to request. An inherited UDP socket keeps its own size if
+/// that size is larger.
 fn asked_receive_buffer(ours: Option<&Listen>, transport: Transport) -> Option<u32> {
     let of_udp = (transport == Transport::Udp).then_some(Listen::UDP_RECEIVE_BUFFER);
     ours.and_then(|listen| listen.receive_buffer).or(of_udp)

@@ -66,7 +66,7 @@ fn no_standard_input(error: &io::Error) -> Failure {
     Failure::Message(format!("cannot take descriptor 0: {error}"))
 }
 
-/// Returns the condition on which the server ends without a signal.
+/// Returns the condition under which the server ends without a signal.
 pub(super) fn until(arguments: &Serve) -> Until {
     match (arguments.inetd, arguments.idle) {
         (Some(Inetd::Nowait), _) => Until::Answered,

@@ -91,7 +91,7 @@ impl Recorder {
         self.change(|record| record.trace.events.push(Event { at, host, action }));
     }
 
-    /// Records a packet that the link delivers in this number of copies. Returns the packet's number, to pass to
+    /// Records a packet and how many copies of it the link delivers. Returns the packet's number, to pass to
     /// [`deliver`](Self::deliver).
     pub(crate) fn sent(&self, at: Duration, host: HostId, packet: Packet, copies: usize) -> usize {
         self.change(|record| {

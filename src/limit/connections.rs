@@ -62,7 +62,7 @@ impl ConnectionLimit {
         Ok(if is_little && self.workers > 1 { Room::Little } else { Room::Plenty })
     }
 
-    /// Counts one connection fewer for this client's source.
+    /// Subtracts one from the number of open connections of this client's source.
     pub(crate) fn release(&self, peer: SocketAddr) {
         let Some(source) = self.limits.source(peer) else { return };
         let mut open = self.open();

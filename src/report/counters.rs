@@ -62,8 +62,8 @@ fn limits(page: &mut String, limits: &Limits) {
     gauge(page, "daytime_limits_loopback", about, Some(u8::from(limits.loopback)));
 }
 
-/// Returns the counters as log lines: one line for each transport and IP version. Apart from the arrivals and the
-/// exchanges, omits counters that are 0.
+/// Returns the counters as log lines: one line for each transport and IP version. Omits counters that
+/// are 0, except those of arrivals and exchanges.
 pub(crate) fn lines(metrics: &Metrics) -> Vec<String> {
     let both = |transport| IpVersion::BOTH.map(|version| line(metrics, transport, version));
     Transport::BOTH.into_iter().flat_map(both).collect()

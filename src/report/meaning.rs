@@ -259,7 +259,7 @@ pub(crate) fn reason(error: &Unrecognised) -> String {
     }
 }
 
-/// Describes the flags of a reply that is not a time, except those that the reason covers.
+/// Describes the flags of an unrecognised reply. Omits the flags that the error's text already explains.
 pub(crate) fn hints(error: &Unrecognised) -> impl Iterator<Item = &'static str> {
     let is_reason = |flag| matches!(flag, Flag::Binary | Flag::LooksLikeRefusal | Flag::Truncated);
     error.flags.iter().filter(move |flag| !is_reason(*flag)).filter_map(note)

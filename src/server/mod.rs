@@ -184,7 +184,7 @@ impl Server {
         Ok(Self { first, others: Threads::new(workers), bound, shared, udp_descriptors, zone })
     }
 
-    /// Makes the server report to a supervisor when it is ready, alive, and stopping.
+    /// Makes the server report its state to a supervisor: ready, alive or stopping.
     #[must_use]
     pub fn supervised(mut self, supervisor: Supervisor) -> Self {
         if let Some(beat) = supervisor.beat {

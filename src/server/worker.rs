@@ -122,7 +122,7 @@ impl Worker {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         self.last_client = Instant::now();
-        // Clients may have arrived before the loop, so the first round does not wait for an event.
+        // Clients may have arrived before the loop started, so the first round does not wait for an event.
         let mut left = true;
         while !self.shared.is_stopped() && !self.is_over(left) {
             let was_busy = left || !self.tcp.is_idle();

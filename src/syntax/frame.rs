@@ -87,7 +87,7 @@ fn is_blank(octet: u8) -> bool {
     ends_line(octet) || matches!(octet, b' ' | b'\t')
 }
 
-/// Whether the octet is a control character, except a space or part of a line ending.
+/// Whether the octet is a control character that is neither a tab nor part of a line ending.
 fn is_control(octet: u8) -> bool {
     octet.is_ascii_control() && !is_blank(octet)
 }

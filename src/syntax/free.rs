@@ -1,5 +1,5 @@
 //! Reads a month by name, a day, a four-digit year and a time, in any order. The reader tries this
-//! form last, when no other form fits. It accepts only parts whose meaning is certain.
+//! form last, when no other form fits. It accepts only unambiguous parts.
 
 use super::cursor::{Cursor, Mismatch, Number, Time};
 use super::recognised::{Form, Parts};

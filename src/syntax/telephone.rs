@@ -2,7 +2,7 @@
 //! code from a modem. NIST's code (ACTS) is in `nist.rs`.
 //!
 //! - European (ITU-R TF.583): `1996-01-08 12:43:00 CET  1 02 008 033102 199601081143 50090 +5…`.
-//!   The digits, sent without spaces, are the weekday, week, day of the year, next change to or
+//!   The service sends the digits after the zone's name without spaces. They are the weekday, week, day of the year, next change to or
 //!   from daylight saving time (month, day, hour), UTC to the minute, Modified Julian Date, UT1 -
 //!   UTC, and fields that each laboratory defines. The code contains UTC, so the offset is certain,
 //!   whatever the zone's name.

@@ -37,7 +37,7 @@ mod no_sockets;
 #[cfg(not(any(feature = "client", feature = "server")))]
 pub(crate) use no_sockets::*;
 
-/// Whether this system is Linux. The laboratory's predictions were measured on Linux.
+/// Whether this system is Linux. The labs' predictions are based on measurements on Linux.
 #[cfg(feature = "lab")]
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 

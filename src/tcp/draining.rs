@@ -241,7 +241,7 @@ impl Draining {
         }
     }
 
-    /// Makes `end` the latest drain deadline of all connections.
+    /// Ensures that no connection drains after `end`.
     pub(super) fn end_by(&mut self, end: Instant) {
         self.end = Some(end);
     }

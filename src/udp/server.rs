@@ -39,8 +39,8 @@ struct Answerer {
 struct Socket {
     udp: UdpSocket,
     local: SocketAddr,
-    /// Whether datagrams may be queued. Events are edge-triggered, so this stays true until the
-    /// queue is empty.
+    /// Whether datagrams may be waiting in the queue. Events are edge-triggered, so this stays true
+    /// until the queue is empty.
     ready: bool,
     /// Number of datagrams that the last batch receive returned.
     last_batch: usize,
@@ -105,7 +105,7 @@ impl Service {
         }
     }
 
-    /// Answers a batch on each ready socket. Returns true if more datagrams may be queued.
+    /// Answers a batch on each ready socket. Returns true if more datagrams may be waiting.
     pub(crate) fn work(&mut self, responder: &mut Responder, now: Instant) -> bool {
         let mut state = BufferState::Nothing;
         for socket in &mut self.sockets {
@@ -293,8 +293,8 @@ impl Answerer {
         }
     }
 
-    /// Decides whether to answer a datagram with this content. The error is the event that counts
-    /// the ignored datagram. `reply` is `None` if the server has no valid time.
+    /// Decides whether to answer a datagram with this content. The error is the event under
+    /// which the ignored datagram is counted. `reply` is `None` if the server has no valid time.
     fn admit(
         &self,
         local: SocketAddr,

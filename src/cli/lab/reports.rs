@@ -25,7 +25,7 @@ enum Html<'a> {
 }
 
 impl<'a> Reports<'a> {
-    /// Creates the folders that do not exist yet. If there are several runs, the reports are written to a folder.
+    /// Creates the missing folders. The reports of several runs need a folder; one report may be a file.
     pub(super) fn open(
         html: Option<&'a Path>,
         svg: Option<&'a Path>,

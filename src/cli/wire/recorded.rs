@@ -60,7 +60,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The way in which reading a file ended, if there was no error.
+/// How the reading of a file ended, if there was no error.
 #[derive(Debug)]
 enum ReadEnd {
     /// Reading stopped at `--count` or after a signal.

@@ -60,7 +60,7 @@ enum Holds {
 #[derive(Debug)]
 pub(crate) struct Condition(Vec<Vec<Ground>>);
 
-/// The answer to a question whose answer is a number. The run observes this number.
+/// A numeric answer. The run observes this number.
 #[derive(Debug)]
 pub(crate) struct NumberAnswer {
     transport: Transport,

@@ -9,7 +9,7 @@ use crate::lab::{
 };
 use std::time::Duration;
 
-/// Returns a setting without options, and settings in which one option has different values from its range.
+/// Returns a setting without options, and settings that each give one option a value from its range.
 pub(crate) fn settings(procedure: &Procedure) -> Vec<Setting> {
     let mut all = vec![LabOptions::default()];
     for OptionRange { option, values } in procedure.options {

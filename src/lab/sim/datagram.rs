@@ -154,7 +154,7 @@ pub(crate) struct Asker {
 #[derive(Debug)]
 struct Query {
     exchange: Schedule,
-    /// Time of the next step: sending another question, or giving up.
+    /// Time of the next step: sending another query, or giving up.
     due: Duration,
 }
 

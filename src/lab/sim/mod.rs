@@ -1,4 +1,4 @@
-//! The engine `sim`: two hosts of `smoltcp` on a simulated link, in virtual time. The same setting gives the same
+//! The engine `sim`: two hosts with `smoltcp` stacks on a simulated link, in virtual time. The same setting gives the same
 //! trace, to the octet, on every system and without privileges.
 //!
 //! The network and the two TCP/IP stacks are simulated. The services and the clients ([`stream`], [`datagram`]) make

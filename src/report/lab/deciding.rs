@@ -36,7 +36,7 @@ pub(crate) fn decision<'a>(report: &'a Report, question: &Question) -> Option<De
     })
 }
 
-/// Returns the first or the last event in a part whose label contains the wanted text.
+/// Returns the part's first or last event with a label that contains the wanted text.
 fn find<'a>(part: &'a Part, wanted: &DecidingEvent) -> Option<Decision<'a>> {
     let events = part.trace.events.iter();
     let of_kind = events.filter_map(|event| Some((event, label(event, wanted.kind)?)));

@@ -5,7 +5,7 @@ use crate::lab::Report;
 use crate::lab::{Engine, Part};
 use crate::trace::HostId;
 
-/// Returns the name for a run's files: `exchange-sim`.
+/// Returns the name for a run's files, such as `exchange-sim`.
 #[cfg(feature = "teach")]
 pub(crate) fn of_run(report: &Report) -> String {
     joined(&[report.lab.name, report.procedure.engine.name()])

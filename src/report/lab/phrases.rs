@@ -69,7 +69,7 @@ pub(crate) fn verdict(finding: &Finding, unit: Unit) -> String {
 }
 
 /// Returns the distance of an observation from the predicted range, such as `2 too many`. Returns `None` for shares and
-/// strings, and if the two values have different nouns or kinds.
+/// strings, and if the two values are of different kinds or count different things.
 fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     let beyond = |more: &Value, less: &Value| match (more, less) {
         (Value::Count { count, .. }, Value::Count { count: less, .. }) => {
@@ -178,7 +178,7 @@ mod tests {
         mentions(&verdict(times, Some((43 * MS).into())), &["differs", "3 ms", "long"]);
         assert_eq!(verdict(Expected::is("a"), Some("b".into())), "differs");
         mentions(&verdict(Expected::is(reads(2)), None), &["differs", "not reached"]);
-        // Counts with different nouns cannot be subtracted, so the verdict has no number.
+        // Counts of different things cannot be subtracted, so the verdict has no number.
         assert_eq!(verdict(Expected::is(reads(2)), Some((5, "packet").into())), "differs");
     }
 

@@ -186,7 +186,7 @@ impl Endpoint {
         while self.ready && self.resume.is_none() && self.connections.len() < MAX_CONNECTIONS {
             match self.listener.accept() {
                 // The kernel assigns the lowest free descriptor, so a high number means that few descriptors are left.
-                // Close such a connection.
+                // Such a connection is closed at once.
                 Ok((stream, _)) if stream.as_raw_fd() >= self.services_from => {}
                 Ok((stream, _)) => self.add_connection(stream, &exchange),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,

@@ -53,7 +53,7 @@ impl Cursor<'_> {
         Err(Mismatch { expected, at: self.at, reached, at_end })
     }
 
-    /// Reads a weekday whose meaning is certain, if there is one, and the comma or spaces after it.
+    /// Reads an unambiguous weekday, if there is one, and the comma or spaces after it.
     /// A two-letter word next to a time may be an AM/PM marker in an unknown language: SA is
     /// Vietnamese for AM.
     pub(in crate::syntax) fn weekday_before(&mut self) -> Option<Weekday> {
@@ -66,13 +66,13 @@ impl Cursor<'_> {
         self.optional(|cursor| cursor.with_gap(Self::weekday)).flatten()
     }
 
-    /// Reads a weekday whose meaning is certain, between a date and a time. The weekday may be in
+    /// Reads an unambiguous weekday, between a date and a time. The weekday may be in
     /// parentheses or brackets.
     pub(in crate::syntax) fn weekday_between(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::certain_weekday_in_marks))
     }
 
-    /// Reads a weekday whose meaning is certain, after a date and time. Spaces or a comma must
+    /// Reads an unambiguous weekday, after a date and time. Spaces or a comma must
     /// precede the weekday, which may be in parentheses or brackets.
     pub(in crate::syntax) fn weekday_after(&mut self) -> Option<Weekday> {
         self.optional(|cursor| {

@@ -41,7 +41,7 @@ impl Address {
 
 /// Size of `size_t`. Control messages are aligned to this size.
 const SIZE_T: usize = size_of::<usize>();
-/// Size of `struct cmsghdr`, which holds the length including this header, the level and the type.
+/// Size of `struct cmsghdr`. Its fields are the level, the type, and the length, which includes this header.
 const HEADER: usize = SIZE_T + 8;
 const V4_INFO: usize = 12;
 const V6_INFO: usize = 20;

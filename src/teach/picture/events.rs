@@ -59,7 +59,7 @@ pub(crate) enum Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PacketKind {
     Sent,
-    /// TCP had sent these octets, or this SYN or FIN, before.
+    /// TCP has already sent these octets, or this SYN or FIN.
     Retransmission,
     /// The link delivered the packet more than once.
     Duplicate,

@@ -45,7 +45,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Returns the explanation for every answer; empty if each answer has its own.
+    /// Returns the explanation that all answers share; empty if each answer has its own.
     pub(super) fn explanation(&self) -> &str {
         match self {
             Self::Number(number) => &number.explanation,

@@ -84,7 +84,8 @@ fn points_of(criteria: &[Criterion]) -> String {
     criteria.iter().map(|it| format!(" {}", it.points)).collect::<Vec<_>>().concat()
 }
 
-/// Returns a code over everything that decides points. Without the secret, no student can try answers against it.
+/// Returns a code computed with the secret from everything that affects the points. Without the secret, a student
+/// cannot use the code to test guesses.
 fn items_code(secret: &Secret, name: &SheetName, labs: &[LabItems]) -> String {
     let facts = labs.iter().flat_map(|lab| &lab.items).flat_map(|item| {
         let answer = match &item.kind {

@@ -28,8 +28,8 @@ pub(super) struct Found {
     pub problems: Vec<(PathBuf, String)>,
 }
 
-/// Collects the answer files below a path. A path that the user named is a file of any name; in a directory, only files
-/// `*.toml` count.
+/// Collects the answer files below a path. A file that the user names may have any name. In a directory, only files
+/// `*.toml` are answer files.
 pub(super) fn collect(path: &Path) -> Found {
     let mut found = Found::default();
     match fs::metadata(path) {

@@ -1,4 +1,4 @@
-//! The exchanges that the report draws: their link drops chosen packets, and none at random.
+//! The exchanges that the report draws. Their link drops only chosen packets, never random ones.
 
 use super::{TRIES, WHOLE, conditions, received, service, time_without_loss, timeout_of_all_tries};
 use crate::lab::analysis::time_to_the_answer;
