@@ -2,10 +2,10 @@
 //! code from a modem. NIST's code (ACTS) is in `nist.rs`.
 //!
 //! - European (ITU-R TF.583): `1996-01-08 12:43:00 CET  1 02 008 033102 199601081143 50090 +5…`.
-//!   The service sends the digits after the zone's name without spaces. They are the weekday, week, day of the year, next change to or
-//!   from daylight saving time (month, day, hour), UTC to the minute, Modified Julian Date, UT1 -
-//!   UTC, and fields that each laboratory defines. The code contains UTC, so the offset is certain,
-//!   whatever the zone's name.
+//!   The service sends the digits after the zone's name without spaces. They are the weekday, week,
+//!   day of the year, next change to or from daylight saving time (month, day, hour), UTC to the
+//!   minute, Modified Julian Date, UT1 - UTC, and fields that each laboratory defines. The code
+//!   contains UTC, so the offset is certain, whatever the zone's name.
 //! - U.S. Naval Observatory: Modified Julian Date, day of the year, time: `51270 092 145230 UTC`.
 
 use super::cursor::{Cursor, Mismatch};

@@ -1,5 +1,5 @@
-//! The engine `sim`: two hosts with `smoltcp` stacks on a simulated link, in virtual time. The same setting gives the same
-//! trace, to the octet, on every system and without privileges.
+//! The engine `sim`: two hosts with `smoltcp` stacks on a simulated link, in virtual time. The same setting gives the
+//! same trace, to the octet, on every system and without privileges.
 //!
 //! The network and the two TCP/IP stacks are simulated. The services and the clients ([`stream`], [`datagram`]) make
 //! the same decisions as this crate's real services and clients (which reply to send, which datagrams the guard
