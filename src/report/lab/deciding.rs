@@ -156,7 +156,10 @@ mod tests {
     #[test]
     fn the_read_after_the_one_with_the_small_buffer_decides_what_became_of_the_rest() {
         let event = deciding_event("truncate", "tcp-rest");
-        assert!(event.starts_with("Call 7 of \"TCP\"") && event.ends_with("= 16 octets"), "{event}");
+        assert!(
+            event.starts_with("Call 7 of \"TCP\"") && event.ends_with("= 16 octets"),
+            "{event}"
+        );
     }
 
     #[cfg(all(feature = "client", feature = "server"))]
