@@ -52,6 +52,9 @@ pub(crate) struct Theory {
     pub says: String,
     /// The source of the sentence: `RFC 9293, section 3.5`.
     pub source: String,
+    /// Whether the sentence says more than the lab's question asks, so that no explanation has to name it.
+    #[serde(skip)]
+    pub is_beyond_question: bool,
 }
 
 /// One further experiment for the student.
@@ -192,8 +195,10 @@ fn add_answers(body: &'static str, steps: &mut [NextStep]) -> Result<(), Mistake
     Ok(())
 }
 
-/// Reads `A sentence (its source).`
+/// Reads `A sentence (its source).` A comment may follow: `<!-- beyond the question -->`.
 fn theory(item: &'static str) -> Result<Theory, &'static str> {
+    let beyond = item.strip_suffix("<!-- beyond the question -->");
+    let (is_beyond_question, item) = (beyond.is_some(), beyond.unwrap_or(item).trim_end());
     let is_whole = |source: &str| source.matches('(').count() == source.matches(')').count();
     let split = |text: &'static str| {
         let mut begins = text.match_indices('(').map(|(at, _)| text.split_at(at));
@@ -201,7 +206,8 @@ fn theory(item: &'static str) -> Result<Theory, &'static str> {
     };
     let (says, source) =
         item.strip_suffix(").").and_then(split).ok_or("a sentence that ends with (its source).")?;
-    Ok(Theory { says: strip_markup(says), source: strip_markup(&source[1..]) })
+    let (says, source) = (strip_markup(says), strip_markup(&source[1..]));
+    Ok(Theory { says, source, is_beyond_question })
 }
 
 /// Reads `A sentence. <!-- ground; ground -->`
@@ -247,6 +253,7 @@ late?
 
 - The `clock` (of
   a tower) ticks (RFC 867; listen(2), POSIX (1994)).
+- It is old (RFC 868). <!-- beyond the question -->
 
 ## What is done on sim
 
@@ -302,7 +309,9 @@ tick()
         assert_eq!((&*text.question, &*text.other_systems), ("How late?", "Nothing."));
         let says = "The clock (of a tower) ticks".to_owned();
         let source = "RFC 867; listen(2), POSIX (1994)".to_owned();
-        assert_eq!(text.theory, [Theory { says, source }]);
+        let ticks = Theory { says, source, is_beyond_question: false };
+        let (says, source) = ("It is old".to_owned(), "RFC 868".to_owned());
+        assert_eq!(text.theory, [ticks, Theory { says, source, is_beyond_question: true }]);
         let lessons: Vec<_> =
             text.lessons.iter().map(|it| (&*it.says, it.rests_on.len())).collect();
         assert_eq!(lessons, [("It ticks.", 1), ("It ticks on.", 2)]);
@@ -330,16 +339,17 @@ tick()
             ("## Theory", "## Theories", 12),
             ("How\n", "- How\n", 9),
             (" (RFC", " [RFC", 14),
-            ("Twice.", "```", 22),
+            ("<!-- beyond the question", "<!-- beyond", 16),
+            ("Twice.", "```", 23),
             ("## Theory\n\n", "## Theory\n\nThese:\n\n", 14),
-            ("tcp ticks = 3", "tcp ticks ~ 3", 34),
-            ("predicted -->", "predicted", 35),
-            ("- `daytime query`: Is", "- daytime query: Is", 46),
-            ("  late?", "  late.", 46),
-            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 51),
+            ("tcp ticks = 3", "tcp ticks ~ 3", 35),
+            ("predicted -->", "predicted", 36),
+            ("- `daytime query`: Is", "- daytime query: Is", 47),
+            ("  late?", "  late.", 47),
+            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 52),
             ("## Answers\n\n- Yes, `later`\n  than ever.\n", "", 1),
             ("## What differs elsewhere\n\nNothing.\n", "", 1),
-            ("```python", "```", 56),
+            ("```python", "```", 57),
         ] {
             let page: &'static str = PAGE.replacen(right, wrong, 1).leak();
             let mistake = read_page("tick", page).map(drop).map_err(|it| line(page, it.at));

@@ -55,7 +55,7 @@ fn the_page_describes_every_key_that_the_program_prints_and_no_other() {
         "list".to_owned(),
         format!("run exchange loss --engine sim --pcapng {into} --html {into} --svg {into}"),
         "run loss --drop 2 --count 10".to_owned(),
-        "run exchange --ask-from docs/answers.toml".to_owned(),
+        "run exchange --ask-from tests/suite/answers.toml".to_owned(),
         "run hold --count 1".to_owned(),
     ] {
         paths(&lab(&arguments), "", &mut printed);

@@ -75,7 +75,7 @@ fn files_are_written_although_standard_output_has_no_reader() {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let mut command =
-            lab(&["run", "exchange", "--ask-from", "docs/answers.toml", form, "--html"]);
+            lab(&["run", "exchange", "--ask-from", "tests/suite/answers.toml", form, "--html"]);
         let status = command.arg(&file).stdout(writer).status().expect("it runs");
         assert!(status.success() && read(&file).contains("Your prediction"), "{form}: {status}");
     }

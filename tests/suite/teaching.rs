@@ -1,7 +1,12 @@
-//! The pages for teachers in `docs/teaching`: they name every lab in the order of the program, and their minutes add up.
+//! The pages for teachers in `docs/teaching`: they name every lab in the order of the program, their minutes add up, and
+//! their numbers of words are those of the screen.
 
-use crate::lab::{labs, name};
+use crate::lab::{lab, labs, name};
+use crate::support::{skip, stdout};
+use serde_json::Value;
 use std::fs;
+use std::process::Output;
+use tempfile::NamedTempFile;
 
 fn page(name: &str) -> String {
     fs::read_to_string(format!("docs/teaching/{name}")).expect("a page")
@@ -44,7 +49,7 @@ fn minutes_of_labs(rows: &[Row]) -> Vec<(String, u64)> {
 
 /// Returns the name and the minutes of each lab, in the order of `lab list`.
 fn listed() -> Vec<(String, u64)> {
-    let minutes = |lab: &serde_json::Value| lab["minutes"].as_u64().expect("minutes");
+    let minutes = |lab: &Value| lab["minutes"].as_u64().expect("minutes");
     labs().iter().map(|lab| (name(lab).to_owned(), minutes(lab))).collect()
 }
 
@@ -115,4 +120,67 @@ fn the_introduction_to_the_labs_and_the_guide_have_the_labs_in_the_order_of_the_
     let (_, answers) = guide.split_once("\n| session | answers |\n").expect("the answers");
     let (table, _) = answers.split_once("\n\n").expect("an end");
     assert_eq!(links(table, "["), names);
+}
+
+/// Runs a lab with the first choice as each prediction and the second one as each observation. Returns the screen.
+fn answered(lab_of_list: &Value) -> String {
+    let questions = lab_of_list["questions"].as_array().expect("questions");
+    let answer = |question: &Value| {
+        let id = question["id"].as_str().expect("a name");
+        format!("{id} = {{ predicted = 1, observed = 2 }}\n")
+    };
+    let answers: String = questions.iter().map(answer).collect();
+    let name = name(lab_of_list);
+    let file = NamedTempFile::new().expect("a file");
+    fs::write(file.path(), format!("[{name}]\n{answers}")).expect("written");
+    let output: Output =
+        lab(&["run", name, "--ask-from"]).arg(file.path()).output().expect("it runs");
+    stdout(&output)
+}
+
+/// Returns the number of words that a student reads before the run, and the number of those after it. Drawings and
+/// tables do not count.
+fn words(screen: &str) -> Option<(usize, usize)> {
+    let count = |text: &str| text.split_whitespace().count();
+    let (method, rest) = screen.split_once("\nWHAT HAPPENED\n")?;
+    let (_, rest) = rest.split_once("\nQUESTION ")?;
+    let (mut before, mut after) = (count(method), 0);
+    for question in rest.split("\nQUESTION ") {
+        let (question, verdict) = question.split_once("\n  prediction ")?;
+        before += count(question);
+        after += count(verdict);
+    }
+    Some((before, after))
+}
+
+#[test]
+fn the_guide_has_the_words_of_each_lab_and_the_minutes_of_its_plan() {
+    let (guide, course) = (page("guide.md"), page("course.md"));
+    let (_, table) =
+        guide.split_once("| lab | plan | words before | words after |\n").expect("times");
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .skip(1)
+        .map_while(|line| line.strip_prefix("| "))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    let all = labs();
+    assert_eq!(rows.len(), all.len());
+    for (row, lab_of_list) in rows.iter().zip(&all) {
+        let [lab, minutes, before, after, ..] = row[..] else { panic!("{row:?}") };
+        assert_eq!(lab, name(lab_of_list));
+        let phases = ["Predict", "Observe", "Explain"];
+        for (minutes, phase) in minutes.split(", ").zip(phases) {
+            let row = format!("\n| {minutes} | {lab} | {phase}");
+            assert_eq!(course.matches(&row).count(), 1, "{row}");
+        }
+        let Some(counted) = words(&answered(lab_of_list)) else {
+            skip(&format!("{lab} cannot run here"));
+            continue;
+        };
+        for (said, counted) in [(before, counted.0), (after, counted.1)] {
+            let said: usize = said.parse().expect("a number");
+            assert!(said.abs_diff(counted) * 10 <= counted, "{lab}: {said} words, not {counted}");
+        }
+    }
 }

@@ -11,7 +11,6 @@ use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Results
 use crate::sys;
 use crate::transport::Transport::{Tcp, Udp};
 use nix::poll::PollFlags;
-use socket2::Socket;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -60,8 +59,7 @@ fn run(_: &Setting, results: &mut Results) -> Result<(), Obstacle> {
 fn stream(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = RecordedSocket::open(&recorder, CLIENT, Tcp)?;
-    let connect = |socket: &Socket| socket.connect(&closed.into());
-    let connected = client.call("connect()", connect, |()| "connected".into());
+    let connected = client.connect_as("connect()", closed);
     results.observe(Tcp, CONNECT, outcome(&connected, "connected"));
     results.keep_trace(Tcp, "", recorder.trace());
     Ok(())
@@ -126,8 +124,7 @@ fn datagram_socket() -> Result<RecordedSocket, CallError> {
 
 fn connected_socket(closed: SocketAddr) -> Result<RecordedSocket, CallError> {
     let client = datagram_socket()?;
-    let connect = |socket: &Socket| socket.connect(&closed.into());
-    client.call("connect()", connect, |()| "done, no packet".into())?;
+    client.connect_as("connect()", closed)?;
     Ok(client)
 }
 

@@ -117,8 +117,7 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = RecordedSocket::open(&recorder, CLIENT, transport)?;
-    let connect = |socket: &Socket| socket.connect(&service.into());
-    client.call("connect()", connect, |()| "connected".into())?;
+    client.connect_as("connect()", service)?;
     client.send(INPUT)?;
     let seen = receive_all(&client)?;
     Ok((recorder.short_trace(), seen))

@@ -34,8 +34,7 @@ impl Pair {
             socket.bind(&ANY_PORT.into())?;
             socket.listen(1)
         })?;
-        let at = listener.local_address()?.into();
-        client.call("connect()", |socket| socket.connect(&at), |()| "connected".into())?;
+        client.connect_as("connect()", listener.local_address()?)?;
         Ok(Self { client, server: listener.accept_unrecorded()? })
     }
 
@@ -43,9 +42,8 @@ impl Pair {
         let bind = |socket: &Socket| socket.bind(&ANY_PORT.into());
         server.unrecorded("bind()", bind)?;
         client.unrecorded("bind()", bind)?;
-        let (ours, theirs) = (client.local_address()?.into(), server.local_address()?.into());
-        let success = |(): &()| "no packet is sent".into();
-        client.call("connect()", |socket| socket.connect(&theirs), success)?;
+        client.connect_as("connect()", server.local_address()?)?;
+        let ours = client.local_address()?.into();
         server.unrecorded("connect()", |socket| socket.connect(&ours))?;
         Ok(Self { client, server })
     }
@@ -121,6 +119,30 @@ mod tests {
             server.send(b"noon").expect("sent");
             client.wait_for(4).expect("it arrives");
             assert_eq!(client.receive(16).expect("heard"), b"noon", "{transport}");
+        }
+    }
+
+    #[test]
+    fn connect_over_udp_says_in_every_lab_that_no_packet_is_sent() {
+        let outcomes = |recorder: &Recorder| -> Vec<String> {
+            let events = recorder.trace().events.into_iter();
+            let calls = events.filter_map(|event| match event.action {
+                Action::Call { call, outcome } if call.starts_with("connect") => Some(outcome),
+                _ => None,
+            });
+            calls.collect()
+        };
+        for (transport, outcome) in
+            Transport::BOTH.into_iter().zip(["connected", "no packet is sent"])
+        {
+            let recorder = Recorder::on_loopback();
+            let pair = Pair::new(transport, &recorder).expect("loopback");
+            let other = RecordedSocket::open(&recorder, CLIENT, transport).expect("a socket");
+            let server = RecordedSocket::open(&recorder, SERVER, transport).expect("a socket");
+            server.serve_at(ANY_PORT).expect("loopback");
+            other.connect(server.local_address().expect("bound")).expect("connected");
+            assert_eq!(outcomes(&recorder), [outcome; 2], "{transport}");
+            drop(pair);
         }
     }
 

@@ -151,10 +151,19 @@ impl RecordedSocket {
         Ok(accepted)
     }
 
-    /// Connects the socket; over UDP the kernel only remembers the address.
+    /// Connects the socket; over UDP the kernel only remembers the address. The trace shows the address.
     pub(crate) fn connect(&self, at: SocketAddr) -> Result<(), CallError> {
-        let connect = |socket: &Socket| socket.connect(&at.into());
-        self.call(&format!("connect({})", at.ip()), connect, |()| "connected".into())
+        self.connect_as(&format!("connect({})", at.ip()), at)
+    }
+
+    /// Connects the socket; `call` names the call in the trace. Its outcome over UDP says that no packet is sent, so
+    /// that a reader does not take it for a connection.
+    pub(crate) fn connect_as(&self, call: &str, at: SocketAddr) -> Result<(), CallError> {
+        let outcome = match self.transport {
+            Transport::Tcp => "connected",
+            Transport::Udp => "no packet is sent",
+        };
+        self.call(call, |socket| socket.connect(&at.into()), |()| outcome.to_owned())
     }
 
     /// Sends octets on a connected socket.

@@ -101,6 +101,7 @@ enum Amount {
 }
 
 /// The event in a trace that decides a question: the first or the last event of this kind whose label contains `text`.
+/// Events up to the one that `after` names do not count.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DecidingEvent {
     pub transport: Transport,
@@ -111,6 +112,8 @@ pub(crate) struct DecidingEvent {
     pub is_last: bool,
     /// Text that the event's label must contain. A packet's label includes the packet's fate.
     pub text: &'static str,
+    /// Text in the label of an earlier event of the same kind.
+    pub after: Option<&'static str>,
 }
 
 named! {

@@ -134,7 +134,7 @@ fn condition(text: &'static str) -> Option<Condition> {
 }
 
 /// Reads an event such as `tcp packet "FIN"`. The kind of the event, here `packet`, may have `part "NAME"` before it
-/// and `last` after it.
+/// and `last` after it. ` after "SYN"` at the end skips the events up to the first one with that text.
 fn deciding_event(text: &'static str) -> Option<DecidingEvent> {
     let (transport, mut rest) = text.split_once(' ')?;
     let mut part = None;
@@ -148,8 +148,13 @@ fn deciding_event(text: &'static str) -> Option<DecidingEvent> {
         Some(label) => (true, label),
         None => (false, rest),
     };
-    let text = label.strip_prefix('"').and_then(|label| label.strip_suffix('"'))?;
-    Some(DecidingEvent { transport: transport.parse().ok()?, part, kind, is_last, text })
+    let label = label.strip_prefix('"').and_then(|label| label.strip_suffix('"'))?;
+    let (text, after) = match label.split_once("\" after \"") {
+        Some((text, after)) => (text, Some(after)),
+        None => (label, None),
+    };
+    let transport = transport.parse().ok()?;
+    Some(DecidingEvent { transport, part, kind, is_last, text, after })
 }
 
 /// An answer on a page, in the form `the answer <!-- its grounds -->: the explanation`.
@@ -235,7 +240,7 @@ mod tests {
 ### How many ticks?
 
 <!-- id: ticks; on: sim, netns; only if: tcp delay = 0; decided by: tcp part \"a, b\" call last \"tick()\";
-     decided by: udp packet \"\" -->
+     decided by: udp packet \"\" after \"SYN\" -->
 
 - `one`
   tick <!-- tcp ticks = 1; udp ticks = 1 | tcp ticks > 9 -->: Because
@@ -260,15 +265,16 @@ mod tests {
         let [ticks, time] = &questions[..] else { panic!("{questions:?}") };
         assert_eq!((ticks.id, &*ticks.text), ("ticks", "How many ticks?"));
         assert_eq!((ticks.engines.len(), ticks.only_if.len()), (2, 1));
-        let event = |transport, part, kind, is_last, text| DecidingEvent {
+        let event = |transport, part, kind, is_last, text, after| DecidingEvent {
             transport,
             part,
             kind,
             is_last,
             text,
+            after,
         };
-        let call = event(Transport::Tcp, Some("a, b"), EventKind::Call, true, "tick()");
-        let packet = event(Transport::Udp, None, EventKind::Packet, false, "");
+        let call = event(Transport::Tcp, Some("a, b"), EventKind::Call, true, "tick()", None);
+        let packet = event(Transport::Udp, None, EventKind::Packet, false, "", Some("SYN"));
         assert_eq!(ticks.decided_by, [call, packet]);
         let AnswerForm::Choice(choices) = &ticks.form else { panic!("{ticks:?}") };
         assert_eq!((&*choices[0].text, &*choices[0].why), ("one tick", "Because it ticks once."));

@@ -1,6 +1,6 @@
 //! The text that `lab run --ask` prints: questions before and after a run, and verdicts on a student's answers.
 
-use super::{Detail, deciding, ending, lesson, marked, observed, theory, what_happened};
+use super::{Detail, deciding, ending, lesson, marked, observed, programs, theory, what_happened};
 use crate::lab::question::answer::Answer;
 use crate::lab::question::verdict::{AnsweredQuestion, Mark, Shown};
 use crate::lab::question::{AnswerForm, Question};
@@ -32,11 +32,13 @@ pub(crate) struct Position {
 /// Widths of a verdict's columns: the kind of answer (prediction, observation or result), the mark, and the answer.
 const VERDICT: Columns<3> = Columns(2, [13, 8, 53]);
 
-/// Returns the description of the lab's method. A student reads it before the first question.
+/// Returns the description of the lab's method, and the programs that the lab examines. A student reads them before the
+/// first question.
 pub(crate) fn method(lab: &Lab, procedure: &Procedure, setting: &Setting) -> String {
     let mut page = Page::default();
     page.heading("WHAT IS DONE");
     page.paragraph(2, &lab.method(procedure, setting));
+    programs(&mut page, &lab.text.programs);
     page.finish()
 }
 

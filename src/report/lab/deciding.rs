@@ -7,7 +7,7 @@ use crate::duration::Unit;
 use crate::lab::question::verdict::Shown;
 use crate::lab::question::{DecidingEvent, EventKind, Question};
 use crate::lab::{Finding, Part, Report};
-use crate::report::{escaped, packet};
+use crate::report::{escaped, ladder, packet};
 use crate::trace::{Action, Event, Packet};
 use crate::wire::decode::decode;
 use std::time::Duration;
@@ -40,8 +40,13 @@ pub(crate) fn decision<'a>(report: &'a Report, question: &Question) -> Option<De
 fn find<'a>(part: &'a Part, wanted: &DecidingEvent) -> Option<Decision<'a>> {
     let events = part.trace.events.iter();
     let of_kind = events.filter_map(|event| Some((event, label(event, wanted.kind)?)));
-    let numbered = of_kind.enumerate().filter(|(_, (_, label))| label.contains(wanted.text));
-    let mut found = numbered.map(|(index, (event, label))| Decision {
+    let mut is_after = wanted.after.is_none();
+    let counts = |(_, (_, label)): &(usize, (&Event, String))| {
+        let counts = is_after && label.contains(wanted.text);
+        is_after |= wanted.after.is_some_and(|after| label.contains(after));
+        counts
+    };
+    let mut found = of_kind.enumerate().filter(counts).map(|(index, (event, label))| Decision {
         part,
         kind: wanted.kind,
         number: index + 1,
@@ -71,7 +76,8 @@ fn label(event: &Event, kind: EventKind) -> Option<String> {
 }
 
 impl Decision<'_> {
-    /// Returns the event in words, such as `Packet 7 of "TCP" decides (100.0 ms, server): ACK, arrived after 20 ms`.
+    /// Returns the event in words, such as `Packet 7 of "TCP" decides (100.0 ms, server): ACK, arrived after 20 ms`. The
+    /// time has as many decimals as in the drawing, so that a reader finds the event there.
     pub(crate) fn in_words(&self, unit: Unit) -> String {
         let Self { part, kind, number, at, host, label } = self;
         let kind = match kind {
@@ -79,8 +85,9 @@ impl Decision<'_> {
             EventKind::Call => "Call",
             EventKind::State => "State",
         };
-        let (part, time) = (title(part), format!("{} {}", unit.decimal(*at, 1), unit.name()));
-        format!("{kind} {number} of \"{part}\" decides ({time}, {host}): {label}")
+        let time = unit.decimal(*at, ladder::decimals(&part.trace, unit));
+        let (part, unit) = (title(part), unit.name());
+        format!("{kind} {number} of \"{part}\" decides ({time} {unit}, {host}): {label}")
     }
 }
 
@@ -136,6 +143,34 @@ mod tests {
         assert!(count > 30, "{count}");
     }
 
+    /// Returns the event that decides a question, in words.
+    #[cfg(all(feature = "client", feature = "server"))]
+    fn deciding_event(lab: &str, question: &str) -> String {
+        let lab = crate::lab::find(lab).expect("a lab");
+        let report = run_and_compare(lab, &lab.procedures[0], &Setting::default());
+        let asked = lab.text.questions.iter().find(|it| it.id == question).expect("a question");
+        decision(&report, asked).expect("an event").in_words(unit(&report))
+    }
+
+    #[cfg(all(feature = "client", feature = "server"))]
+    #[test]
+    fn the_read_after_the_one_with_the_small_buffer_decides_what_became_of_the_rest() {
+        let event = deciding_event("truncate", "tcp-rest");
+        assert!(
+            event.starts_with("Call 7 of \"TCP\"") && event.ends_with("= 16 octets"),
+            "{event}"
+        );
+    }
+
+    #[cfg(all(feature = "client", feature = "server"))]
+    #[test]
+    fn the_time_of_the_event_has_as_many_decimals_as_its_drawing() {
+        let event = deciding_event("refused", "udp-connected");
+        let (_, rest) = event.split_once(" decides (").expect("a time");
+        let (time, _) = rest.split_once(" ms").expect("milliseconds");
+        assert_eq!(time.split_once('.').map(|(_, decimals)| decimals.len()), Some(3), "{event}");
+    }
+
     #[test]
     fn the_last_event_and_the_part_can_be_named() {
         let loss = crate::lab::find("loss").expect("a lab");
@@ -143,7 +178,7 @@ mod tests {
         let decide = |part, is_last| {
             let transport = crate::transport::Transport::Tcp;
             let (kind, text) = (EventKind::Packet, "octets");
-            let wanted = [DecidingEvent { transport, part, kind, is_last, text }];
+            let wanted = [DecidingEvent { transport, part, kind, is_last, text, after: None }];
             let found = wanted.iter().find_map(|wanted| {
                 let is_part = |it: &&Part| part.is_none_or(|name| it.name == name);
                 report.parts().iter().filter(is_part).find_map(|part| find(part, wanted))

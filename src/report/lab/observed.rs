@@ -37,10 +37,12 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     }
 }
 
-/// Writes the observed values alone, for a student who has not seen the program's predictions yet.
+/// Writes the observed values alone, for a student who has not seen the program's predictions yet. The rows for
+/// TCP are above those for UDP, as in the table.
 pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
     page.heading("OBSERVED");
-    for finding in findings {
+    let of = |transport| findings.iter().filter(move |it| it.transport() == transport);
+    for finding in Transport::BOTH.into_iter().flat_map(of) {
         let label = format!("{}: {}", name(finding.transport()), finding.name());
         let seen = finding.observed().map_or("–".to_owned(), |it| value(it, unit));
         page.row(&VALUES, [(PLAIN, &label), (PLAIN, &seen)]);
@@ -102,6 +104,20 @@ mod tests {
             ]
         );
         assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+    }
+
+    #[test]
+    fn the_values_for_tcp_are_above_those_for_udp() {
+        let finding = |transport, name| Finding {
+            prediction: Prediction::is(transport, name, (1, "read")),
+            observed: Some((1, "read").into()),
+            verdict: Verdict::AsPredicted,
+        };
+        let [tcp, udp] = Transport::BOTH;
+        let findings = [finding(tcp, "first"), finding(udp, "other"), finding(tcp, "last")];
+        let screen = plain(|page| values(page, &findings, Unit::Milliseconds));
+        let labels: Vec<&str> = screen.lines().skip(2).filter_map(|it| it.get(2..12)).collect();
+        assert_eq!(labels, ["TCP: first", "TCP: last ", "UDP: other"], "{screen}");
     }
 
     #[test]

@@ -39,6 +39,15 @@ pub(super) fn last(rows: &[Row]) -> Duration {
     rows.iter().map(|row| row.at).chain(arrived).max().unwrap_or_default()
 }
 
+/// Returns the number of decimals of the times in a diagram whose latest time is `last`.
+pub(super) fn decimals(last: Duration, unit: Unit) -> usize {
+    match unit {
+        Unit::Microseconds => 0,
+        Unit::Milliseconds if last >= SHORT_DRAWING => 1,
+        Unit::Milliseconds | Unit::Seconds => 3,
+    }
+}
+
 impl Layout {
     /// Computes the columns for a diagram with these rows, and with times in this unit.
     pub(super) fn new(hosts: &[Host], rows: &[Row], unit: Unit, width: usize) -> Self {
@@ -47,11 +56,7 @@ impl Layout {
             Item::Call(..) | Item::Folded(_) | Item::State(..) => None,
         });
         let last = last(rows);
-        let decimals = match unit {
-            Unit::Microseconds => 0,
-            Unit::Milliseconds if last >= SHORT_DRAWING => 1,
-            Unit::Milliseconds | Unit::Seconds => 3,
-        };
+        let decimals = decimals(last, unit);
         let time = MIN_TIME_COLUMNS.max(unit.decimal(last, decimals).len() + 1);
         let arrivals = ends.clone().any(|end| *end != ArrowEnd::Unknown);
         let axes = if arrivals { 2 } else { 1 };

@@ -86,6 +86,12 @@ pub(crate) fn duration(trace: &Trace) -> Duration {
     layout::last(&rows::rows(trace))
 }
 
+/// Returns the number of decimals of the times in the trace's ladder.
+#[cfg(feature = "lab")]
+pub(crate) fn decimals(trace: &Trace, unit: Unit) -> usize {
+    layout::decimals(duration(trace), unit)
+}
+
 /// The content of one diagram: its hosts, title and rows.
 #[derive(Clone, Copy, Debug)]
 struct Drawing<'a> {

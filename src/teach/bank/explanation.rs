@@ -3,22 +3,25 @@
 use crate::lab::Lab;
 use crate::teach::item::{Criterion, Item, Kind};
 
-/// Creates the item. The marking criteria are the lab's theory, which holds on every machine.
+/// Creates the item. Its marking criteria are the sentences of theory that answer the lab's question. They hold on every
+/// machine.
 pub(super) fn of(lab: &'static Lab) -> Item {
     let criteria: Vec<Criterion> = lab
         .text
         .theory
         .iter()
+        .filter(|theory| !theory.is_beyond_question)
         .map(|theory| Criterion {
             points: 1,
             text: format!("{} ({}).", theory.says, theory.source),
         })
         .collect();
+    let points: u32 = criteria.iter().map(|it| it.points).sum();
     let prompt = format!(
-        "{} Explain it in your own words, for TCP and for UDP. Name the rule that decides.",
+        "{} Explain it in your own words, for TCP and for UDP. Name the rules that decide: {points} rules, a point for \
+         each.",
         lab.question()
     );
-    let points = criteria.iter().map(|it| it.points).sum();
     let kind = Kind::Explanation(criteria);
     Item { id: format!("{}-explanation", lab.name()), points, prompt, table: None, kind }
 }

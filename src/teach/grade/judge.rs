@@ -89,7 +89,7 @@ fn judge_choice(choices: &[Choice], answer: &str, all: Points) -> Result<Judged,
     }
     let right = choices.iter().enumerate().find(|(_, it)| it.is_right);
     let right = right.map_or_else(String::new, |(number, right)| {
-        format!(" Right: {}, {}. {}", letter(number), right.text, right.explanation)
+        format!(" Right: {}, \"{}\". {}", letter(number), right.text, right.explanation)
     });
     Ok((Points(0), format!("{}{right}", given.explanation)))
 }
@@ -205,7 +205,7 @@ mod tests {
             (100, 100, 0)
         );
         let (_, feedback) = judge(&choices, "A").expect("an answer");
-        assert_eq!(feedback, "Because no. Right: B, yes. Because yes.");
+        assert_eq!(feedback, "Because no. Right: B, \"yes\". Because yes.");
         for text in ["C", "AB", "1", "yes"] {
             assert!(judge(&choices, text).is_err(), "{text}");
         }
