@@ -6,7 +6,7 @@ use super::events::{Events, LeftOut, PacketKind, ShownPacket};
 use super::labels::{Arrow, Label, QUOTE_HEIGHT};
 use super::layout::{Column, Layout};
 use super::number::Px;
-use super::scale::{Break, host_x};
+use super::scale::{Break, host_x, is_middle};
 use crate::duration::short;
 use crate::report::plural;
 use std::fmt::Write;
@@ -139,11 +139,6 @@ pub(crate) struct CallLine {
     pub text: String,
     /// Whether the picture shows only the letter, at every width.
     pub is_letter_only: bool,
-}
-
-/// Whether a host is neither the first nor the last.
-pub(super) const fn is_middle(host: usize, hosts: usize) -> bool {
-    0 < host && host + 1 < hosts
 }
 
 impl HostView {

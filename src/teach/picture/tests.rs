@@ -165,6 +165,7 @@ fn draw(trace: &Trace) -> String {
         unit: Unit::Milliseconds,
         described_by: "t",
         usual_flight: 0,
+        lettered: Lettered::All,
         max_listed: 100,
     };
     Picture::of(&Events::of(trace), style).render().expect("SVG")
@@ -330,4 +331,18 @@ fn a_picture_alone_has_dark_colours_for_a_dark_screen_only() {
     let (_, light) = light.split_once("<style>").expect("a style");
     let coloured = light.split('}').filter(|it| it.contains('#')).filter(|it| it.contains('{'));
     assert_eq!(coloured.count(), rules.len(), "{svg}");
+}
+
+#[test]
+fn a_picture_alone_has_letters_for_the_calls_of_middle_hosts_only() {
+    let report = report("loop", &Setting::default());
+    let (_, picture) = pictures(&report).nth(1).expect("a part");
+    let svg = standalone(picture).expect("SVG");
+    let letters: Vec<&str> =
+        texts(&svg, "letter").into_iter().filter_map(|it| it.split('>').nth(1)).collect();
+    assert_eq!(letters, ["a b", "c d", "e f", "g h", "i j", "k l", "m n"]);
+    let listed = texts(&svg, "call made").into_iter().filter_map(|it| it.split('>').nth(1));
+    let listed: Vec<&str> = listed.filter(|it| it.contains(" server: ")).collect();
+    assert_eq!(listed.len(), 14, "{listed:?}");
+    assert!(listed[2].starts_with("c  3 ms  server: recvfrom()"), "{listed:?}");
 }
