@@ -2,8 +2,8 @@
 //!
 //! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections that [`read_section`]
 //! reads. The comment after each sentence of a lesson names the grounds for that sentence ([`Ground::parse`]). `{delay:
-//! 20 ms}` is a placeholder for an option's value, and contains the default value for readers of the page. The section
-//! `## Example` is only for readers of the page. A test compares it with the program's output.
+//! 20 ms}` is a placeholder for an option's value, and contains the default value for readers of the page. The sections
+//! `## Example` and `## Pictures` are only for readers of the page. Tests compare them with the program's output.
 //!
 //! `question::page` reads the section `## Questions`, whose format `docs/CONTRIBUTING.md` describes: each question is a
 //! heading, a comment for the program, and a list of answers with their conditions and explanations.
@@ -158,11 +158,14 @@ fn level_and_minutes(head: &str) -> Option<(Level, u32)> {
 
 fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake> {
     let (title, body) = section.split_once('\n').unwrap_or((section, ""));
+    if let Some(at) = body.find("![").filter(|_| title != "Pictures") {
+        return Err(Mistake { expected: "no picture outside Pictures", at: &body[at..] });
+    }
     match title {
         "Question" => text.question.push_str(&prose(body)?),
         "Theory" => text.theory.extend(items(body, theory)?),
         "Questions" => text.questions.extend(question::questions(body)?),
-        "Example" => {}
+        "Example" | "Pictures" => {}
         "What a run may teach" => text.lessons.extend(items(body, lesson)?),
         "What differs elsewhere" => text.other_systems.push_str(&prose(body)?),
         "What to try next" => text.next.extend(items(body, next)?),
@@ -270,6 +273,10 @@ Ticks.
 
 - Anything <b>at all</b>.
 
+## Pictures
+
+![A clock.](pictures/tick.svg)
+
 ## What a run may teach
 
 - It ticks. <!-- tcp ticks = 3 -->
@@ -341,15 +348,17 @@ tick()
             (" (RFC", " [RFC", 14),
             ("<!-- beyond the question", "<!-- beyond", 16),
             ("Twice.", "```", 23),
+            ("a tower) ticks", "a ![tower](tower.svg)", 15),
+            ("  on.", "  ![on](on.svg).", 41),
             ("## Theory\n\n", "## Theory\n\nThese:\n\n", 14),
-            ("tcp ticks = 3", "tcp ticks ~ 3", 35),
-            ("predicted -->", "predicted", 36),
-            ("- `daytime query`: Is", "- daytime query: Is", 47),
-            ("  late?", "  late.", 47),
-            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 52),
+            ("tcp ticks = 3", "tcp ticks ~ 3", 39),
+            ("predicted -->", "predicted", 40),
+            ("- `daytime query`: Is", "- daytime query: Is", 51),
+            ("  late?", "  late.", 51),
+            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 56),
             ("## Answers\n\n- Yes, `later`\n  than ever.\n", "", 1),
             ("## What differs elsewhere\n\nNothing.\n", "", 1),
-            ("```python", "```", 57),
+            ("```python", "```", 61),
         ] {
             let page: &'static str = PAGE.replacen(right, wrong, 1).leak();
             let mistake = read_page("tick", page).map(drop).map_err(|it| line(page, it.at));

@@ -4,7 +4,9 @@ use crate::duration::Unit;
 use crate::lab::{Part, Report};
 use crate::report::lab::drawings;
 use crate::report::plural;
-use crate::teach::picture::{CallLine, Events, Picture, ShownPacket, Style, usual_flight};
+use crate::teach::picture::{
+    CallLine, Events, Lettered, Picture, ShownPacket, Style, usual_flight,
+};
 use crate::transport::Transport;
 use std::time::Duration;
 
@@ -63,6 +65,7 @@ pub(super) struct Row {
 pub(super) struct Shared {
     unit: Unit,
     usual_flight: u64,
+    lettered: Lettered,
     max_listed: usize,
 }
 
@@ -70,21 +73,22 @@ impl Shared {
     /// Collects the settings common to all pictures of a run. Each picture lists at most `max_listed` omitted packets.
     pub(super) fn of(report: &Report, max_listed: usize) -> Self {
         let traces = report.parts().iter().map(|part| &part.trace);
-        Self { unit: drawings::axis_unit(report), usual_flight: usual_flight(traces), max_listed }
+        let (unit, usual_flight) = (drawings::axis_unit(report), usual_flight(traces));
+        Self { unit, usual_flight, lettered: Lettered::All, max_listed }
     }
 
     fn picture(self, part: &Part, id: &str, described_by: &str, events: &Events) -> Picture {
-        let Self { unit, usual_flight, max_listed } = self;
-        let (title, transport) = (drawings::title(part), part.transport);
+        let Self { unit, usual_flight, lettered, max_listed } = self;
+        let (title, transport) = (&drawings::title(part), part.transport);
         let style =
-            Style { id, title: &title, transport, unit, described_by, usual_flight, max_listed };
+            Style { id, title, transport, unit, described_by, usual_flight, lettered, max_listed };
         Picture::of(events, style)
     }
 }
 
-/// Returns the pictures of all parts of a run, each with its part.
+/// Returns the pictures of all parts of a run for files of their own, each with its part.
 pub(crate) fn pictures(report: &Report) -> impl Iterator<Item = (&Part, Picture)> {
-    let shared = Shared::of(report, MAX_LISTED);
+    let shared = Shared { lettered: Lettered::MiddleHosts, ..Shared::of(report, MAX_LISTED) };
     report.parts().iter().enumerate().map(move |(number, part)| {
         let id = id(part, number);
         (part, shared.picture(part, &id, "", &Events::of(&part.trace)))

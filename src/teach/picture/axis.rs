@@ -12,12 +12,13 @@ const MIN_TIME_DISTANCE: f64 = 12.0;
 /// decimals.
 const SHORT: u64 = 10_000_000;
 
-/// Returns the labelled times with their heights: the times at which packets are sent or arrive, and those of system
-/// calls. Leaves out a time that is too close to the previous one.
+/// Returns the labelled times with their heights: the times at which packets are sent or arrive, at which calls return,
+/// and at which TCP states begin. Leaves out a time that is too close to the previous one.
 pub(super) fn axis(events: &Events, layout: &Layout, unit: Unit) -> Vec<(Px, String)> {
     let packets = events.shown_packets().flat_map(ShownPacket::times);
     let notes = layout.columns.iter().flat_map(|it| &it.rows).map(|row| row.at);
-    let mut times: Vec<u64> = packets.chain(notes).collect();
+    let states = events.states.iter().map(|state| state.from);
+    let mut times: Vec<u64> = packets.chain(notes).chain(states).collect();
     times.sort_unstable();
     let mut labelled: Vec<(f64, u64)> = Vec::new();
     for time in times {

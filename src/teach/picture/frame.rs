@@ -18,9 +18,9 @@ pub(super) struct Frame {
     pub(super) listed: Vec<(Px, String)>,
 }
 
-/// Makes the frame for a picture that ends at the height `bottom`. The frame has a fixed width and the light colours.
-/// CSS variables are replaced with their values, because some programs do not support variables. `is_wide` is true for
-/// a picture without packets.
+/// Makes the frame for a picture that ends at the height `bottom`. The frame has a fixed width. CSS variables are
+/// replaced with their values, because some programs do not support variables. `is_wide` is true for a picture without
+/// packets.
 pub(super) fn frame(is_wide: bool, bottom: f64, calls: &[CallLine]) -> Frame {
     const WIDTH: i32 = 680;
     /// Height of the heading, which the template also contains.
@@ -39,24 +39,58 @@ pub(super) fn frame(is_wide: bool, bottom: f64, calls: &[CallLine]) -> Frame {
         width: WIDTH,
         left,
         stage: WIDTH - left - right,
-        style: without_variables(include_str!("../../../templates/picture.css")),
+        style: style(),
         height: Px(end + HEADING + MARGIN),
         listed,
     }
 }
 
-/// Replaces each `var(--name)` with the variable's value in the light colours.
-fn without_variables(css: &str) -> String {
-    let mut plain = css.to_owned();
-    for (name, value) in variables(include_str!("../../../templates/colours.css")) {
-        plain = plain.replace(&format!("var(--{name})"), value);
-    }
-    plain
+/// Returns the style of a standalone file: the light colours, and the dark colours for a screen with a dark theme.
+fn style() -> String {
+    let css = include_str!("../../../templates/picture.css");
+    let light = with_values(css, Theme::Light);
+    let dark: String = css.split('}').filter_map(dark_rule).collect();
+    format!("{light}@media screen and (prefers-color-scheme:dark){{{dark}}}\n")
 }
 
-/// Iterates over the variables in the first CSS rule, which defines the light colours.
-fn variables(css: &str) -> impl Iterator<Item = (&str, &str)> {
-    let first = css.split('}').next().unwrap_or_default();
-    let rules = first.split(['{', ';', '\n']);
-    rules.filter_map(|rule| rule.trim().strip_prefix("--")?.split_once(':'))
+/// Returns a rule that has only the dark colours of this rule. Returns `None` if the rule has no colours.
+///
+/// A program without media queries may read the rule as if it always applied. Such a program does not know the selector
+/// `:root` either, so it ignores the rule.
+fn dark_rule(rule: &str) -> Option<String> {
+    let (selectors, declarations) = rule.split_once('{')?;
+    let coloured = |it: &&str| variables(Theme::Dark).any(|(name, _)| it.contains(&of(name)));
+    let coloured: Vec<&str> = declarations.split(';').filter(coloured).collect();
+    let selectors: Vec<String> =
+        selectors.trim().split(',').map(|it| format!(":root {it}")).collect();
+    let declarations = with_values(&coloured.join(";"), Theme::Dark);
+    (!coloured.is_empty()).then(|| format!("{}{{{declarations}}}", selectors.join(",")))
+}
+
+#[derive(Clone, Copy)]
+enum Theme {
+    Light,
+    Dark,
+}
+
+/// Replaces each use of a CSS variable with the variable's value in this theme.
+fn with_values(css: &str, theme: Theme) -> String {
+    variables(theme).fold(css.to_owned(), |css, (name, value)| css.replace(&of(name), value))
+}
+
+/// Returns the use of a CSS variable.
+fn of(name: &str) -> String {
+    format!("var(--{name})")
+}
+
+/// Iterates over the variables of a theme. In the file, the light theme is the first rule, and the dark theme is the
+/// rule after it.
+fn variables(theme: Theme) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let mut rules = include_str!("../../../templates/colours.css").split('}');
+    let rule = match theme {
+        Theme::Light => rules.next(),
+        Theme::Dark => rules.nth(1),
+    };
+    let declarations = rule.unwrap_or_default().split(['{', ';', '\n']);
+    declarations.filter_map(|it| it.trim().strip_prefix("--")?.split_once(':'))
 }

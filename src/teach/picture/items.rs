@@ -6,7 +6,7 @@ use super::events::{Events, LeftOut, PacketKind, ShownPacket};
 use super::labels::{Arrow, Label, QUOTE_HEIGHT};
 use super::layout::{Column, Layout};
 use super::number::Px;
-use super::scale::{Break, host_x};
+use super::scale::{Break, host_x, is_middle};
 use crate::duration::short;
 use crate::report::plural;
 use std::fmt::Write;
@@ -64,8 +64,8 @@ pub(super) struct BreakView {
     pub(super) top: Px,
     /// Heights of the break's two torn edges.
     pub(super) edges: [Px; 2],
-    pub(super) words: Px,
-    pub(super) text: String,
+    /// The lines of the text on the break, each with its height.
+    pub(super) lines: Vec<(Px, String)>,
     pub(super) left_out: Option<LeftOutView>,
 }
 
@@ -76,7 +76,10 @@ pub(super) struct LeftOutView {
     pub(super) packets: String,
     /// One entry for each packet, separated by semicolons.
     pub(super) list: String,
-    pub(super) text: String,
+    /// The omitted packets in words, or the omitted calls if no packet is omitted.
+    what: String,
+    /// The omitted calls in words. Empty if `what` says all.
+    calls: String,
 }
 
 #[derive(Debug)]
@@ -136,11 +139,6 @@ pub(crate) struct CallLine {
     pub text: String,
     /// Whether the picture shows only the letter, at every width.
     pub is_letter_only: bool,
-}
-
-/// Whether a host is neither the first nor the last.
-pub(super) const fn is_middle(host: usize, hosts: usize) -> bool {
-    0 < host && host + 1 < hosts
 }
 
 impl HostView {
@@ -239,13 +237,14 @@ impl BreakView {
         let time = short(Duration::from_nanos(next - last));
         let left_out = events.left_out.as_ref().filter(|_| torn.leaves_out);
         let left_out = left_out.map(|it| LeftOutView::of(events, it, max_listed));
-        let text = match &left_out {
-            Some(left_out) => format!("{}, {time}", left_out.text),
-            None => format!("nothing for {time}"),
+        // In a narrow picture, a break has room for some 30 characters a line.
+        let lines = match &left_out {
+            Some(it) => vec![(21.0, it.what.clone()), (35.0, it.rest(&time))],
+            None => vec![(27.0, format!("nothing for {time}"))],
         };
+        let lines = lines.into_iter().map(|(y, line)| (Px(torn.top + y), line)).collect();
         let (top, edges) = (Px(torn.top + 3.0), [Px(torn.top), Px(torn.top + 40.0)]);
-        let words = Px(torn.top + 27.0);
-        Self { from: torn.from, to: torn.to, top, edges, words, text, left_out }
+        Self { from: torn.from, to: torn.to, top, edges, lines, left_out }
     }
 }
 
@@ -253,21 +252,39 @@ impl LeftOutView {
     pub(super) fn of(events: &Events, left_out: &LeftOut, max_listed: usize) -> Self {
         let packets = &left_out.packets;
         let numbers = (packets.start + 1, packets.end);
-        let what = match (packets.len(), left_out.calls.len()) {
-            (0, calls) => plural(calls as u64, "call"),
-            (1, _) => format!("packet {}", numbers.0),
-            (_, 0) => format!("packets {} to {}", numbers.0, numbers.1),
-            (_, calls) => {
-                let calls = plural(calls as u64, "call");
-                format!("packets {} to {}, {calls}", numbers.0, numbers.1)
-            }
+        let calls = match left_out.calls.len() {
+            0 => String::new(),
+            calls => plural(calls as u64, "call"),
+        };
+        let (what, calls) = match packets.len() {
+            0 => (calls, String::new()),
+            1 => (format!("packet {}", numbers.0), calls),
+            _ => (format!("packets {} to {}", numbers.0, numbers.1), calls),
         };
         let is_listed = packets.len() <= max_listed;
         let listed = if is_listed { events.left_out_packets() } else { &[] };
         let list: Vec<String> = listed.iter().map(|packet| entry(packet, events)).collect();
         let packets =
             if packets.is_empty() { String::new() } else { format!("{}-{}", numbers.0, numbers.1) };
-        Self { packets, list: list.join(";"), text: format!("left out: {what}") }
+        Self { packets, list: list.join(";"), what: format!("left out: {what}"), calls }
+    }
+
+    /// Returns what follows [`Self::what`] on a break: the omitted calls, and the time in which all this happened.
+    fn rest(&self, time: &str) -> String {
+        if self.calls.is_empty() {
+            format!("in {time}")
+        } else {
+            format!("{}, in {time}", self.calls)
+        }
+    }
+
+    /// Returns the text for a picture that has no break.
+    pub(super) fn text(&self) -> String {
+        if self.calls.is_empty() {
+            self.what.clone()
+        } else {
+            format!("{}, {}", self.what, self.calls)
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::bands::{Band, bands};
 use super::calls::{Note, Row, letter, letters, room, rows};
 use super::events::{Events, ShownPacket};
 use super::labels::{Arrow, Label, arrows, labels};
-use super::scale::{Instants, Scale};
+use super::scale::{Instants, Scale, is_middle};
 
 /// Maximum number of characters in one line of a note beside arrows. `WIDE_CALL_WIDTH` is the maximum in a picture
 /// without packets.
@@ -20,8 +20,26 @@ pub(super) struct Layout<'a> {
     pub bands: Vec<Band>,
     /// Each host's notes.
     pub columns: Vec<Column>,
-    /// All notes with their letters, ordered by time.
+    /// The notes that have letters, ordered by time.
     pub listed: Vec<(String, Note)>,
+}
+
+/// The calls and short states that have a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lettered {
+    /// All of them: a narrow picture shows only letters.
+    All,
+    /// Those of middle hosts: a picture of a fixed width shows the text of all others.
+    MiddleHosts,
+}
+
+impl Lettered {
+    /// Returns the letters' numbers, one for each note.
+    fn numbers(self, notes: &[Note], hosts: usize) -> Vec<Option<usize>> {
+        let mut next = 0..;
+        let has_letter = |note: &Note| self == Self::All || is_middle(note.host, hosts);
+        notes.iter().map(|note| if has_letter(note) { next.next() } else { None }).collect()
+    }
 }
 
 /// One host's notes.
@@ -38,6 +56,7 @@ impl<'a> Layout<'a> {
     pub(super) fn of(
         events: &'a Events,
         usual_flight: u64,
+        lettered: Lettered,
         flight_text: impl Fn(&ShownPacket) -> String,
     ) -> Self {
         let instants = Instants::of(events, usual_flight);
@@ -50,15 +69,16 @@ impl<'a> Layout<'a> {
         let rows = all_rows(events, &notes, &scale);
         let arrows = arrows(events.shown_packets(), &scale, events.hosts.len());
         let labels = labels(&arrows, &scale.breaks, flight_text);
+        let numbers = lettered.numbers(&notes, events.hosts.len());
         let columns = rows.into_iter().enumerate().map(|(host, rows)| {
-            let own = notes.iter().enumerate().filter(|(_, note)| note.host == host);
+            let own = notes.iter().zip(&numbers).filter(|(note, _)| note.host == host);
             let own: Vec<(usize, f64)> =
-                own.map(|(number, note)| (number, scale.y(note.at))).collect();
+                own.filter_map(|(note, number)| Some(((*number)?, scale.y(note.at)))).collect();
             Column { host, rows, letters: letters(&own) }
         });
         let columns = columns.collect();
-        let listed = notes.into_iter().enumerate();
-        let listed = listed.map(|(number, note)| (letter(number), note)).collect();
+        let listed = notes.into_iter().zip(numbers);
+        let listed = listed.filter_map(|(note, number)| Some((letter(number?), note))).collect();
         Self { scale, arrows, labels, bands, columns, listed }
     }
 

@@ -20,4 +20,5 @@ mod view;
 
 pub(crate) use events::{Events, ShownPacket, usual_flight};
 pub(crate) use items::CallLine;
+pub(crate) use layout::Lettered;
 pub(crate) use view::{Picture, Style, standalone};

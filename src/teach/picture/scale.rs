@@ -249,3 +249,8 @@ impl Scale {
 pub(super) fn host_x(host: usize, hosts: usize) -> f64 {
     100.0 * real_count(host) / real_count(hosts.saturating_sub(1).max(1))
 }
+
+/// Whether a host is neither the first nor the last.
+pub(super) const fn is_middle(host: usize, hosts: usize) -> bool {
+    0 < host && host + 1 < hosts
+}

@@ -165,6 +165,7 @@ fn draw(trace: &Trace) -> String {
         unit: Unit::Milliseconds,
         described_by: "t",
         usual_flight: 0,
+        lettered: Lettered::All,
         max_listed: 100,
     };
     Picture::of(&Events::of(trace), style).render().expect("SVG")
@@ -239,6 +240,45 @@ fn a_long_trace_leaves_out_its_middle_and_names_every_packet_there() {
     assert!(svg.contains("left out: packets 29 to 88"), "{svg}");
 }
 
+/// Returns the texts with this class, each with its position and its anchor.
+fn texts<'a>(svg: &'a str, class: &str) -> Vec<&'a str> {
+    let begin = format!("class=\"{class}\"");
+    let texts = svg.split("<text ").filter(|it| it.contains(&begin));
+    texts.map(|it| it.split("</text>").next().unwrap_or(it)).collect()
+}
+
+#[test]
+fn a_state_that_begins_after_a_break_has_its_time_beside_the_axis() {
+    let mut trace = two();
+    send(&mut trace, Duration::ZERO, Fate::Arrived(vec![20 * MS]));
+    for (at, state) in [(20, "TIME-WAIT"), (10_020, "CLOSED")] {
+        let action = Action::State(Transport::Tcp, state.into());
+        trace.push(Event { at: at * MS, host: HostId(1), action });
+    }
+    // Makes the last band long enough for its name, so that no note has the time.
+    send(&mut trace, 10_040 * MS, Fate::Arrived(vec![10_060 * MS]));
+    let svg = draw(&trace);
+    assert!(svg.contains("nothing for 10 s"), "{svg}");
+    let times = texts(&svg, "time");
+    assert!(times.iter().any(|it| it.ends_with(">10020")), "{times:?}");
+}
+
+#[test]
+fn the_text_on_a_break_fits_the_narrowest_picture() {
+    const NARROWEST: usize = 31;
+    let mut trace = two();
+    for at in 0..1000 {
+        call(&mut trace, at * MS, "sendto()");
+        send(&mut trace, at * MS, Fate::Arrived(vec![(at + 1) * MS]));
+        call(&mut trace, (at + 1) * MS, "recvfrom()");
+    }
+    let svg = draw(&trace);
+    let lines = texts(&svg, "silence").into_iter().filter_map(|it| it.split_once('>'));
+    let lines: Vec<&str> = lines.map(|it| it.1).collect();
+    assert_eq!(lines, ["left out: packets 10 to 996", "1973 calls, in 987 ms"]);
+    assert!(lines.iter().all(|it| it.chars().count() <= NARROWEST), "{lines:?}");
+}
+
 #[test]
 fn a_trace_without_packets_or_without_any_event_is_drawn_too() {
     assert!(draw(&Trace::default()).contains("<svg"));
@@ -270,4 +310,39 @@ fn a_picture_alone_is_a_whole_file_without_variables() {
     assert!(elements(&svg)[0].1.contains_key("viewBox"), "{svg}");
     assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{svg}");
     assert!(!svg.contains("var(--") && svg.contains("#1b5e9e"), "{svg}");
+}
+
+#[test]
+fn a_picture_alone_has_dark_colours_for_a_dark_screen_only() {
+    let report = report("exchange", &Setting::default());
+    let (_, picture) = pictures(&report).next().expect("a part");
+    let svg = standalone(picture).expect("SVG");
+    let (light, dark) = svg
+        .split_once("@media screen and (prefers-color-scheme:dark){")
+        .expect("a rule for a dark screen");
+    let (dark, _) = dark.split_once("}}").expect("an end");
+    assert!(light.contains(".tcp .wire{stroke:#1b5e9e}") && !light.contains("#7ab6ee"), "{light}");
+    assert!(
+        dark.contains(":root .tcp .wire{stroke:#7ab6ee}") && !dark.contains("#1b5e9e"),
+        "{dark}"
+    );
+    let rules: Vec<&str> = dark.split('}').collect();
+    assert!(rules.len() > 20 && rules.iter().all(|it| it.starts_with(":root ")), "{rules:?}");
+    let (_, light) = light.split_once("<style>").expect("a style");
+    let coloured = light.split('}').filter(|it| it.contains('#')).filter(|it| it.contains('{'));
+    assert_eq!(coloured.count(), rules.len(), "{svg}");
+}
+
+#[test]
+fn a_picture_alone_has_letters_for_the_calls_of_middle_hosts_only() {
+    let report = report("loop", &Setting::default());
+    let (_, picture) = pictures(&report).nth(1).expect("a part");
+    let svg = standalone(picture).expect("SVG");
+    let letters: Vec<&str> =
+        texts(&svg, "letter").into_iter().filter_map(|it| it.split('>').nth(1)).collect();
+    assert_eq!(letters, ["a b", "c d", "e f", "g h", "i j", "k l", "m n"]);
+    let listed = texts(&svg, "call made").into_iter().filter_map(|it| it.split('>').nth(1));
+    let listed: Vec<&str> = listed.filter(|it| it.contains(" server: ")).collect();
+    assert_eq!(listed.len(), 14, "{listed:?}");
+    assert!(listed[2].starts_with("c  3 ms  server: recvfrom()"), "{listed:?}");
 }

@@ -7,12 +7,10 @@ use super::axis::axis;
 use super::calls::Note;
 use super::events::{Events, PacketKind, ShownPacket};
 use super::frame::{Frame, frame};
-use super::items::{
-    BreakView, CallLine, ColumnView, HostView, LabelView, LeftOutView, PacketView, is_middle,
-};
-use super::layout::Layout;
+use super::items::{BreakView, CallLine, ColumnView, HostView, LabelView, LeftOutView, PacketView};
+use super::layout::{Layout, Lettered};
 use super::number::Px;
-use super::scale::{Segment, TOP};
+use super::scale::{Segment, TOP, is_middle};
 use crate::duration::Unit;
 use crate::report::plural;
 use crate::transport::Transport;
@@ -35,6 +33,7 @@ pub(crate) struct Style<'a> {
     pub described_by: &'a str,
     /// Median time in flight over the whole run, in nanoseconds. Used for a picture whose packets are all lost.
     pub usual_flight: u64,
+    pub lettered: Lettered,
     /// Maximum number of omitted packets that the picture lists in the attribute `data-left-out`.
     pub max_listed: usize,
 }
@@ -89,7 +88,8 @@ struct ScaleView {
 impl Picture {
     /// Draws a trace's events.
     pub(crate) fn of(events: &Events, style: Style) -> Self {
-        let layout = Layout::of(events, style.usual_flight, |packet| below(packet, style.unit));
+        let Style { usual_flight, lettered, unit, .. } = style;
+        let layout = Layout::of(events, usual_flight, lettered, |packet| below(packet, unit));
         let hosts = events.hosts.len();
         let name = |host: usize| events.hosts.get(host).map_or("", |host| &host.name);
         let torn = layout.scale.breaks.iter();

@@ -116,16 +116,23 @@ fn every_colour_of_the_style_has_a_place_in_the_check_of_contrast() {
 }
 
 #[test]
-fn a_picture_alone_has_the_light_colours() {
+fn a_picture_alone_has_the_light_colours_and_on_a_dark_screen_the_dark_ones() {
     let shot = Shot::of(&["loss"]);
     let run = &shot.runs[0];
     let page = style_of(&read(&run["html"]));
-    let light = hexes(page.split_once("@media").expect("dark colours").0);
-    for picture in run["pictures"].as_array().expect("pictures").iter().map(read) {
+    let (light, dark) = page.split_once("prefers-color-scheme:dark").expect("dark colours");
+    let (light, dark) = (hexes(light), hexes(dark));
+    let pictures = run["pictures"].as_array().expect("pictures");
+    assert!(!pictures.is_empty());
+    for picture in pictures.iter().map(read) {
         let style = style_of(&picture);
-        let others: Vec<&str> =
-            hexes(&style).into_iter().filter(|it| !light.contains(it)).collect();
-        assert!(others.is_empty() && !style.contains("var("), "{others:?}: {style}");
+        assert!(!style.contains("var("), "{style}");
+        let (own, own_dark) = style.split_once("@media screen").expect("dark colours");
+        let named = hexes(own).into_iter().map(|it| {
+            let place = light.iter().position(|colour| *colour == it);
+            dark[place.unwrap_or_else(|| panic!("{it} is no light colour: {style}"))]
+        });
+        assert_eq!(named.collect::<Vec<_>>(), hexes(own_dark), "{style}");
     }
 }
 

@@ -5,6 +5,7 @@
 mod changes;
 mod check;
 mod contrast;
+mod docs;
 mod pages;
 mod picture;
 mod table;
