@@ -28,6 +28,8 @@ mod lab;
 mod lab_ask;
 #[cfg(feature = "lab")]
 mod lab_docs;
+#[cfg(feature = "teach")]
+mod lab_grade_readers;
 #[cfg(feature = "lab")]
 mod lab_grounds;
 #[cfg(feature = "lab")]
