@@ -29,11 +29,11 @@ impl Desk {
         self.0.path().join(name)
     }
 
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.path(name), content).expect("written");
     }
 
-    fn read(&self, name: &str) -> String {
+    pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).expect(name)
     }
 
@@ -50,7 +50,7 @@ impl Desk {
     }
 
     /// Writes the sheets of the labs to `sheets`.
-    fn sheets(&self, labs: &str) {
+    pub fn sheets(&self, labs: &str) {
         good(&mut self.lab(&format!("sheet {} --out sheets", of(labs))));
     }
 
@@ -73,7 +73,7 @@ impl Desk {
     }
 
     /// Fills in the answer files with the right answers.
-    fn fill_in(&self, labs: &str) {
+    pub fn fill_in(&self, labs: &str) {
         for (student, items) in self.keys(labs) {
             let name = format!("sheets/{student}/answers.toml");
             let mut file = self.read(&name);

@@ -29,6 +29,8 @@ mod lab_ask;
 #[cfg(feature = "teach")]
 mod lab_docs;
 #[cfg(feature = "teach")]
+mod lab_grade_readers;
+#[cfg(feature = "teach")]
 mod lab_grounds;
 #[cfg(feature = "teach")]
 mod lab_json;

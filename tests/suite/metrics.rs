@@ -4,14 +4,13 @@ use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
 use crate::support::{
-    Namespace, PATIENCE, Running, bad, complains, daytime, good, ipv6, mentions, program, run,
+    Namespace, PATIENCE, Running, bad, complains, daytime, good, ipv6, mentions, python, run,
     stderr, whole_sandbox,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{ChildStderr, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -202,7 +201,7 @@ fn the_gauges_show_the_servers_clock_limits_and_descriptors_confined_or_not() {
 
 #[test]
 fn prometheus_itself_reads_the_page() {
-    let python = or_skip!(python_with_prometheus());
+    let python = or_skip!(python("prometheus_client"));
     let (server, metrics) = serving();
     ask_tcp(server.tcp());
     let page = page(metrics);
@@ -243,17 +242,6 @@ for family in read(sys.stdin.read()):
         labels = ' '.join(f'{k}={v}' for k, v in sorted(it.labels.items()))
         print(family.type, it.name, labels, int(it.value))
 ";
-
-fn python_with_prometheus() -> Result<PathBuf, String> {
-    let mut pythons = vec![PathBuf::from("/usr/bin/python3")];
-    pythons.extend(program("python3"));
-    let has = |python: &PathBuf| {
-        python.is_file()
-            && run(Command::new(python).args(["-c", "import prometheus_client"])).status.success()
-    };
-    let found = pythons.into_iter().find(has);
-    found.ok_or_else(|| "no Python here has prometheus_client".to_owned())
-}
 
 #[test]
 fn sigusr1_logs_the_counters_and_the_service_continues() {

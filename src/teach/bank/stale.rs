@@ -95,7 +95,7 @@ fn exchange_order(report: &Report, draw: &mut Draw) -> Option<Item> {
 
 /// Returns the times and labels of the calls that send or receive a question or a reply. The questions are numbered in
 /// the order in which the client sends them.
-fn datagrams(trace: &Trace) -> Vec<(Duration, String)> {
+pub(super) fn datagrams(trace: &Trace) -> Vec<(Duration, String)> {
     let events = trace.events.iter().filter_map(|Event { at, action, .. }| {
         let Action::Call { call, outcome } = action else { return None };
         let number = outcome.rsplit_once("question ").map(|(_, number)| number)?;

@@ -4,21 +4,25 @@ use super::*;
 use crate::lab::{self, Engine};
 use crate::teach::draw::{Secret, SheetName};
 use crate::teach::item::{Kind, Number};
+use crate::transport::Transport;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-/// Number of students. A build without optimisation takes ten times as long per student, so it tests fewer students.
-const STUDENTS: usize = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
-/// Maximum percentage of students for whom the same guess is right. The sample in a build without optimisation is
-/// small, so its limit is higher by three standard errors.
-const MAX_GUESS: usize = if cfg!(debug_assertions) { 35 + 4 } else { 35 };
+/// Number of students.
+const STUDENTS: usize = 10_000;
+/// Maximum percentage of students for whom the same guess is right.
+const MAX_GUESS: usize = 35;
+
+/// Minimum difference between two numbers that may be right, in tolerances.
+const APART: f64 = 3.0;
 
 /// Returns each student's items for a lab.
-fn sheets(lab: &'static Lab) -> impl Iterator<Item = Vec<Item>> {
+fn sheets(lab: &'static Lab) -> impl Iterator<Item = LabItems> {
     let secret = Secret::of(b"the secret of the tests").expect("long enough");
     let mut runs = Runs::default();
     (0..STUDENTS).map(move |student| {
         let name = SheetName { assignment: "tests".into(), student: student.to_string() };
-        draw_items(lab, &mut secret.draw(&name, lab.name()), &mut runs).items
+        draw_items(lab, &mut secret.draw(&name, lab.name()), &mut runs)
     })
 }
 
@@ -32,13 +36,17 @@ struct Census {
     /// Number of items, out of `items`, whose right answer differs from that of the previous student.
     differ: usize,
     items: usize,
+    /// The orders checked so far: the command of the run, and the labels in the right order.
+    orders: BTreeSet<(String, Vec<String>)>,
 }
 
 impl Census {
     fn of(lab: &'static Lab) -> Self {
         let mut census = Self::default();
         let mut before: Vec<Option<String>> = Vec::new();
-        for items in sheets(lab) {
+        for drawn in sheets(lab) {
+            drawn.items.iter().for_each(|item| census.check_order(&drawn, item));
+            let items = drawn.items;
             let answers: Vec<Option<String>> = items.iter().map(Item::right_answer).collect();
             for (one, other) in before.iter().zip(&answers).filter(|(one, _)| one.is_some()) {
                 census.items += 1;
@@ -58,9 +66,42 @@ impl Census {
         }
         census
     }
+
+    /// Checks an order against the run: each label is of one event only, and no two of these events have the same time.
+    fn check_order(&mut self, drawn: &LabItems, item: &Item) {
+        let Kind::Order(order) = &item.kind else { return };
+        let labels: Vec<String> = order.in_order().map(str::to_owned).collect();
+        if !self.orders.insert((drawn.command.clone(), labels.clone())) {
+            return;
+        }
+        let stale = drawn.lab.name() == "stale";
+        let transport = if stale { Transport::Udp } else { Transport::Tcp };
+        let part = drawn.parts().find(|it| it.transport == transport).expect("a part");
+        let of_trace = if stale { stale::datagrams } else { order::packets };
+        let events = of_trace(&part.trace);
+        let times: Vec<Duration> = labels
+            .iter()
+            .map(|label| {
+                let times: Vec<_> = events.iter().filter(|(_, it)| it == label).collect();
+                assert_eq!(times.len(), 1, "{label} in {}", drawn.command);
+                times[0].0
+            })
+            .collect();
+        assert!(
+            times.is_sorted_by(|one, next| one < next),
+            "{labels:?} {times:?} {}",
+            drawn.command
+        );
+    }
 }
 
-/// Checks one item: an order is unambiguous, exactly one choice is right, and the table does not show a blank's value.
+/// Whether one number cannot be accepted for the other.
+fn are_apart(number: &Number, other: f64) -> bool {
+    (number.answer - other).abs() >= APART * number.tolerance
+}
+
+/// Checks one item: exactly one choice is right, the table does not show a blank's value, and the wrong numbers are apart
+/// from the right one and from each other.
 fn check(item: &Item) {
     match &item.kind {
         Kind::Order(order) => {
@@ -80,13 +121,20 @@ fn check(item: &Item) {
             let rows: BTreeSet<usize> = table.blanks.iter().map(|it| it.row).collect();
             assert_eq!(rows.len(), table.blanks.len(), "two blanks in one packet: {item:?}");
         }
-        Kind::Number(_) | Kind::Explanation(_) => {}
+        Kind::Number(number) => {
+            let mut numbers: Vec<f64> = number.wrong.iter().map(|it| it.value).collect();
+            numbers.push(number.answer);
+            numbers.sort_by(f64::total_cmp);
+            let are_apart = |one: &f64, next: &f64| next - one >= APART * number.tolerance;
+            assert!(numbers.is_sorted_by(are_apart), "{item:?}");
+        }
+        Kind::Explanation(_) => {}
     }
 }
 
 #[test]
-fn no_guess_is_right_often_alternatives_are_apart_and_neighbours_differ() {
-    let (mut all, mut differ) = (0, 0);
+fn no_guess_is_right_often_alternatives_are_apart_no_order_is_ambiguous_and_neighbours_differ() {
+    let (mut all, mut differ, mut orders) = (0, 0, 0);
     for lab in lab::all() {
         let census = Census::of(lab);
         for (id, answers) in &census.answers {
@@ -97,21 +145,23 @@ fn no_guess_is_right_often_alternatives_are_apart_and_neighbours_differ() {
             let numbers: Vec<&Number> = numbers.values().collect();
             for (at, one) in numbers.iter().enumerate() {
                 for other in &numbers[at + 1..] {
-                    assert!(one.are_apart(one.answer, other.answer), "{id}: {one:?}, {other:?}");
+                    assert!(are_apart(one, other.answer), "{id}: {one:?}, {other:?}");
                 }
             }
         }
         let is_simulated = lab.procedure_on(Engine::Sim).is_some();
         assert!(!is_simulated || census.differ * 10 >= census.items * 7, "{}", lab.name());
         (all, differ) = (all + census.items, differ + census.differ);
+        orders += census.orders.len();
     }
     assert!(all > 0 && differ * 10 >= all * 7, "{differ} of {all} differ");
+    assert!(orders > 100, "{orders} different orders");
 }
 
 #[test]
 fn a_lab_on_sim_has_numbers_and_orders_or_fields_and_every_lab_has_an_explanation() {
     for lab in lab::all() {
-        let items = sheets(lab).next().expect("a student");
+        let items = sheets(lab).next().expect("a student").items;
         let has = |is: fn(&Kind) -> bool| items.iter().any(|item| is(&item.kind));
         assert!(has(|it| matches!(it, Kind::Explanation(rubric) if !rubric.is_empty())));
         let ids: BTreeSet<&String> = items.iter().map(|item| &item.id).collect();

@@ -4,10 +4,10 @@ use super::peer::{Peer, assert_now, objects};
 use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::eventually;
-use crate::support::{Namespace, Running, good, stderr, stdout};
+use crate::support::{Namespace, Running, good, stderr, stdout, unpacked};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::{env, fs};
 
 /// An address for documentation (RFC 5737), given to the namespace's loopback interface: openbsd-inetd
 /// drops every datagram from 127.0.0.0/8, and does not say so.
@@ -99,11 +99,7 @@ service daytime
 impl Inetd {
     /// As `.ci/peers` unpacked it, or as it is installed.
     fn program(&self) -> Result<PathBuf, String> {
-        let folder = env::var_os("DAYTIME_PEERS").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers"),
-            PathBuf::from,
-        );
-        let unpacked = folder.join(self.package).join(self.path);
+        let unpacked = unpacked(self.package).join(self.path);
         if unpacked.is_file() {
             return fs::canonicalize(unpacked).map_err(|error| error.to_string());
         }

@@ -78,6 +78,27 @@ pub fn program(name: &str) -> Result<std::path::PathBuf, String> {
         .ok_or_else(|| format!("there is no program {name} on this machine"))
 }
 
+/// Returns a Python that has a module: Debian's, or the first one in the path.
+///
+/// # Errors
+/// The error is the reason to pass to [`skip`].
+pub fn python(module: &str) -> Result<std::path::PathBuf, String> {
+    let import = format!("import {module}");
+    let has = |python: &std::path::PathBuf| {
+        let mut trial = std::process::Command::new(python);
+        python.is_file() && run(trial.args(["-c", &import])).status.success()
+    };
+    let pythons = ["/usr/bin/python3".into()].into_iter().chain(program("python3"));
+    let mut having = pythons.into_iter().filter(has);
+    having.next().ok_or_else(|| format!("no Python here has {module}"))
+}
+
+/// Returns the folder into which `.ci/peers` unpacked a package.
+pub fn unpacked(package: &str) -> std::path::PathBuf {
+    let here = || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
+    env::var_os("DAYTIME_PEERS").map_or_else(here, Into::into).join(package)
+}
+
 /// Checks that this machine's loopback interface has IPv6.
 ///
 /// # Errors
