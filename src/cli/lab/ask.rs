@@ -31,8 +31,8 @@ pub(super) fn run(
     quiet: bool,
 ) -> Result<ExitCode, Failure> {
     let screen = Screen::of(arguments, answers.is_some());
-    let session =
-        Session { arguments, setting, files, screen, is_asking: answers.is_none(), quiet };
+    let (is_asking, is_alone) = (answers.is_none(), runs.len() == 1);
+    let session = Session { arguments, setting, files, screen, is_asking, is_alone, quiet };
     let (mut done, mut ended) = (Vec::new(), Ok(()));
     for (number, (lab, procedure)) in runs.into_iter().enumerate() {
         let answers = match answers {
@@ -69,6 +69,8 @@ struct Session<'a> {
     screen: Screen,
     /// Whether a student at the terminal answers. Otherwise the answers come from a file.
     is_asking: bool,
+    /// Whether the command runs only one lab.
+    is_alone: bool,
     quiet: bool,
 }
 
@@ -119,7 +121,7 @@ impl Session<'_> {
         procedure: &Procedure,
         answers: &mut [AnsweredQuestion],
     ) -> Result<(), Failure> {
-        self.print(&text::instructions(answers.len()))?;
+        self.print(&text::instructions(answers))?;
         let (values, count) = ((procedure.values)(self.setting), answers.len());
         for (index, answer) in answers.iter_mut().enumerate() {
             let prompt = Prompt {
@@ -174,7 +176,13 @@ impl Session<'_> {
             terminal::pause(screen, "the score")?;
         }
         self.print(&text::debrief(answers, report, detail))?;
-        self.print(&report::next(report, next_steps(self.arguments)))
+        self.print(&report::next(report, next_steps(self.arguments)))?;
+        // With several labs, the next one follows at once.
+        if self.is_alone { self.print_way_on(report.lab) } else { Ok(()) }
+    }
+
+    fn print_way_on(&self, lab: &Lab) -> Result<(), Failure> {
+        self.print(&text::go_on(lab, next_steps(self.arguments)))
     }
 
     /// Prints the output that needs the results of all labs.
@@ -186,6 +194,8 @@ impl Session<'_> {
             let printed = print_exactly(&format!("{:#}\n", report::json::runs(done)));
             return self.go_on(printed);
         }
-        if done.len() > 1 { self.print(&report::summary(done)) } else { Ok(()) }
+        let [_, .., last] = done else { return Ok(()) };
+        self.print(&report::summary(done))?;
+        self.print_way_on(last.report.lab)
     }
 }

@@ -268,7 +268,8 @@ fn style(arrow: &Arrow) -> Style {
     }
 }
 
-fn labelled(arrow: &Arrow) -> String {
+/// Returns the text at a packet's arrow, such as `SYN` or `again: SYN`.
+pub(super) fn labelled(arrow: &Arrow) -> String {
     match arrow.kind {
         ArrowKind::Usual => arrow.label.clone(),
         ArrowKind::Retransmitted => format!("again: {}", arrow.label),

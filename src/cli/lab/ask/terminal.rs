@@ -42,7 +42,7 @@ impl Prompt<'_> {
             match line.trim() {
                 "" => return Ok(None),
                 "?" => self.show_question(screen)?,
-                "d" if *phase != Phase::Prediction => {
+                "r" if *phase != Phase::Prediction => {
                     screen.show(self.observations)?;
                     self.show_question(screen)?;
                 }
@@ -82,14 +82,18 @@ impl Prompt<'_> {
     }
 }
 
-/// Waits until the student presses Enter. Returns true if the input ended instead.
+/// Waits until the student presses Enter. If the student also types text, says that it is not used. Returns true if the
+/// input ended instead.
 pub(super) fn pause(screen: Screen, aim: &str) -> Result<bool, Failure> {
     screen.print(&format!("\nPress Enter for {aim}: "))?;
-    let has_ended = line()?.is_none();
-    if has_ended {
+    let Some(line) = line()? else {
         screen.print("\n")?; // ends the prompt's line
+        return Ok(true);
+    };
+    if !line.trim().is_empty() {
+        screen.print(text::no_question_open())?;
     }
-    Ok(has_ended)
+    Ok(false)
 }
 
 /// Reads a line from standard input. Returns `None` at the end of the input. Octets that are not UTF-8 are replaced, so
