@@ -166,12 +166,60 @@ fn several_labs_ask_one_after_another() {
     let mut terminal = or_skip!(Terminal::start("daytime lab run exchange exchange --ask --brief"));
     terminal.type_keys("\na\nb\n80\nc\n\nb\n\n80\n\n");
     terminal.expect("3 of 3 observations right");
-    terminal.type_keys("\nc\nb\n80\nc\n\nb\n\n80\n\n");
+    terminal.expect("Press Enter for the next lab: ");
+    terminal.type_keys("\n\nc\nb\n80\nc\n\nb\n\n80\n\n");
     let second = terminal.expect("3 of 3 predictions right, 3 of 3 observations right");
     assert!(!second.contains("WHAT HAPPENED"), "the brief form has no drawing: {second}");
     let (status, rest) = terminal.end();
-    assert!(rest.contains("\nSUMMARY\n"), "{rest}");
+    let (_, after) = rest.split_once("\nSUMMARY\n").expect("a summary");
+    assert_eq!((after.matches("Next lab: ").count(), rest.matches("Next lab: ").count()), (1, 1));
     assert_eq!(status, Some(0));
+}
+
+#[test]
+fn the_end_of_the_input_before_the_next_lab_stops_with_status_1() {
+    let mut terminal = or_skip!(Terminal::start("daytime lab run exchange loss --ask --brief"));
+    terminal.type_keys("\na\nb\n80\nc\n\nb\n\n80\n\n");
+    terminal.expect("Press Enter for the next lab: ");
+    terminal.type_keys("\u{4}");
+    let (status, rest) = terminal.end();
+    assert!(rest.contains("\ndaytime: stopped before loss: the input has ended"), "{rest}");
+    assert_eq!(status, Some(1));
+}
+
+#[test]
+fn text_that_is_typed_while_no_question_is_open_is_not_dropped_silently() {
+    let mut terminal = or_skip!(Terminal::start("daytime lab run exchange --ask"));
+    terminal.expect("Press Enter for the first question: ");
+    terminal.type_keys("c\n");
+    let shown = terminal.expect("Your prediction (a to d): ");
+    assert!(shown.contains("not used: no question was open") && shown.contains("PREDICT 1 of 3"));
+    terminal.type_keys("c\nb\n80\nc\n \t\n");
+    let shown = terminal.expect("OBSERVE 2 of 3");
+    assert!(!shown.contains("not used"), "blanks alone are no text: {shown}");
+}
+
+#[test]
+fn the_last_lines_name_further_commands_and_the_next_lab_of_the_course() {
+    let screen = from_file(ANSWERS, &["exchange"]);
+    let end = "\nTry more: daytime lab run exchange --explain (--answers adds the answers)\n\
+               Next lab: daytime lab run boundaries --ask\n";
+    assert!(screen.ends_with(end), "{screen}");
+    let screen = from_file(ANSWERS, &["exchange", "--answers"]);
+    let (_, end) = screen.split_once("\nTRY NEXT\n").expect("commands with answers");
+    assert!(!end.contains("Try more") && end.contains("\nNext lab: "), "{end}");
+    let labs = labs();
+    let last = labs.last().expect("labs");
+    let questions = last["questions"].as_array().expect("questions");
+    let unanswered = |it: &Value| {
+        format!(
+            "{} = {{ predicted = \"\", observed = \"\" }}\n",
+            it["id"].as_str().expect("a name")
+        )
+    };
+    let answers: String = questions.iter().map(unanswered).collect();
+    let screen = stdout(&from_input(&format!("[{0}]\n{answers}", name(last)), &[name(last)]));
+    assert!(screen.ends_with("\nThis was the last lab of the course.\n"), "{screen}");
 }
 
 #[test]
@@ -292,7 +340,7 @@ fn the_page_about_predicting_shows_what_the_program_prints() {
 }
 
 #[test]
-fn no_question_and_no_verdict_needs_more_than_a_screen() {
+fn no_method_no_question_no_verdict_and_no_lesson_needs_more_than_a_screen() {
     let mut count = 0;
     for lab_of_list in labs() {
         let (name, questions) = (name(&lab_of_list), lab_of_list["questions"].as_array());
@@ -309,7 +357,11 @@ fn no_question_and_no_verdict_needs_more_than_a_screen() {
         }
         let screen = stdout(&from_input(&format!("[{name}]\n{answers}"), &[name]));
         assert_fits_80_columns(&screen);
-        let screen = screen.split("\nSCORE\n").next().unwrap_or_default();
+        let method = screen.split("\nWHAT HAPPENED\n").next().unwrap_or_default();
+        let lines = method.lines().count() + 2; // with the prompt, and a line above it
+        assert!(lines < SCREEN_LINES, "{name}: {lines} lines: {method}");
+        let (screen, end) = screen.split_once("\nSCORE\n").expect("a score");
+        assert!(end.lines().count() + 2 < SCREEN_LINES, "{name}: {end}");
         for question in screen.split("\nQUESTION ").skip(1) {
             let (question, verdict) = question.split_once("\n  prediction ").expect("a verdict");
             let lines = question.lines().count() + 1; // with the prompt

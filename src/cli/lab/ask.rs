@@ -39,7 +39,8 @@ pub(super) fn run(
             Some(all) => all.get(number).cloned().unwrap_or_default(),
             None => unanswered(lab, procedure, setting),
         };
-        match session.run(lab, procedure, number, answers) {
+        let began = if number == 0 { Ok(()) } else { session.wait_before(lab) };
+        match began.and_then(|()| session.run(lab, procedure, number, answers)) {
             Ok(run) => done.push(run),
             Err(failure) => {
                 ended = Err(failure);
@@ -75,6 +76,15 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Waits until the student has read the lesson of the previous lab.
+    fn wait_before(&self, lab: &Lab) -> Result<(), Failure> {
+        if self.is_asking && terminal::pause(self.screen, "the next lab")? {
+            let name = lab.name();
+            return Err(Failure::Message(format!("stopped before {name}: the input has ended")));
+        }
+        Ok(())
+    }
+
     /// Takes the predictions, runs one lab, and takes the observations.
     fn run(
         &self,
@@ -121,7 +131,7 @@ impl Session<'_> {
         procedure: &Procedure,
         answers: &mut [AnsweredQuestion],
     ) -> Result<(), Failure> {
-        self.print(&text::instructions(answers))?;
+        let instructions = text::instructions(answers);
         let (values, count) = ((procedure.values)(self.setting), answers.len());
         for (index, answer) in answers.iter_mut().enumerate() {
             let prompt = Prompt {
@@ -130,6 +140,7 @@ impl Session<'_> {
                 phase: Phase::Prediction,
                 position: Position { number: index + 1, count },
                 lab: lab.name(),
+                introduction: if index == 0 { &instructions } else { "" },
                 observations: "",
             };
             answer.prediction = prompt.ask(self.screen)?;
@@ -162,6 +173,7 @@ impl Session<'_> {
                 phase,
                 position,
                 lab: report.lab.name(),
+                introduction: "",
                 observations: &observations,
             };
             if self.is_asking {

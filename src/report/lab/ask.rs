@@ -73,7 +73,7 @@ fn keys(questions: &[AnsweredQuestion]) -> Vec<(&'static str, &'static str)> {
     let value = ("12, 12 ms", "your value, with or without its unit");
     let others = [
         ("?", "to read the question again"),
-        ("nothing", "to skip the question: press only Enter"),
+        ("Enter", "without an answer, to skip the question"),
         ("Ctrl-D", "to stop"),
     ];
     let choice = questions.iter().any(has_choices).then_some(choice);
@@ -296,5 +296,39 @@ fn mark(mark: Mark) -> (Style, &'static str) {
         Mark::Right => (GOOD, "✓ right"),
         Mark::Wrong => (BAD, "✗ wrong"),
         Mark::None => (PLAIN, "–"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::LABS;
+
+    #[test]
+    fn the_instructions_and_the_first_question_fit_on_one_screen() {
+        const LINES: usize = 24;
+        let mut count = 0;
+        for lab in LABS {
+            for procedure in lab.procedures {
+                let setting = Setting::default();
+                let values = (procedure.values)(&setting);
+                let questions = lab.questions(procedure, &setting);
+                let Some(first) = questions.first() else { continue };
+                let unanswered =
+                    |question| AnsweredQuestion { question, prediction: None, observation: None };
+                let all: Vec<AnsweredQuestion> =
+                    questions.iter().copied().map(unanswered).collect();
+                let position = Position { number: 1, count: all.len() };
+                let screen =
+                    instructions(&all) + &question(first, &values, Phase::Prediction, position);
+                assert!(
+                    screen.lines().count() < LINES,
+                    "{} has no room for the prompt: {screen}",
+                    lab.name
+                );
+                count += 1;
+            }
+        }
+        assert!(count > 15, "{count}");
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Prompt<'a> {
     pub phase: Phase,
     pub position: Position,
     pub lab: &'static str,
+    /// The text above the question, such as instructions. Repetitions of the question leave it out.
+    pub introduction: &'a str,
     /// The run's diagrams and observed values, for a student who wants to see them again.
     pub observations: &'a str,
 }
@@ -32,6 +34,7 @@ impl Prompt<'_> {
         if self.begins_with_pause() && pause(screen, self.aim())? {
             return Err(self.stopped());
         }
+        screen.print(self.introduction)?;
         self.show_question(screen)?;
         loop {
             screen.print(&text::prompt(question, *phase))?;
