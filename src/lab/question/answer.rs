@@ -64,10 +64,13 @@ impl NumberAnswer {
         let factor = self.factor(unit.trim());
         let number: Option<f64> = number.replace(',', ".").parse().ok();
         let read = number.zip(factor).map(|(number, factor)| number * factor);
-        let good = read.filter(|it| (0.0..MAX_NUMBER).contains(it));
-        good.ok_or_else(|| {
-            format!("enter a number of {}, such as 12 or 12 {}", self.unit, self.unit)
-        })
+        match read {
+            Some(number) if (0.0..MAX_NUMBER).contains(&number) => Ok(number),
+            Some(number) if number >= MAX_NUMBER => {
+                Err(format!("enter a smaller number of {}", self.unit))
+            }
+            _ => Err(format!("enter a number of {0}, such as 12 or 12 {0}", self.unit)),
+        }
     }
 
     /// Returns the factor that converts a number from this unit to the question's unit; `None` if the unit does not
@@ -167,6 +170,11 @@ mod tests {
         {
             assert_eq!(read(wrong), None, "{wrong}");
         }
-        assert_eq!(read(&"9".repeat(400)), None);
+        let questions = &find("exchange").expect("a lab").text.questions;
+        let question = questions.iter().find(|it| it.id == "tcp-time").expect("a question");
+        for large in ["1000000000000", "1000000000 s", &"9".repeat(400)] {
+            let expected = question.read(large).expect_err("too large");
+            assert!(expected.contains("smaller"), "{large}: {expected}");
+        }
     }
 }

@@ -38,10 +38,7 @@ impl Prompt<'_> {
         self.show_question(screen)?;
         loop {
             screen.print(&text::prompt(question, *phase))?;
-            let Some(line) = line()? else {
-                screen.print("\n")?; // ends the prompt's line
-                return Err(self.stopped());
-            };
+            let Some(line) = line(screen)? else { return Err(self.stopped()) };
             match line.trim() {
                 "" => return Ok(None),
                 "?" => self.show_question(screen)?,
@@ -89,10 +86,7 @@ impl Prompt<'_> {
 /// input ended instead.
 pub(super) fn pause(screen: Screen, aim: &str) -> Result<bool, Failure> {
     screen.print(&format!("\nPress Enter for {aim}: "))?;
-    let Some(line) = line()? else {
-        screen.print("\n")?; // ends the prompt's line
-        return Ok(true);
-    };
+    let Some(line) = line(screen)? else { return Ok(true) };
     if !line.trim().is_empty() {
         screen.print(text::no_question_open())?;
     }
@@ -100,12 +94,15 @@ pub(super) fn pause(screen: Screen, aim: &str) -> Result<bool, Failure> {
 }
 
 /// Reads a line from standard input. Returns `None` at the end of the input. Octets that are not UTF-8 are replaced, so
-/// the line is not a valid answer.
-fn line() -> Result<Option<String>, Failure> {
+/// the line is not a valid answer. If Ctrl-D ends the line, ends the prompt's line on the screen too.
+fn line(screen: Screen) -> Result<Option<String>, Failure> {
     let mut line = Vec::new();
     let input = io::stdin().lock();
     let read = input.take(MAX_LINE).read_until(b'\n', &mut line);
     let count =
         read.map_err(|error| Failure::Message(format!("cannot read an answer: {error}")))?;
+    if line.last() != Some(&b'\n') {
+        screen.print("\n")?;
+    }
     Ok((count > 0).then(|| String::from_utf8_lossy(&line).into_owned()))
 }
