@@ -14,8 +14,8 @@ const SCREEN_LINES: usize = 24;
 
 const ANSWERS: &str = r#"
 [exchange]
-tcp-packets = { predicted = "2 packets", observed = 3 }
-udp-packets = { predicted = 2, observed = "2 packets" }
+tcp-packets = { predicted = "2 packets", observed = "c" }
+udp-packets = { predicted = "B", observed = "2 packets" }
 tcp-time = { predicted = 40, observed = "0,08 s" }
 "#;
 
@@ -46,17 +46,17 @@ fn a_student_predicts_before_the_run_and_reads_the_verdict_after_the_own_observa
     assert!(before.contains("One client asks one server"), "{before}");
     terminal.type_keys("\n");
     let mut predicting = String::new();
-    for (prompt, answer) in [("(1 to 4): ", "1\n"), ("(1 to 4): ", "2\n"), ("(ms): ", "80 ms\n")] {
+    for (prompt, answer) in [("(a to d): ", "a\n"), ("(a to d): ", "B\n"), ("(ms): ", "80 ms\n")] {
         predicting += &terminal.expect(prompt);
         terminal.type_keys(answer);
     }
-    assert!(predicting.contains("1) 2 packets\n"), "{predicting}");
+    assert!(predicting.contains("a) 2 packets\n"), "{predicting}");
     assert!(!predicting.contains("WHAT HAPPENED"), "the run comes later: {predicting}");
 
-    let happened = terminal.expect("Your observation (1 to 4, d: the run again): ");
+    let happened = terminal.expect("Your observation (a to d, r: the run again): ");
     assert!(happened.contains("── SYN ─"), "{happened}");
     assert!(happened.contains("TCP: packets sent                 7 packets"), "{happened}");
-    terminal.type_keys("3\n");
+    terminal.type_keys("c\n");
     let verdict = terminal.expect("Enter for the next question: ");
     for line in [
         "prediction     ✗ wrong   2 packets\n",
@@ -64,11 +64,12 @@ fn a_student_predicts_before_the_run_and_reads_the_verdict_after_the_own_observa
         "the run shows            6 to 9 packets\n",
         "\"2 packets\" is wrong: An exchange over UDP has 2 packets",
         "\"6 to 9 packets\" is right: Three packets open the connection",
-        "Packet 7 of \"TCP\" decides (100.0 ms, server): ACK, arrived after 20 ms.",
+        "Observed: \"TCP: packets sent\" is 7 packets.\n",
+        "In \"TCP\" at 100.0 ms, a packet from the server decides: \"ACK\", which",
     ] {
         assert!(verdict.contains(line), "{line}: {verdict}");
     }
-    terminal.type_keys("\n2\n\n80\n\n");
+    terminal.type_keys("\nb\n\n80\n\n");
     let (status, rest) = terminal.end();
     assert!(rest.contains("2 of 3 predictions right, 3 of 3 observations right"), "{rest}");
     assert!(rest.contains("\nLESSON\n"), "{rest}");
@@ -82,13 +83,13 @@ fn a_student_predicts_before_the_run_and_reads_the_verdict_after_the_own_observa
 #[test]
 fn input_that_is_no_answer_is_asked_again_and_an_empty_line_is_no_answer() {
     let mut terminal = or_skip!(Terminal::start("daytime lab run exchange --ask"));
-    let prompt = "Your prediction (1 to 4): ";
+    let prompt = "Your prediction (a to d): ";
     terminal.type_keys("\n");
     terminal.expect(prompt);
-    for wrong in ["5\n", "0\n", "-1\n", "seven\n", "\u{1b}[2J\n", "d\n"] {
+    for wrong in ["e\n", "4\n", "0\n", "-1\n", "seven\n", "\u{1b}[2J\n", "r\n"] {
         terminal.type_keys(wrong);
         let again = terminal.expect(prompt);
-        assert!(again.contains("not an answer: enter a number from 1 to 4"), "{wrong:?}: {again}");
+        assert!(again.contains("not an answer: enter a letter from a to d"), "{wrong:?}: {again}");
         assert!(!again.contains('\u{1b}'), "{wrong:?}: {again:?}");
     }
     terminal.type_keys("?\n");
@@ -96,14 +97,14 @@ fn input_that_is_no_answer_is_asked_again_and_an_empty_line_is_no_answer() {
     terminal.type_keys("\n4 packets or more\n");
     let prompt = "Your prediction (ms): ";
     terminal.expect(prompt);
-    for wrong in ["-80\n", "80 packets\n", "1e3\n", "nan\n", "9999999999999999\n"] {
+    for wrong in ["-80\n", "80 packets\n", "1e3\n", "nan\n", "9999999999999999\n", "1,080\n"] {
         terminal.type_keys(wrong);
         let again = terminal.expect(prompt);
-        assert!(again.contains("not an answer: enter a number of ms"), "{wrong:?}: {again}");
+        assert!(again.contains("not an answer: "), "{wrong:?}: {again}");
     }
     terminal.type_keys("0.08s\n");
     terminal.expect("Your observation");
-    terminal.type_keys("d\n");
+    terminal.type_keys("r\n");
     let again = terminal.expect("Your observation");
     assert!(again.contains("WHAT HAPPENED") && again.contains("OBSERVE 1 of 3"), "{again}");
     terminal.type_keys("\n\n\n\n\n\n");
@@ -116,9 +117,9 @@ fn input_that_is_no_answer_is_asked_again_and_an_empty_line_is_no_answer() {
 #[test]
 fn the_end_of_the_input_stops_with_status_1_and_an_interrupt_as_the_signal() {
     let mut terminal = or_skip!(Terminal::start("daytime lab run exchange --ask"));
-    terminal.type_keys("\n1\n");
+    terminal.type_keys("\na\n");
     terminal.expect("PREDICT 2 of 3");
-    terminal.expect("(1 to 4): ");
+    terminal.expect("(a to d): ");
     terminal.type_keys("\u{4}");
     let (status, rest) = terminal.end();
     assert!(rest.contains("\ndaytime: stopped before prediction 2 of 3 of exchange"), "{rest}");
@@ -126,7 +127,7 @@ fn the_end_of_the_input_stops_with_status_1_and_an_interrupt_as_the_signal() {
     assert_eq!(status, Some(1));
 
     let mut terminal = or_skip!(Terminal::start("daytime lab run exchange --ask"));
-    terminal.type_keys("\n1\n2\n80\n3\n");
+    terminal.type_keys("\na\nb\n80\nc\n");
     terminal.expect("Enter for the next question: ");
     terminal.type_keys("\u{4}");
     let (status, rest) = terminal.end();
@@ -136,7 +137,7 @@ fn the_end_of_the_input_stops_with_status_1_and_an_interrupt_as_the_signal() {
     for prompt in ["Your prediction", "Your observation"] {
         let mut terminal = or_skip!(Terminal::start("daytime lab run exchange --ask"));
         if prompt == "Your observation" {
-            terminal.type_keys("\n1\n1\n1\n");
+            terminal.type_keys("\na\na\n1\n");
         } else {
             terminal.type_keys("\n");
         }
@@ -163,14 +164,62 @@ fn a_command_that_stops_before_its_first_run_keeps_the_index_of_an_earlier_comma
 #[test]
 fn several_labs_ask_one_after_another() {
     let mut terminal = or_skip!(Terminal::start("daytime lab run exchange exchange --ask --brief"));
-    terminal.type_keys("\n1\n2\n80\n3\n\n2\n\n80\n\n");
+    terminal.type_keys("\na\nb\n80\nc\n\nb\n\n80\n\n");
     terminal.expect("3 of 3 observations right");
-    terminal.type_keys("\n3\n2\n80\n3\n\n2\n\n80\n\n");
+    terminal.expect("Press Enter for the next lab: ");
+    terminal.type_keys("\n\nc\nb\n80\nc\n\nb\n\n80\n\n");
     let second = terminal.expect("3 of 3 predictions right, 3 of 3 observations right");
     assert!(!second.contains("WHAT HAPPENED"), "the brief form has no drawing: {second}");
     let (status, rest) = terminal.end();
-    assert!(rest.contains("\nSUMMARY\n"), "{rest}");
+    let (_, after) = rest.split_once("\nSUMMARY\n").expect("a summary");
+    assert_eq!((after.matches("Next lab: ").count(), rest.matches("Next lab: ").count()), (1, 1));
     assert_eq!(status, Some(0));
+}
+
+#[test]
+fn the_end_of_the_input_before_the_next_lab_stops_with_status_1() {
+    let mut terminal = or_skip!(Terminal::start("daytime lab run exchange loss --ask --brief"));
+    terminal.type_keys("\na\nb\n80\nc\n\nb\n\n80\n\n");
+    terminal.expect("Press Enter for the next lab: ");
+    terminal.type_keys("\u{4}");
+    let (status, rest) = terminal.end();
+    assert!(rest.contains("\ndaytime: stopped before loss: the input has ended"), "{rest}");
+    assert_eq!(status, Some(1));
+}
+
+#[test]
+fn text_that_is_typed_while_no_question_is_open_is_not_dropped_silently() {
+    let mut terminal = or_skip!(Terminal::start("daytime lab run exchange --ask"));
+    terminal.expect("Press Enter for the first question: ");
+    terminal.type_keys("c\n");
+    let shown = terminal.expect("Your prediction (a to d): ");
+    assert!(shown.contains("not used: no question was open") && shown.contains("PREDICT 1 of 3"));
+    terminal.type_keys("c\nb\n80\nc\n \t\n");
+    let shown = terminal.expect("OBSERVE 2 of 3");
+    assert!(!shown.contains("not used"), "blanks alone are no text: {shown}");
+}
+
+#[test]
+fn the_last_lines_name_further_commands_and_the_next_lab_of_the_course() {
+    let screen = from_file(ANSWERS, &["exchange"]);
+    let end = "\nTry more: daytime lab run exchange --explain (--answers adds the answers)\n\
+               Next lab: daytime lab run boundaries --ask\n";
+    assert!(screen.ends_with(end), "{screen}");
+    let screen = from_file(ANSWERS, &["exchange", "--answers"]);
+    let (_, end) = screen.split_once("\nTRY NEXT\n").expect("commands with answers");
+    assert!(!end.contains("Try more") && end.contains("\nNext lab: "), "{end}");
+    let labs = labs();
+    let last = labs.last().expect("labs");
+    let questions = last["questions"].as_array().expect("questions");
+    let unanswered = |it: &Value| {
+        format!(
+            "{} = {{ predicted = \"\", observed = \"\" }}\n",
+            it["id"].as_str().expect("a name")
+        )
+    };
+    let answers: String = questions.iter().map(unanswered).collect();
+    let screen = stdout(&from_input(&format!("[{0}]\n{answers}", name(last)), &[name(last)]));
+    assert!(screen.ends_with("\nThis was the last lab of the course.\n"), "{screen}");
 }
 
 #[test]
@@ -179,7 +228,7 @@ fn with_json_the_dialogue_is_on_standard_error_and_the_record_on_standard_output
     let record = folder.path().join("record.json");
     let command = format!("daytime lab run exchange --ask --json > {}", record.display());
     let mut terminal = or_skip!(Terminal::start(&command));
-    terminal.type_keys("\n1\n2\n80\n3\n\n2\n\n80\n\n");
+    terminal.type_keys("\na\nb\n80\nc\n\nb\n\n80\n\n");
     terminal.expect("2 of 3 predictions right");
     assert_eq!(terminal.end().0, Some(0));
     let record = fs::read_to_string(record).expect("written");
@@ -235,17 +284,17 @@ fn a_file_that_cannot_be_used_is_reported_with_its_line_and_nothing_runs() {
         (format!("[exchange]\n\nfoo = 1\n{rest}"), "line 3: exchange has no question \"foo\""),
         (format!("[exchange]\n{rest}"), "line 1: [exchange] has no answer to tcp-packets"),
         (
-            format!("[exchange]\ntcp-packets = {{ predicted = 1 }}\n{rest}"),
+            format!("[exchange]\ntcp-packets = {{ predicted = \"a\" }}\n{rest}"),
             "line 2: write tcp-packets = { predicted = ",
         ),
         (
             format!(
-                "[exchange]\ntcp-packets = {{ predicted = 1, observed = \"\\u001b[2J\" }}\n{rest}"
+                "[exchange]\ntcp-packets = {{ predicted = \"a\", observed = \"\\u001b[2J\" }}\n{rest}"
             ),
-            "line 2: tcp-packets: \"\\u{1b}[2J\" is no answer: enter a number from 1 to 4",
+            "line 2: tcp-packets: \"\\u{1b}[2J\" is no answer: enter a letter from a to d",
         ),
         (
-            format!("[exchange]\ntcp-packets = {{ predicted = 1, observed = [1] }}\n{rest}"),
+            format!("[exchange]\ntcp-packets = {{ predicted = \"a\", observed = [1] }}\n{rest}"),
             "line 2: tcp-packets: write a text or a number",
         ),
     ] {
@@ -316,14 +365,16 @@ fn a_lab_about_programs_shows_them_before_its_first_question() {
 }
 
 #[test]
-fn no_question_and_no_verdict_needs_more_than_a_screen() {
+fn no_method_no_question_no_verdict_and_no_lesson_needs_more_than_a_screen() {
     let mut count = 0;
     for lab_of_list in labs() {
         let (name, questions) = (name(&lab_of_list), lab_of_list["questions"].as_array());
         let answer = |question: &Value| {
             // At least one of two answers is wrong, so that the verdict has an explanation of both kinds.
             let id = question["id"].as_str().expect("a name");
-            format!("{id} = {{ predicted = 1, observed = 2 }}\n")
+            let [first, second] =
+                if question["choices"].is_array() { ["\"a\"", "\"b\""] } else { ["1", "2"] };
+            format!("{id} = {{ predicted = {first}, observed = {second} }}\n")
         };
         let answers: String = questions.expect("questions").iter().map(answer).collect();
         if answers.is_empty() {
@@ -331,7 +382,11 @@ fn no_question_and_no_verdict_needs_more_than_a_screen() {
         }
         let screen = stdout(&from_input(&format!("[{name}]\n{answers}"), &[name]));
         assert_fits_80_columns(&screen);
-        let screen = screen.split("\nSCORE\n").next().unwrap_or_default();
+        let method = screen.split("\nWHAT HAPPENED\n").next().unwrap_or_default();
+        let lines = method.lines().count() + 2; // with the prompt, and a line above it
+        assert!(lines < SCREEN_LINES, "{name}: {lines} lines: {method}");
+        let (screen, end) = screen.split_once("\nSCORE\n").expect("a score");
+        assert!(end.lines().count() + 2 < SCREEN_LINES, "{name}: {end}");
         for question in screen.split("\nQUESTION ").skip(1) {
             let (question, verdict) = question.split_once("\n  prediction ").expect("a verdict");
             let lines = question.lines().count() + 1; // with the prompt

@@ -31,15 +31,16 @@ pub(super) fn run(
     quiet: bool,
 ) -> Result<ExitCode, Failure> {
     let screen = Screen::of(arguments, answers.is_some());
-    let session =
-        Session { arguments, setting, files, screen, is_asking: answers.is_none(), quiet };
+    let (is_asking, is_alone) = (answers.is_none(), runs.len() == 1);
+    let session = Session { arguments, setting, files, screen, is_asking, is_alone, quiet };
     let (mut done, mut ended) = (Vec::new(), Ok(()));
     for (number, (lab, procedure)) in runs.into_iter().enumerate() {
         let answers = match answers {
             Some(all) => all.get(number).cloned().unwrap_or_default(),
             None => unanswered(lab, procedure, setting),
         };
-        match session.run(lab, procedure, number, answers) {
+        let began = if number == 0 { Ok(()) } else { session.wait_before(lab) };
+        match began.and_then(|()| session.run(lab, procedure, number, answers)) {
             Ok(run) => done.push(run),
             Err(failure) => {
                 ended = Err(failure);
@@ -69,10 +70,21 @@ struct Session<'a> {
     screen: Screen,
     /// Whether a student at the terminal answers. Otherwise the answers come from a file.
     is_asking: bool,
+    /// Whether the command runs only one lab.
+    is_alone: bool,
     quiet: bool,
 }
 
 impl Session<'_> {
+    /// Waits until the student has read the lesson of the previous lab.
+    fn wait_before(&self, lab: &Lab) -> Result<(), Failure> {
+        if self.is_asking && terminal::pause(self.screen, "the next lab")? {
+            let name = lab.name();
+            return Err(Failure::Message(format!("stopped before {name}: the input has ended")));
+        }
+        Ok(())
+    }
+
     /// Takes the predictions, runs one lab, and takes the observations.
     fn run(
         &self,
@@ -120,7 +132,7 @@ impl Session<'_> {
         procedure: &Procedure,
         answers: &mut [AnsweredQuestion],
     ) -> Result<(), Failure> {
-        self.print(&text::instructions(answers.len()))?;
+        let instructions = text::instructions(answers);
         let (values, count) = ((procedure.values)(self.setting), answers.len());
         for (index, answer) in answers.iter_mut().enumerate() {
             let prompt = Prompt {
@@ -129,6 +141,7 @@ impl Session<'_> {
                 phase: Phase::Prediction,
                 position: Position { number: index + 1, count },
                 lab: lab.name(),
+                introduction: if index == 0 { &instructions } else { "" },
                 observations: "",
             };
             answer.prediction = prompt.ask(self.screen)?;
@@ -161,6 +174,7 @@ impl Session<'_> {
                 phase,
                 position,
                 lab: report.lab.name(),
+                introduction: "",
                 observations: &observations,
             };
             if self.is_asking {
@@ -175,7 +189,13 @@ impl Session<'_> {
             terminal::pause(screen, "the score")?;
         }
         self.print(&text::debrief(answers, report, detail))?;
-        self.print(&report::next(report, next_steps(self.arguments)))
+        self.print(&report::next(report, next_steps(self.arguments)))?;
+        // With several labs, the next one follows at once.
+        if self.is_alone { self.print_way_on(report.lab) } else { Ok(()) }
+    }
+
+    fn print_way_on(&self, lab: &Lab) -> Result<(), Failure> {
+        self.print(&text::go_on(lab, next_steps(self.arguments)))
     }
 
     /// Prints the output that needs the results of all labs.
@@ -187,6 +207,8 @@ impl Session<'_> {
             let printed = print_exactly(&format!("{:#}\n", report::json::runs(done)));
             return self.go_on(printed);
         }
-        if done.len() > 1 { self.print(&report::summary(done)) } else { Ok(()) }
+        let [_, .., last] = done else { return Ok(()) };
+        self.print(&report::summary(done))?;
+        self.print_way_on(last.report.lab)
     }
 }

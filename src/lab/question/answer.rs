@@ -1,6 +1,6 @@
 //! Reads a student's answer to a question from the text that the student entered.
 
-use super::{AnswerForm, NumberAnswer, Question, unit_of_time};
+use super::{AnswerForm, Choice, NumberAnswer, Question, unit_of_time};
 
 /// Exclusive upper bound of a number. No lab counts or measures anything this large, and the digits of a smaller number
 /// fit on a line.
@@ -16,7 +16,7 @@ pub(crate) enum Answer {
 }
 
 impl Question {
-    /// Reads an answer. The answer to a multiple-choice question is the number of a choice or its text. Any other
+    /// Reads an answer. The answer to a multiple-choice question is the letter of a choice or its text. Any other
     /// answer is a number, whose unit may be omitted.
     ///
     /// # Errors
@@ -25,12 +25,10 @@ impl Question {
         let text = text.trim();
         match &self.form {
             AnswerForm::Choice(choices) => {
-                let count = choices.len();
                 let by_text = choices.iter().position(|it| it.text.eq_ignore_ascii_case(text));
-                let by_number = text.parse().ok().filter(|it| (1..=count).contains(it));
-                let index = by_number.map(|it: usize| it - 1).or(by_text);
+                let index = by_text.or_else(|| by_letter(text, choices.len()));
                 index.map(Answer::Choice).ok_or_else(|| {
-                    format!("enter a number from 1 to {count}, or the text of a choice")
+                    format!("enter a letter from {}, or the text of a choice", letters(choices))
                 })
             }
             AnswerForm::Number(number) => number.read(text).map(Answer::Number),
@@ -38,17 +36,41 @@ impl Question {
     }
 }
 
+/// Returns the letter that names the choice with this index: `a`, `b`. Many choices are numbers, so a number as a name
+/// could be mistaken for the answer.
+pub(crate) fn letter(index: usize) -> char {
+    ('a'..='z').nth(index).unwrap_or('?')
+}
+
+/// Returns the first and the last letter of these choices, such as `a to d`.
+pub(crate) fn letters(choices: &[Choice]) -> String {
+    format!("{} to {}", letter(0), letter(choices.len().saturating_sub(1)))
+}
+
+/// Returns the index of the choice that a letter names. The letter may be a capital, and `)` may follow it.
+fn by_letter(text: &str, count: usize) -> Option<usize> {
+    let mut characters = text.strip_suffix(')').unwrap_or(text).chars();
+    let (given, None) = (characters.next()?, characters.next()) else { return None };
+    (0..count).find(|index| letter(*index) == given.to_ascii_lowercase())
+}
+
 impl NumberAnswer {
     fn read(&self, text: &str) -> Result<f64, String> {
         let of_unit = |it: char| !it.is_ascii_digit() && !matches!(it, '.' | ',' | '-' | '+');
         let (number, unit) = text.split_at(text.find(of_unit).unwrap_or(text.len()));
+        if let Some((whole, part)) = ambiguous(number) {
+            return Err(format!("write {whole}{part} or {whole}.{part}, without a comma"));
+        }
         let factor = self.factor(unit.trim());
         let number: Option<f64> = number.replace(',', ".").parse().ok();
         let read = number.zip(factor).map(|(number, factor)| number * factor);
-        let good = read.filter(|it| (0.0..MAX_NUMBER).contains(it));
-        good.ok_or_else(|| {
-            format!("enter a number of {}, such as 12 or 12 {}", self.unit, self.unit)
-        })
+        match read {
+            Some(number) if (0.0..MAX_NUMBER).contains(&number) => Ok(number),
+            Some(number) if number >= MAX_NUMBER => {
+                Err(format!("enter a smaller number of {}", self.unit))
+            }
+            _ => Err(format!("enter a number of {0}, such as 12 or 12 {0}", self.unit)),
+        }
     }
 
     /// Returns the factor that converts a number from this unit to the question's unit; `None` if the unit does not
@@ -61,6 +83,15 @@ impl NumberAnswer {
         }
         Some(unit_of_time(self.unit)? / unit_of_time(unit)?)
     }
+}
+
+/// Splits a number at its comma if the comma may separate thousands or decimals, as in `1,080`.
+fn ambiguous(number: &str) -> Option<(&str, &str)> {
+    let (whole, part) = number.split_once(',')?;
+    let is_number = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
+    let may_have_thousands = matches!(whole.len(), 1..=3) && !whole.starts_with('0');
+    (may_have_thousands && part.len() == 3 && is_number(whole) && is_number(part))
+        .then_some((whole, part))
 }
 
 #[cfg(test)]
@@ -77,12 +108,27 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_named_by_its_number_or_its_text() {
+    fn a_choice_is_named_by_its_letter_or_its_text() {
         let read = |text| read("exchange", "tcp-packets", text);
-        assert_eq!(read(" 1 "), Some(Answer::Choice(0)));
-        assert_eq!(read("6 TO 9 packets"), Some(Answer::Choice(2)));
-        for wrong in ["0", "5", "-1", "1.0", "6", "", "packets"] {
+        for (text, index) in [(" a ", 0), ("D", 3), ("b)", 1), ("6 TO 9 packets", 2)] {
+            assert_eq!(read(text), Some(Answer::Choice(index)), "{text}");
+        }
+        // One of the choices is "4 packets", so a number does not name the choice at this position.
+        for wrong in ["4", "1", "0", "-1", "e", "ab", "a))", ")", "", "packets", "ä"] {
             assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_comma_that_may_separate_thousands_is_asked_about() {
+        let questions = &find("exchange").expect("a lab").text.questions;
+        let question = questions.iter().find(|it| it.id == "tcp-time").expect("a question");
+        for (text, meanings) in [("1,080", ["1080", "1.080"]), ("12,345 ms", ["12345", "12.345"])] {
+            let expected = question.read(text).expect_err("it has two meanings");
+            assert!(meanings.iter().all(|it| expected.contains(it)), "{expected}");
+        }
+        for text in ["0,080", "1,08", "1,0800", "1080"] {
+            assert!(question.read(text).is_ok(), "{text}");
         }
     }
 
@@ -124,6 +170,11 @@ mod tests {
         {
             assert_eq!(read(wrong), None, "{wrong}");
         }
-        assert_eq!(read(&"9".repeat(400)), None);
+        let questions = &find("exchange").expect("a lab").text.questions;
+        let question = questions.iter().find(|it| it.id == "tcp-time").expect("a question");
+        for large in ["1000000000000", "1000000000 s", &"9".repeat(400)] {
+            let expected = question.read(large).expect_err("too large");
+            assert!(expected.contains("smaller"), "{large}: {expected}");
+        }
     }
 }

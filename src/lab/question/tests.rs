@@ -143,3 +143,19 @@ fn the_right_choice_is_not_known_by_its_place_or_its_length() {
     assert!(places.iter().all(|it| it * 2 < all), "{places:?} of {all}");
     assert!(longest * 3 < all && shortest * 3 < all, "{longest}, {shortest} of {all}");
 }
+
+#[test]
+fn a_page_has_the_names_of_rows_in_quotation_marks_since_a_terminal_shows_no_font_for_code() {
+    let mut names = 0;
+    for lab in LABS {
+        let page = std::fs::read_to_string(format!("docs/labs/{}.md", lab.name)).expect("a page");
+        for procedure in lab.procedures {
+            for prediction in (procedure.predict)(&Setting::default()) {
+                let name = prediction.what;
+                assert!(!name.contains(' ') || !page.contains(&format!("`{name}`")), "{name}");
+                names += 1;
+            }
+        }
+    }
+    assert!(names > 100, "{names}");
+}

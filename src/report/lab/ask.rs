@@ -1,10 +1,13 @@
 //! The text that `lab run --ask` prints: questions before and after a run, and verdicts on a student's answers.
 
-use super::{Detail, deciding, ending, lesson, marked, observed, programs, theory, what_happened};
-use crate::lab::question::answer::Answer;
+use super::deciding::TableRow;
+use super::{
+    Detail, NextSteps, deciding, ending, lesson, marked, observed, programs, theory, what_happened,
+};
+use crate::lab::question::answer::{Answer, letter, letters};
 use crate::lab::question::verdict::{AnsweredQuestion, Mark, Shown};
 use crate::lab::question::{AnswerForm, Question};
-use crate::lab::{Lab, Procedure, Report, Setting, Values, fill};
+use crate::lab::{self, Lab, Procedure, Report, Setting, Values, fill};
 use crate::report::ladder::Form;
 use crate::report::page::{BAD, Columns, GOOD, PLAIN, Page, STRONG, WIDTH, wrap};
 use crate::report::plural;
@@ -47,20 +50,39 @@ pub(crate) fn hint(name: &str) -> String {
     format!("\nPredict it yourself: daytime lab run {name} --ask\n")
 }
 
-/// Returns the instructions for a student at a terminal. `questions` is the number of questions.
-pub(crate) fn instructions(questions: usize) -> String {
+/// Returns the instructions for a student at a terminal.
+pub(crate) fn instructions(questions: &[AnsweredQuestion]) -> String {
     let mut page = Page::default();
     page.heading("YOUR TURN");
-    let count = plural(u64::try_from(questions).unwrap_or(u64::MAX), "question");
+    let count = plural(u64::try_from(questions.len()).unwrap_or(u64::MAX), "question");
     page.paragraph(
         2,
         &format!(
-            "{count}. First you predict each answer. Then the lab runs, and you enter what you observe. Type the number of \
-             a choice, or a number with or without its unit. An empty line skips the question, ? repeats the question, and \
-             Ctrl-D stops."
+            "{count}. First you predict each answer. Then the lab runs, and you enter what you observe. You type:"
         ),
     );
+    for (keys, effect) in keys(questions) {
+        page.row(&KEYS, [(STRONG, keys), (PLAIN, effect)]);
+    }
     page.finish()
+}
+
+/// Widths of the columns in the instructions: what a student types, and its effect.
+const KEYS: Columns<2> = Columns(4, [10, 61]);
+
+/// Returns each kind of input with its effect.
+fn keys(questions: &[AnsweredQuestion]) -> Vec<(&'static str, &'static str)> {
+    let has_choices = |it: &AnsweredQuestion| !it.question.choices().is_empty();
+    let choice = ("a, b, …", "the letter of your choice");
+    let value = ("12, 12 ms", "your value, with or without its unit");
+    let others = [
+        ("?", "to read the question again"),
+        ("Enter", "without an answer, to skip the question"),
+        ("Ctrl-D", "to stop"),
+    ];
+    let choice = questions.iter().any(has_choices).then_some(choice);
+    let value = questions.iter().any(|it| !has_choices(it)).then_some(value);
+    choice.into_iter().chain(value).chain(others).collect()
 }
 
 /// Returns the note that is printed in place of the instructions if a run has no questions.
@@ -93,7 +115,7 @@ pub(crate) fn question(
     }
     if let AnswerForm::Choice(choices) = &question.form {
         for (index, choice) in choices.iter().enumerate() {
-            marked(&mut page, &format!("  {}) ", index + 1), &fill(&choice.text, values));
+            marked(&mut page, &format!("  {}) ", letter(index)), &fill(&choice.text, values));
         }
     }
     page.finish()
@@ -103,12 +125,17 @@ pub(crate) fn question(
 pub(crate) fn prompt(question: &Question, phase: Phase) -> String {
     let (whose, more) = match phase {
         Phase::Prediction => ("Your prediction", ""),
-        Phase::Observation | Phase::Verdict => ("Your observation", ", d: the run again"),
+        Phase::Observation | Phase::Verdict => ("Your observation", ", r: the run again"),
     };
     match &question.form {
-        AnswerForm::Choice(choices) => format!("{whose} (1 to {}{more}): ", choices.len()),
+        AnswerForm::Choice(choices) => format!("{whose} ({}{more}): ", letters(choices)),
         AnswerForm::Number(number) => format!("{whose} ({}{more}): ", number.unit),
     }
+}
+
+/// Returns the message for input that comes while no question is open.
+pub(crate) fn no_question_open() -> &'static str {
+    "  That is not used: no question was open when you typed it.\n"
 }
 
 /// Returns the message for input that is not an answer.
@@ -171,10 +198,11 @@ fn reasons(
     reasons.push(format!("{right} is right: {}", fill(question.why_right(shown), values)));
     let rows = deciding::rows(report, question, shown);
     if !rows.is_empty() {
+        let rows: Vec<String> = rows.iter().map(TableRow::in_sentence).collect();
         reasons.push(format!("Observed: {}.", rows.join("; ")));
     }
     if let Some(decision) = deciding::decision(report, question) {
-        reasons.push(format!("{}.", decision.in_words(deciding::unit(report))));
+        reasons.push(format!("{}.", decision.as_drawn()));
     }
     reasons
 }
@@ -217,6 +245,26 @@ fn score(answers: &[AnsweredQuestion], report: &Report) -> String {
     format!("{predicted} of {count} predictions right, {observed} of {count} observations right")
 }
 
+/// Returns where a student may go on after a lab: further commands, unless they are already on the screen, and the next
+/// lab of the course.
+pub(crate) fn go_on(lab: &Lab, shown: NextSteps) -> String {
+    let mut page = Page::default();
+    let labs: Vec<&Lab> = lab::all().collect();
+    let next = labs.iter().skip_while(|it| it.name() != lab.name()).nth(1);
+    page.line("");
+    if shown == NextSteps::Hidden {
+        let name = lab.name();
+        page.line(format_args!(
+            "Try more: daytime lab run {name} --explain (--answers adds the answers)"
+        ));
+    }
+    match next {
+        Some(next) => page.line(format_args!("Next lab: daytime lab run {} --ask", next.name())),
+        None => page.line("This was the last lab of the course."),
+    }
+    page.finish()
+}
+
 /// Returns the reason why the lab did not run. It is printed after the student's predictions.
 pub(crate) fn not_run(report: &Report) -> String {
     let mut page = Page::default();
@@ -252,5 +300,39 @@ fn mark(mark: Mark) -> (Style, &'static str) {
         Mark::Right => (GOOD, "✓ right"),
         Mark::Wrong => (BAD, "✗ wrong"),
         Mark::None => (PLAIN, "–"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::LABS;
+
+    #[test]
+    fn the_instructions_and_the_first_question_fit_on_one_screen() {
+        const LINES: usize = 24;
+        let mut count = 0;
+        for lab in LABS {
+            for procedure in lab.procedures {
+                let setting = Setting::default();
+                let values = (procedure.values)(&setting);
+                let questions = lab.questions(procedure, &setting);
+                let Some(first) = questions.first() else { continue };
+                let unanswered =
+                    |question| AnsweredQuestion { question, prediction: None, observation: None };
+                let all: Vec<AnsweredQuestion> =
+                    questions.iter().copied().map(unanswered).collect();
+                let position = Position { number: 1, count: all.len() };
+                let screen =
+                    instructions(&all) + &question(first, &values, Phase::Prediction, position);
+                assert!(
+                    screen.lines().count() < LINES,
+                    "{} has no room for the prompt: {screen}",
+                    lab.name
+                );
+                count += 1;
+            }
+        }
+        assert!(count > 15, "{count}");
     }
 }

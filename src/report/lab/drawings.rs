@@ -4,9 +4,9 @@
 use super::observed;
 use crate::duration::Unit;
 use crate::lab::{Finding, Lab, Part, Report, Value};
-use crate::report::ladder::{self, Form, Line, ReferenceTrace};
+use crate::report::ladder::{self, Form, Line, Pointer, ReferenceTrace};
 use crate::report::page::WIDTH;
-use crate::trace::Action;
+use crate::trace::{Action, Event};
 use crate::transport::Transport;
 use std::time::Duration;
 
@@ -67,14 +67,31 @@ fn column(
     unit: Unit,
     form_of: impl Fn(usize) -> Form,
 ) -> Vec<Vec<Line>> {
-    let parts: Vec<&Part> = parts.iter().filter(|part| part.transport == transport).collect();
-    let name = format!("the first {} ladder", observed::name(transport));
-    let draw = |(number, part): (usize, &&Part)| {
-        let first = parts.first().filter(|_| number > 0);
-        let first = first.map(|first| ReferenceTrace { trace: &first.trace, name: &name });
+    let of_transport = parts.iter().filter(|part| part.transport == transport);
+    let draw = |(number, part): (usize, &Part)| {
+        let first = first_trace(parts, part);
         ladder::draw(&part.trace, first, &title(part), unit, form_of(number))
     };
-    parts.iter().enumerate().map(draw).collect()
+    of_transport.enumerate().map(draw).collect()
+}
+
+/// Returns the trace to which the diagram of a part refers: the first one over the same transport, if this is another
+/// part's.
+fn first_trace<'a>(parts: &'a [Part], part: &Part) -> Option<ReferenceTrace<'a>> {
+    let first = parts.iter().find(|it| it.transport == part.transport)?;
+    let name = match part.transport {
+        Transport::Tcp => "the first TCP ladder",
+        Transport::Udp => "the first UDP ladder",
+    };
+    (!std::ptr::eq(first, part)).then_some(ReferenceTrace { trace: &first.trace, name })
+}
+
+/// Describes an event of the part with this index as the part's diagram shows it. Returns `None` if the diagram leaves
+/// the event out.
+pub(super) fn pointer(report: &Report, part: usize, event: &Event) -> Option<Pointer> {
+    let parts = drawn_parts(report);
+    let part = parts.get(part)?;
+    ladder::pointer(&part.trace, first_trace(&parts, part), event, unit_of(report, &parts))
 }
 
 /// Returns the unit of all time axes. If the table contains times, returns the table's unit; otherwise, the unit that

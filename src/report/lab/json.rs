@@ -2,13 +2,13 @@
 //! the host or on how long the run took.
 
 use super::ask;
-use super::deciding::{self, Decision};
+use super::deciding::{self, Decision, TableRow};
 use super::phrases::{self, expected, value};
 use super::{FinishedRun, ending, not_run};
 use crate::duration::Unit;
 use crate::lab::question::AnswerForm;
 use crate::lab::question::answer::Answer;
-use crate::lab::question::verdict::AnsweredQuestion;
+use crate::lab::question::verdict::{AnsweredQuestion, Shown};
 use crate::lab::{
     Engine, Expected, Finding, Ground, Lab, Lesson, OptionRange, Part, Procedure, Question, Report,
     TraceAction, TraceEvent, Value, fill,
@@ -108,13 +108,17 @@ fn answered(answered: &AnsweredQuestion, report: &Report) -> Json {
             "observation": answer(observation),
             "shown": shown.map(|it| ask::shown_in_words(question, it, &values)),
             "reason": shown.map(|it| fill(question.why_right(it), &values)),
-            "findings": shown.map(|it| deciding::rows(report, question, it)),
+            "findings": shown.map(|it| rows(report, question, it)),
         })),
-        decision.map(|it| json!({ "decided_by": decided_by(&it, report) })),
+        decision.map(|it| json!({ "decided_by": decided_by(&it) })),
     ])
 }
 
-fn decided_by(decision: &Decision<'_>, report: &Report) -> Json {
+fn rows(report: &Report, question: &Question, shown: Shown) -> Vec<String> {
+    deciding::rows(report, question, shown).iter().map(TableRow::in_record).collect()
+}
+
+fn decided_by(decision: &Decision<'_>) -> Json {
     json!({
         "transport": decision.part.transport.to_string(),
         "part": decision.part.name,
@@ -123,7 +127,7 @@ fn decided_by(decision: &Decision<'_>, report: &Report) -> Json {
         "at_ns": nanoseconds(decision.at),
         "host": decision.host,
         "label": decision.label,
-        "in_words": decision.in_words(deciding::unit(report)),
+        "in_words": decision.in_words(),
     })
 }
 

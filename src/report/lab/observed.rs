@@ -43,10 +43,15 @@ pub(super) fn values(page: &mut Page, findings: &[Finding], unit: Unit) {
     page.heading("OBSERVED");
     let of = |transport| findings.iter().filter(move |it| it.transport() == transport);
     for finding in Transport::BOTH.into_iter().flat_map(of) {
-        let label = format!("{}: {}", name(finding.transport()), finding.name());
+        let label = row_name(finding);
         let seen = finding.observed().map_or("–".to_owned(), |it| value(it, unit));
         page.row(&VALUES, [(PLAIN, &label), (PLAIN, &seen)]);
     }
+}
+
+/// Returns the name of a finding's row in the table of values. Sentences quote it.
+pub(super) fn row_name(finding: &Finding) -> String {
+    format!("{}: {}", name(finding.transport()), finding.name())
 }
 
 pub(crate) fn name(transport: Transport) -> &'static str {

@@ -40,7 +40,7 @@ pub(super) fn last(rows: &[Row]) -> Duration {
 }
 
 /// Returns the number of decimals of the times in a diagram whose latest time is `last`.
-pub(super) fn decimals(last: Duration, unit: Unit) -> usize {
+fn decimals(last: Duration, unit: Unit) -> usize {
     match unit {
         Unit::Microseconds => 0,
         Unit::Milliseconds if last >= SHORT_DRAWING => 1,
@@ -273,7 +273,8 @@ fn style(arrow: &Arrow) -> Style {
     }
 }
 
-fn labelled(arrow: &Arrow) -> String {
+/// Returns the text at a packet's arrow, such as `SYN` or `again: SYN`.
+pub(super) fn labelled(arrow: &Arrow) -> String {
     match arrow.kind {
         ArrowKind::Usual => arrow.label.clone(),
         ArrowKind::Retransmitted => format!("again: {}", arrow.label),

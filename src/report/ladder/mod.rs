@@ -6,6 +6,8 @@ mod fold;
 mod layout;
 mod line;
 mod list;
+#[cfg(feature = "lab")]
+mod pointer;
 pub(crate) mod retransmissions;
 mod rows;
 #[cfg(feature = "lab")]
@@ -14,6 +16,8 @@ pub(crate) mod sighting;
 
 pub(crate) use conversations::Ladders;
 pub(crate) use line::Line;
+#[cfg(feature = "lab")]
+pub(crate) use pointer::{Pointer, pointer};
 #[cfg(feature = "lab")]
 pub(crate) use side_by_side::{half_width, side_by_side};
 pub(crate) use sighting::Sighting;
@@ -74,22 +78,24 @@ pub(crate) fn draw(
     form: Form,
 ) -> Vec<Line> {
     let (hosts, rows) = (&trace.hosts, rows::rows(trace));
-    let other = other.filter(|it| it.trace.hosts == *hosts);
-    let other = other.map(|it| (rows::rows(it.trace), it.name));
+    let other = reference_rows(trace, other);
     let other = other.as_ref().map(|(rows, name)| Reference { rows, name });
     Drawing { hosts, title, rows: &rows, missing: 0 }.lines(other, unit, form)
+}
+
+/// Returns the rows and the name of the other trace. A diagram refers only to a trace with the same hosts.
+fn reference_rows<'a>(
+    trace: &Trace,
+    other: Option<ReferenceTrace<'a>>,
+) -> Option<(Vec<Row>, &'a str)> {
+    let other = other.filter(|it| it.trace.hosts == trace.hosts)?;
+    Some((rows::rows(other.trace), other.name))
 }
 
 /// Returns the latest time that the trace's ladder shows.
 #[cfg(feature = "lab")]
 pub(crate) fn duration(trace: &Trace) -> Duration {
     layout::last(&rows::rows(trace))
-}
-
-/// Returns the number of decimals of the times in the trace's ladder.
-#[cfg(feature = "lab")]
-pub(crate) fn decimals(trace: &Trace, unit: Unit) -> usize {
-    layout::decimals(duration(trace), unit)
 }
 
 /// The content of one diagram: its hosts, title and rows.

@@ -122,7 +122,7 @@ pub(super) fn rows(trace: &Trace) -> Vec<Row> {
                 rows.push(Row { at, item, events: 1 });
             }
             Action::State(_, state) => {
-                let item = Item::State(host, format!("[{}]", escaped(&state)));
+                let item = Item::State(host, state_text(&state));
                 rows.push(Row { at, item, events: 1 });
             }
             Action::Packet(Packet { to, octets, fate }) => {
@@ -169,8 +169,13 @@ fn is_overtaken(row: &Row, later: &[Row]) -> bool {
     })
 }
 
+/// Formats the state of a TCP connection: `[CLOSED]`.
+pub(super) fn state_text(state: &str) -> String {
+    format!("[{}]", escaped(state))
+}
+
 /// Formats a call and its outcome in the style of strace(1): `recv(10) = 10 octets`.
-fn call_text(call: &str, outcome: &str) -> String {
+pub(super) fn call_text(call: &str, outcome: &str) -> String {
     match outcome {
         "" => escaped(call),
         outcome => format!("{} = {}", escaped(call), escaped(outcome)),

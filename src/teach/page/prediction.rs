@@ -38,7 +38,6 @@ impl StudentAnswer {
             Some(answer) => question.why(answer, shown, report.findings()),
             None => question.why_right(shown),
         };
-        let unit = deciding::unit(report);
         Some(Self {
             question: fill(&question.text, &values),
             prediction: in_words(question, prediction, &values),
@@ -46,7 +45,7 @@ impl StudentAnswer {
             result: shown_in_words(question, shown, &values),
             is_right: question.mark(prediction, shown) == Mark::Right,
             reason: fill(reason, &values),
-            decided_by: deciding::decision(report, question).map(|it| it.in_words(unit)),
+            decided_by: deciding::decision(report, question).map(|it| it.in_words()),
         })
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Prompt<'a> {
     pub phase: Phase,
     pub position: Position,
     pub lab: &'static str,
+    /// The text above the question, such as instructions. Repetitions of the question leave it out.
+    pub introduction: &'a str,
     /// The run's diagrams and observed values, for a student who wants to see them again.
     pub observations: &'a str,
 }
@@ -32,17 +34,15 @@ impl Prompt<'_> {
         if self.begins_with_pause() && pause(screen, self.aim())? {
             return Err(self.stopped());
         }
+        screen.print(self.introduction)?;
         self.show_question(screen)?;
         loop {
             screen.print(&text::prompt(question, *phase))?;
-            let Some(line) = line()? else {
-                screen.print("\n")?; // ends the prompt's line
-                return Err(self.stopped());
-            };
+            let Some(line) = line(screen)? else { return Err(self.stopped()) };
             match line.trim() {
                 "" => return Ok(None),
                 "?" => self.show_question(screen)?,
-                "d" if *phase != Phase::Prediction => {
+                "r" if *phase != Phase::Prediction => {
                     screen.show(self.observations)?;
                     self.show_question(screen)?;
                 }
@@ -82,23 +82,27 @@ impl Prompt<'_> {
     }
 }
 
-/// Waits until the student presses Enter. Returns true if the input ended instead.
+/// Waits until the student presses Enter. If the student also types text, says that it is not used. Returns true if the
+/// input ended instead.
 pub(super) fn pause(screen: Screen, aim: &str) -> Result<bool, Failure> {
     screen.print(&format!("\nPress Enter for {aim}: "))?;
-    let has_ended = line()?.is_none();
-    if has_ended {
-        screen.print("\n")?; // ends the prompt's line
+    let Some(line) = line(screen)? else { return Ok(true) };
+    if !line.trim().is_empty() {
+        screen.print(text::no_question_open())?;
     }
-    Ok(has_ended)
+    Ok(false)
 }
 
 /// Reads a line from standard input. Returns `None` at the end of the input. Octets that are not UTF-8 are replaced, so
-/// the line is not a valid answer.
-fn line() -> Result<Option<String>, Failure> {
+/// the line is not a valid answer. If Ctrl-D ends the line, ends the prompt's line on the screen too.
+fn line(screen: Screen) -> Result<Option<String>, Failure> {
     let mut line = Vec::new();
     let input = io::stdin().lock();
     let read = input.take(MAX_LINE).read_until(b'\n', &mut line);
     let count =
         read.map_err(|error| Failure::Message(format!("cannot read an answer: {error}")))?;
+    if line.last() != Some(&b'\n') {
+        screen.print("\n")?;
+    }
     Ok((count > 0).then(|| String::from_utf8_lossy(&line).into_owned()))
 }
