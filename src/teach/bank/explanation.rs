@@ -25,3 +25,22 @@ pub(super) fn of(lab: &'static Lab) -> Item {
     let kind = Kind::Explanation(criteria);
     Item { id: format!("{}-explanation", lab.name()), points, prompt, table: None, kind }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab;
+
+    #[test]
+    fn an_explanation_has_a_point_for_each_rule_that_answers_the_question() {
+        let loss = lab::find("loss").expect("a lab");
+        let Item { points, prompt, kind: Kind::Explanation(criteria), .. } = of(loss) else {
+            panic!("not an explanation")
+        };
+        assert_eq!((points, criteria.len()), (3, 3), "{criteria:?}");
+        let is_beyond =
+            |it: &Criterion| it.text.contains("fast retransmit") || it.text.contains('=');
+        assert!(!criteria.iter().any(is_beyond), "{criteria:?}");
+        assert!(prompt.contains(": 3 rules"), "{prompt}");
+    }
+}
