@@ -1,4 +1,5 @@
-//! Signal handling in `daytime serve`. Signals stop the server, log the counters, or make the server reread the zone.
+//! Signal handling: the signals that stop a command, and in `daytime serve` also those that log the counters or make the
+//! server reread the zone.
 
 use super::args::ZoneOption;
 use super::{gauges, pager};
@@ -17,6 +18,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+/// Returns the signals that stop a command: SIGTERM, and SIGINT unless it was ignored at the start. A shell without job
+/// control ignores SIGINT in its background jobs, because Ctrl-C is meant for the job in the foreground (POSIX.1-2024,
+/// Shell Command Language, section 2.12).
+pub(super) fn stop_signals() -> impl Iterator<Item = i32> {
+    [SIGINT, SIGTERM]
+        .into_iter()
+        .filter(|signal| *signal == SIGTERM || !sys::ignores_signal(*signal))
+}
+
 /// A flag that the first SIGINT or SIGTERM sets. The second one ends the process immediately with status 1.
 pub(super) struct StopFlag {
     pub is_set: Arc<AtomicBool>,
@@ -26,7 +36,7 @@ pub(super) struct StopFlag {
 impl StopFlag {
     pub(super) fn register() -> io::Result<Self> {
         let (is_set, mut registered) = (Arc::new(AtomicBool::new(false)), Vec::new());
-        for signal in [SIGINT, SIGTERM] {
+        for signal in stop_signals() {
             // This handler must be registered before the next one, which sets the flag. So the first signal finds the
             // flag unset and does not end the process; the second signal does.
             registered.push(flag::register_conditional_shutdown(signal, 1, Arc::clone(&is_set))?);
@@ -81,10 +91,11 @@ pub(super) struct CaughtSignals {
 impl CaughtSignals {
     /// Starts catching signals.
     pub(super) fn new() -> io::Result<Self> {
-        // Reads the signal's disposition before a handler replaces it.
+        // Reads the signals' dispositions before handlers replace them.
         let hangup_ignored = sys::ignores_signal(SIGHUP);
+        let caught: Vec<i32> = stop_signals().chain([SIGHUP, SIGUSR1]).collect();
         let asked = StopFlag::register()?.is_set;
-        let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
+        let signals = Signals::new(caught)?;
         let terminals = [io::stdin().is_terminal(), io::stderr().is_terminal()];
         Ok(Self { signals, asked, hangup_ignored, terminals })
     }

@@ -74,7 +74,7 @@ events! {
     TcpWriteDeadline: Tcp Ended "write-deadline",
         "given up: the client did not take the reply in time";
     /// The server gave up on a connection: the client sent more octets than the limit.
-    TcpOctetLimit: Tcp Ended "octet-limit", "closed: the client sent too many octets (--drain-octets)";
+    TcpOctetLimit: Tcp Ended "octet-limit", "closed: the client sent more octets than the drain limit";
     /// The server gave up on a connection to free a descriptor for a new connection.
     TcpMadeRoom: Tcp Ended "made-room", "closed to make room: no descriptor left (ulimit -n)";
     /// The server answered a connection and closed it at once: the client's source has reached its
@@ -145,7 +145,7 @@ events! {
     /// (socket(7), `SO_RCVBUF`), or rarely the checksum was wrong. On an IPv6 wildcard, dropped
     /// IPv4 datagrams count as IPv6.
     UdpReceiveBufferFull: Udp Error "receive-buffer",
-        "lost: the receive buffer is full (--receive-buffer)";
+        "lost: the receive buffer is full (SO_RCVBUF)";
     /// A receive failed, for example because of an ICMP error that an earlier reply caused.
     UdpReceiveFailed: Udp Error "receive", "cannot receive";
 }

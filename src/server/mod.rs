@@ -277,7 +277,7 @@ fn ask_kernel(clock: Clock, require_sync: bool) -> Result<(), ServeError> {
         Err(error) => {
             log::warn!(
                 "cannot check whether the clock is synchronised: adjtimex: {error}; \
-                 --syntax nist reports health 3 (unknown) and announces no leap second"
+                 replies in the NIST syntax report health 3 (unknown) and announce no leap second"
             );
             Ok(())
         }

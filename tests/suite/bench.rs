@@ -7,7 +7,7 @@ use crate::support::{
     good, ipv6, mentions, on_terminal, run, stderr, stdout,
 };
 use serde_json::Value;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -206,8 +206,9 @@ fn wrong_arguments_are_a_usage_error() {
     }
 }
 
-#[test]
-fn ctrl_c_ends_bench_early_with_the_results_until_then() {
+/// Runs a long `bench`, which `env` starts with the given disposition of SIGINT. After 100 exchanges, sends these signals
+/// one after another. Returns the output.
+fn signalled(disposition: &str, signals: &[&str]) -> Output {
     let (sender, middle) = mpsc::channel();
     let host = udp_server(move |socket| {
         for number in 0.. {
@@ -218,17 +219,33 @@ fn ctrl_c_ends_bench_early_with_the_results_until_then() {
             socket.send_to(b"tick\r\n", peer).expect("sent");
         }
     });
-    // The tests may have inherited an ignored SIGINT: a shell ignores it for background jobs.
     let mut command = Command::new("env");
-    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_daytime"), "bench"]);
+    command.args([disposition, env!("CARGO_BIN_EXE_daytime"), "bench"]);
     command.args(["--proto", "udp", "--warm-up", "0", "--duration", "600", &host]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     middle.recv_timeout(PATIENCE).expect("it gets that far");
     let asked = Instant::now();
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("kill").success());
+    for signal in signals {
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().expect("kill").success());
+    }
     let output = child.wait_with_output().expect("ended");
     assert!(asked.elapsed() < PATIENCE, "{:?}", asked.elapsed());
+    output
+}
+
+#[test]
+fn a_sigint_that_was_ignored_at_the_start_does_not_end_bench() {
+    // A second signal that ends the load would end bench with status 1 and without results.
+    let output = signalled("--ignore-signal=INT", &["INT", "TERM"]);
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    assert!(stdout(&output).contains("\nEnded early: "), "{}", stdout(&output));
+}
+
+#[test]
+fn ctrl_c_ends_bench_early_with_the_results_until_then() {
+    // The tests may have inherited an ignored SIGINT: a shell ignores it for background jobs.
+    let output = signalled("--default-signal=INT", &["INT"]);
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
     let screen = stdout(&output);
     assert!(screen.contains("\nEnded early: "), "{screen}");

@@ -46,6 +46,22 @@ fn every_module_uses_only_the_rows_above_its_own() {
 }
 
 #[test]
+fn no_log_line_of_the_library_names_an_option_of_the_command() {
+    let mut lines = 0;
+    for (module, file, text) in sources().into_iter().filter(|(module, ..)| module != "cli") {
+        let statements = text.split("log::").skip(1).filter_map(|it| it.split_once("!("));
+        let logged: Vec<&str> = statements.filter_map(|(_, it)| it.split(");").next()).collect();
+        // The notices about events are log lines too.
+        let counted = (module == "metrics" && file.ends_with("event.rs")).then_some(text.as_str());
+        for line in logged.iter().copied().chain(counted) {
+            assert!(!line.contains(" --") && !line.contains("(--"), "{}: {line}", file.display());
+            lines += 1;
+        }
+    }
+    assert!(lines > 10, "only {lines} found: does this test still read the sources?");
+}
+
+#[test]
 fn only_sys_names_an_operating_system() {
     let mut named = 0;
     for (module, file, text) in sources() {

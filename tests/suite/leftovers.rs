@@ -50,7 +50,10 @@ fn run_tests() -> i32 {
     let arguments = arguments.split(|octet| *octet == 0).map(|it| OsString::from_vec(it.to_vec()));
     let mut arguments: Vec<_> = arguments.skip(1).collect();
     arguments.pop(); // after the last NUL
-    let mut tests = Command::new(env::current_exe().expect("proc(5)"));
+    // A shell may have started this process in the background with SIGINT ignored. The commands under test would inherit
+    // that, and leave SIGINT ignored.
+    let mut tests = Command::new("env");
+    tests.arg("--default-signal=INT").arg(env::current_exe().expect("proc(5)"));
     tests.args(arguments).env(FIRST, std::process::id().to_string());
     let status = wait_for(&tests.spawn().expect("this binary starts"));
     if has_children_after(GRACE) && !end_leftovers().is_empty() { FAILED } else { status }

@@ -49,7 +49,7 @@ fn losses_are_counted_even_if_no_more_datagrams_come() {
     server.signal("TERM");
     let (_, log) = server.wait();
     let lost = log.lines().find(|line| line.contains("] udp: lost: "));
-    mentions(lost.unwrap_or(&log), &["receive buffer", "full", "--receive-buffer"]);
+    mentions(lost.unwrap_or(&log), &["receive buffer", "full", "SO_RCVBUF"]);
 }
 
 #[test]

@@ -319,7 +319,7 @@ fn an_unreadable_clock_causes_a_warning_and_with_require_sync_a_refusal() {
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("adjtimex: ")).collect();
     assert_eq!(warnings.len(), 1, "{log}");
     mentions(warnings[0], &[" WARN ] ", "clock", "synchronised", "not permitted"]);
-    mentions(warnings[0], &["--syntax nist", "health 3"]);
+    mentions(warnings[0], &["NIST syntax", "health 3"]);
 
     let output = run(&mut serve_without("adjtimex", "on --require-sync"));
     assert_eq!(output.status.code(), Some(1));

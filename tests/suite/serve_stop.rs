@@ -6,6 +6,7 @@ use crate::support::wire::{
 use crate::support::{PATIENCE, Running, mentions};
 use std::fs;
 use std::io::BufRead;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Time that open connections get to end.
@@ -73,6 +74,19 @@ fn the_server_ends_as_soon_as_the_last_connection_closes() {
         assert_eq!(status.code(), Some(0));
         asked.elapsed()
     });
+}
+
+#[test]
+fn a_sigint_that_was_ignored_at_the_start_stays_ignored() {
+    let mut command = Command::new("env");
+    command.args(["--ignore-signal=INT", env!("CARGO_BIN_EXE_daytime"), "serve", "--port", "0"]);
+    let mut server = Running::start(command);
+    server.signal("INT");
+    // A second signal that stops the server would end it with status 1.
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("SIGINT") && log.contains("SIGTERM: stopping"), "{log}");
 }
 
 #[test]

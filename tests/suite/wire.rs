@@ -2,7 +2,7 @@
 //! it may not.
 
 use crate::or_skip;
-use crate::support::capturing::{Place, assert_sum, ladder, pcap};
+use crate::support::capturing::{Capturing, Place, assert_sum, ladder, pcap};
 use crate::support::{
     Namespace, PATIENCE, bad, before, complains, daytime, good, program, run, stderr, stdout,
 };
@@ -143,6 +143,25 @@ fn the_first_signal_ends_a_capture_with_a_summary_and_a_complete_file() {
         let read = good(daytime().arg("wire").arg("--read").arg(&file));
         assert_eq!(ladder(&read), ladder(&text));
     }
+}
+
+#[test]
+fn a_sigint_that_was_ignored_at_the_start_does_not_end_a_capture() {
+    let place = or_skip!(Place::new());
+    let mut command = place.inside.command("env");
+    command.args([
+        "--ignore-signal=INT",
+        env!("CARGO_BIN_EXE_daytime"),
+        "wire",
+        "lo",
+        "--port",
+        "13",
+    ]);
+    let wire = Capturing::start(command);
+    wire.signal(Signal::SIGINT);
+    // A second signal that ends the capture would end it with status 1 and without a summary.
+    wire.signal(Signal::SIGTERM);
+    assert_sum(&wire.end(), 0, 0);
 }
 
 /// Waits until the other process has written this many octets.

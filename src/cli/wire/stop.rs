@@ -1,9 +1,9 @@
 //! Handles SIGINT and SIGTERM in `daytime wire`. The first signal ends the command with a summary and a valid file; the
-//! second ends it immediately.
+//! second ends it immediately. A SIGINT that was ignored at the start stays ignored.
 
 use crate::cli::failure::Failure;
+use crate::cli::signals::stop_signals;
 use crate::wire::capture::readable;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 use std::error::Error;
@@ -26,7 +26,7 @@ impl Stop {
         let register = || {
             let (signalled, signal) = UnixStream::pair()?;
             let at_once = Arc::new(AtomicBool::new(false));
-            for number in [SIGINT, SIGTERM] {
+            for number in stop_signals() {
                 // This handler must be registered before the next one, which sets the flag. So the first signal finds
                 // the flag unset and does not end the process; the second signal does.
                 flag::register_conditional_shutdown(number, 1, Arc::clone(&at_once))?;

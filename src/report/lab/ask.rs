@@ -185,15 +185,7 @@ fn reasons(
     report: &Report,
     values: &Values,
 ) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let is_wrong = |it: &Answer| question.mark(Some(*it), shown) == Mark::Wrong;
-    for answer in [prediction, observation].into_iter().flatten().filter(|it| is_wrong(it)) {
-        let why = fill(question.why(*answer, shown, report.findings()), values);
-        let reason = format!("{} is wrong: {why}", quoted(question, *answer, values));
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
-        }
-    }
+    let mut reasons = wrong_answers([*prediction, *observation], question, shown, report, values);
     let right = quoted(question, shown.into(), values);
     reasons.push(format!("{right} is right: {}", fill(question.why_right(shown), values)));
     let rows = deciding::rows(report, question, shown);
@@ -205,6 +197,29 @@ fn reasons(
         reasons.push(format!("{}.", decision.as_drawn()));
     }
     reasons
+}
+
+/// Returns the explanations of the student's wrong answers. Two answers with the same explanation have one sentence.
+fn wrong_answers(
+    answers: [Option<Answer>; 2],
+    question: &Question,
+    shown: Shown,
+    report: &Report,
+    values: &Values,
+) -> Vec<String> {
+    let is_wrong = |it: &Answer| question.mark(Some(*it), shown) == Mark::Wrong;
+    let explained = |answer| {
+        let why = fill(question.why(answer, shown, report.findings()), values);
+        (quoted(question, answer, values), why)
+    };
+    let wrong: Vec<_> = answers.into_iter().flatten().filter(is_wrong).map(explained).collect();
+    match &wrong[..] {
+        [(one, why), (other, same)] if why == same && one != other => {
+            vec![format!("{one} and {other} are wrong: {why}")]
+        }
+        [one, other] if one == other => vec![format!("{} is wrong: {}", one.0, one.1)],
+        each => each.iter().map(|(it, why)| format!("{it} is wrong: {why}")).collect(),
+    }
 }
 
 /// Returns the student's score and the run's lesson. With `--explain`, also returns the theory and the notes on other
@@ -334,5 +349,26 @@ mod tests {
             }
         }
         assert!(count > 15, "{count}");
+    }
+
+    #[test]
+    fn two_wrong_answers_with_the_same_explanation_have_one_sentence() {
+        let lab = lab::find("exchange").expect("a lab");
+        let setting = Setting::default();
+        let report = lab::run_and_compare(lab, &lab.procedures[0], &setting);
+        let questions = lab.questions(&lab.procedures[0], &setting);
+        let question = questions.into_iter().find(|it| it.id == "tcp-time").expect("a question");
+        let count = |prediction, observation| {
+            let [prediction, observation] =
+                [prediction, observation].map(|it| Some(Answer::Number(it)));
+            let verdict = verdict(&AnsweredQuestion { question, prediction, observation }, &report);
+            let words = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
+            ["1 ms and 2 ms are wrong: ", "1 ms is wrong: ", "40 ms is wrong: "]
+                .map(|it| words.matches(it).count())
+        };
+        assert_eq!(count(1.0, 2.0), [1, 0, 0], "the general explanation");
+        assert_eq!(count(1.0, 40.0), [0, 1, 1], "two explanations");
+        assert_eq!(count(1.0, 1.0), [0, 1, 0], "the same answer twice");
+        assert_eq!(count(80.0, 80.0), [0, 0, 0], "right answers");
     }
 }

@@ -261,15 +261,21 @@ mod tests {
                 let found = find(part, &wanted)?;
                 Some(found.decision(part, kind, pointer(&report, index, found.event)?))
             });
-            found.map(|it| it.in_words())
+            found.map(|it| (it.in_words(), it.as_drawn()))
         };
-        let first = decide(Some("reply lost"), false).expect("a packet");
+        let (first, drawn) = decide(Some("reply lost"), false).expect("a packet");
+        assert!(drawn.ends_with(" decides: \"40 octets, FIN\", lost on purpose"), "{drawn}");
         assert_eq!(
             first,
             "Packet 4 of \"TCP, reply lost\" decides (60.0 ms, server): 40 octets, FIN, lost on purpose: the reply"
         );
-        let last = decide(Some("reply lost"), true).expect("a packet");
+        let (last, drawn) = decide(Some("reply lost"), true).expect("a packet");
         assert!(last.starts_with("Packet 5 of") && last.contains("arrived"), "{last}");
+        assert_eq!(
+            drawn,
+            "In \"TCP, reply lost\" at 1060.0 ms, a packet from the server decides: \"again: 40 octets, FIN\", which \
+             arrives at 1080.0 ms"
+        );
         assert_eq!(decide(Some("nothing lost"), false), None);
     }
 }

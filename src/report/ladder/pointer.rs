@@ -89,3 +89,86 @@ fn end(end: &ArrowEnd, layout: &Layout) -> String {
         ArrowEnd::Unknown => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Fate, Host, HostId, Loss, Packet};
+    use crate::transport::Transport;
+    use std::time::Duration;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn two() -> Trace {
+        let host = |name: &str| Host { name: name.into(), addresses: Vec::new() };
+        Trace::between(vec![host("client"), host("server")])
+    }
+
+    fn push(trace: &mut Trace, at: u32, action: Action) -> Event {
+        let event = Event { at: at * MS, host: HostId(0), action };
+        trace.push(event.clone());
+        event
+    }
+
+    fn call(name: String) -> Action {
+        Action::Call { call: name, outcome: "done".into() }
+    }
+
+    fn packet(fate: Fate) -> Action {
+        Action::Packet(Packet { to: HostId(1), octets: vec![0; 5], fate })
+    }
+
+    /// Describes the event as text: `TIME: TEXT, END; PLACE`.
+    fn described(trace: &Trace, other: Option<&Trace>, event: &Event) -> Option<String> {
+        let other = other.map(|trace| ReferenceTrace { trace, name: "the first" });
+        let pointer = pointer(trace, other, event, Unit::Milliseconds)?;
+        let Pointer { time, text, end, place } = pointer;
+        Some(format!("{time}: {text}, {end}; {}", place.unwrap_or_default()))
+    }
+
+    #[test]
+    fn an_event_has_the_time_the_text_and_the_end_of_its_row() {
+        let mut trace = two();
+        let arrives = push(&mut trace, 1, packet(Fate::Arrived(vec![3 * MS, 4 * MS])));
+        let lost = push(&mut trace, 2, packet(Fate::Lost(Loss::Cut)));
+        let call = push(&mut trace, 3, call("send(5)".into()));
+        let state = push(&mut trace, 3, Action::State(Transport::Tcp, "CLOSED".into()));
+        let described = |event| described(&trace, None, event).expect("a row");
+        assert_eq!(described(&arrives), "1.000 ms: 5 octets, which arrives at 3.000 ms; ");
+        assert_eq!(described(&lost), "2.000 ms: 5 octets, lost: link cut; ");
+        assert_eq!(described(&call), "3.000 ms: send(5) = done, ; ");
+        assert_eq!(described(&state), "3.000 ms: [CLOSED], ; ");
+    }
+
+    #[test]
+    fn an_event_without_a_row_of_its_own_has_the_line_that_stands_for_it() {
+        let mut trace = two();
+        let mut last = None;
+        for at in 0..20 {
+            push(&mut trace, 2 * at, call("send(5)".into()));
+            last = Some(push(&mut trace, 2 * at, packet(Fate::Seen)));
+        }
+        let place = "one of the repeated rows from 0.0 to 38.0 ms";
+        let expected = Some(format!("38.0 ms: 5 octets, ; {place}"));
+        assert_eq!(described(&trace, None, last.as_ref().expect("events")), expected);
+
+        let (mut first, mut second) = (two(), two());
+        let mut event = None;
+        for trace in [&mut first, &mut second] {
+            for number in 0..9 {
+                event = Some(push(trace, number, call(format!("send({number})"))));
+            }
+        }
+        let place = "one of the rows from 0.000 to 8.000 ms, which are as in the first";
+        let expected = Some(format!("8.000 ms: send(8) = done, ; {place}"));
+        assert_eq!(described(&second, Some(&first), event.as_ref().expect("events")), expected);
+
+        let mut long = two();
+        let events: Vec<Event> = (0..100)
+            .map(|number| push(&mut long, number, call(format!("send({number})"))))
+            .collect();
+        let expected = Some("50.0 ms: send(50) = done, ; one of the events left out".to_owned());
+        assert_eq!(described(&long, None, &events[50]), expected);
+        assert_eq!(described(&two(), None, &events[50]), None, "another trace");
+    }
+}
