@@ -190,7 +190,7 @@ fn exchange(
 ) -> Result<Option<RecordedSocket>, CallError> {
     let connection = server.answer(reply)?;
     if let (Some(stream), SERVER) = (&connection, closes_first) {
-        stream.shutdown("FIN sent")?;
+        stream.shutdown()?;
         client.receive_within(PATIENCE)?;
     }
     client.receive_within(PATIENCE)?;
@@ -202,7 +202,7 @@ fn exchange(
         // Waits for the client's FIN. If the server closed first, its TIME-WAIT begins now.
         stream.receive_within(PATIENCE)?;
         if closes_first == CLIENT {
-            stream.shutdown("FIN sent")?;
+            stream.shutdown()?;
             wait_until_over(&stream)?;
         }
     }

@@ -74,7 +74,7 @@ fn exchange(
     results.observe(transport, AFTER_EMPTY, received(&client.receive_within(SILENCE_TIME)));
     server.send(reply.octets())?;
     if transport == Tcp {
-        server.shutdown("done")?;
+        server.shutdown()?;
         client.wait_for(REPLY_OCTETS)?;
     }
     let words = |(length, flag): &(usize, &str)| match *flag {

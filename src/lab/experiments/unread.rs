@@ -107,7 +107,7 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
         }
     }
     server.send(ctime_reply()?.octets())?;
-    server.close_with("done, input unread");
+    server.close_with("0, input unread");
     let seen = receive_all(&client)?;
     Ok((recorder.short_trace(), seen))
 }

@@ -83,7 +83,7 @@ impl RecordedSocket {
     pub(crate) fn answer(&self, reply: &Reply) -> Result<Option<Self>, CallError> {
         match self.transport {
             Transport::Tcp => {
-                let stream = self.accept("a client")?;
+                let stream = self.accept()?;
                 stream.send(reply.octets())?;
                 Ok(Some(stream))
             }

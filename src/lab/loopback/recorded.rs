@@ -131,10 +131,10 @@ impl RecordedSocket {
         self.call(&format!("listen({backlog})"), listen, |()| "listening".into())
     }
 
-    /// Accepts the next connection; `connection` names it in the trace, for example `a client`.
-    pub(crate) fn accept(&self, connection: &str) -> Result<Self, CallError> {
+    /// Accepts the next connection.
+    pub(crate) fn accept(&self) -> Result<Self, CallError> {
         let accept = |listener: &Socket| within_timeout(listener, || listener.accept());
-        let (socket, _) = self.call("accept()", accept, |_| connection.to_owned())?;
+        let (socket, _) = self.call("accept()", accept, |_| "a connection".into())?;
         self.accepted(socket)
     }
 
@@ -222,15 +222,15 @@ impl RecordedSocket {
         Ok(())
     }
 
-    /// Shuts down the sending direction (TCP sends a FIN); the trace shows `success` as the outcome.
-    pub(crate) fn shutdown(&self, success: &str) -> Result<(), CallError> {
+    /// Shuts down the sending direction (TCP sends a FIN).
+    pub(crate) fn shutdown(&self) -> Result<(), CallError> {
         let shutdown = |socket: &Socket| socket.shutdown(Shutdown::Write);
-        self.call("shutdown(SHUT_WR)", shutdown, |()| success.to_owned())
+        self.call("shutdown(SHUT_WR)", shutdown, |()| "0".into())
     }
 
-    /// Closes the socket and records `done`.
+    /// Closes the socket and records `0`, as close(2) returns it.
     pub(crate) fn close(self) {
-        self.close_with("done");
+        self.close_with("0");
     }
 
     /// Closes the socket and records `success` as the outcome.

@@ -91,7 +91,7 @@ fn reply_and_close(stream: RecordedSocket) -> io::Result<()> {
     let peek = |stream: &Socket| within_timeout(stream, || stream.peek(&mut room));
     stream.call("recv(1), MSG_PEEK", peek, |taken| octets(*taken))?;
     stream.send(REPLY)?;
-    stream.close_with("0");
+    stream.close();
     Ok(())
 }
 
