@@ -39,7 +39,8 @@ fn values(setting: &Setting) -> Values {
     let numbers: Vec<String> = drop.iter().map(u32::to_string).collect();
     let lost = match &numbers[..] {
         [] => {
-            "over TCP the SYN in one exchange and the reply in another, over UDP the first question"
+            "over TCP it loses the SYN in one exchange, and the reply in another; over UDP it loses \
+             the first question"
                 .to_owned()
         }
         numbers => format!("the packets with the numbers {}", numbers.join(", ")),

@@ -47,8 +47,8 @@ pub(crate) fn remarks(parts: &[Part]) -> Vec<String> {
     let remark = || {
         let here = short(TIME_WAIT);
         format!(
-            "TIME-WAIT lasts {here} on this simulator. RFC 9293, sections 3.4.2 and 3.6.1, requires twice the \
-             maximum segment lifetime of 2 minutes: 4 minutes. Linux waits 60 s."
+            "TIME-WAIT lasts {here} on this simulator. RFC 9293, sections 3.4.2 and 3.6.1, requires 4 minutes: \
+             twice the maximum segment lifetime, which is 2 minutes. Linux waits 60 s."
         )
     };
     is_drawn.then(remark).into_iter().collect()

@@ -80,6 +80,6 @@ fn item(lab: &Lab, question: &Question, right: usize, draw: &mut Draw) -> Option
         .collect();
     draw.shuffle(&mut choices);
     let id = format!("{}-{}", lab.name(), question.id);
-    let prompt = format!("In a run with the usual values: {}", fill(&question.text, &values));
+    let prompt = format!("In a run of this lab without options: {}", fill(&question.text, &values));
     Some(Item { id, points: 1, prompt, table: None, kind: Kind::Choice(choices) })
 }

@@ -30,7 +30,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     let options = vec![
         format!("A packet takes {} ms from one host to the other.", ms(delay)),
         format!(
-            "The link loses packet {drop} of the exchange, counted over both directions from 1."
+            "The packets of both directions are numbered together from 1. The link loses packet {drop} of the exchange."
         ),
         format!(
             "In the questions on random loss, the link loses each packet with a probability of {loss} %."

@@ -100,7 +100,9 @@ fn a_choice_without_options_does_not_name_the_options_of_a_run() {
     let quiz = quiz(&["exchange"], 2);
     let variants = quiz.categories.iter().flat_map(|it| &it.variants);
     let (with, without): (Vec<_>, Vec<_>) = variants.partition(|it| !it.options.is_empty());
-    assert!(with.iter().all(|it| !it.item.prompt.starts_with("In a run with the usual values")));
+    assert!(
+        with.iter().all(|it| !it.item.prompt.starts_with("In a run of this lab without options"))
+    );
     assert!(without.len() >= 2 && without.iter().all(|it| it.run.is_none()));
 }
 
