@@ -1,17 +1,17 @@
 //! The text that `lab run --ask` prints: questions before and after a run, and verdicts on a student's answers.
 
-use super::deciding::TableRow;
-use super::{
-    Detail, NextSteps, deciding, ending, lesson, marked, observed, programs, theory, what_happened,
-};
+mod verdict;
+
+pub(crate) use verdict::verdict;
+
+use super::{Detail, NextSteps, ending, lesson, marked, observed, programs, theory, what_happened};
 use crate::lab::question::answer::{Answer, letter, letters};
 use crate::lab::question::verdict::{AnsweredQuestion, Mark, Shown};
 use crate::lab::question::{AnswerForm, Question};
 use crate::lab::{self, Lab, Procedure, Report, Setting, Values, fill};
 use crate::report::ladder::Form;
-use crate::report::page::{BAD, Columns, GOOD, PLAIN, Page, STRONG, WIDTH, wrap};
+use crate::report::page::{Columns, PLAIN, Page, STRONG, WIDTH, wrap};
 use crate::report::plural;
-use anstyle::Style;
 
 /// The moment at which a question is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,6 @@ pub(crate) struct Position {
     pub number: usize,
     pub count: usize,
 }
-
-/// Widths of a verdict's columns: the kind of answer (prediction, observation or result), the mark, and the answer.
-const VERDICT: Columns<3> = Columns(2, [13, 8, 53]);
 
 /// Returns the description of the lab's method, and the programs that the lab examines. A student reads them before the
 /// first question.
@@ -153,75 +150,6 @@ pub(crate) fn observations(report: &Report, detail: Detail, form: Form) -> Strin
     page.finish()
 }
 
-/// Returns the verdict on the student's prediction and observation for one question, with the reasons.
-pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report) -> String {
-    let AnsweredQuestion { question, prediction, observation } = answered;
-    let values = (report.procedure.values)(&report.setting);
-    let mut page = Page::default();
-    page.line("");
-    let Some(shown) = question.shown(report.findings()) else {
-        page.paragraph(2, "No verdict: this run does not show the answer.");
-        return page.finish();
-    };
-    for (whose, answer) in [("prediction", prediction), ("observation", observation)] {
-        let (style, mark) = mark(question.mark(*answer, shown));
-        let answer = in_words(question, *answer, &values);
-        page.row(&VERDICT, [(PLAIN, whose), (style, mark), (PLAIN, &answer)]);
-    }
-    let right = shown_in_words(question, shown, &values);
-    page.row(&VERDICT, [(PLAIN, "the run shows"), (PLAIN, ""), (STRONG, &right)]);
-    page.line("");
-    for reason in reasons(answered, shown, report, &values) {
-        marked(&mut page, "  - ", &reason);
-    }
-    page.finish()
-}
-
-/// Returns the explanations of the student's wrong answers and of the right answer, and the findings and the event that
-/// decide.
-fn reasons(
-    AnsweredQuestion { question, prediction, observation }: &AnsweredQuestion,
-    shown: Shown,
-    report: &Report,
-    values: &Values,
-) -> Vec<String> {
-    let mut reasons = wrong_answers([*prediction, *observation], question, shown, report, values);
-    let right = quoted(question, shown.into(), values);
-    reasons.push(format!("{right} is right: {}", fill(question.why_right(shown), values)));
-    let rows = deciding::rows(report, question, shown);
-    if !rows.is_empty() {
-        let rows: Vec<String> = rows.iter().map(TableRow::in_sentence).collect();
-        reasons.push(format!("Observed: {}.", rows.join("; ")));
-    }
-    if let Some(decision) = deciding::decision(report, question) {
-        reasons.push(format!("{}.", decision.as_drawn()));
-    }
-    reasons
-}
-
-/// Returns the explanations of the student's wrong answers. Two answers with the same explanation have one sentence.
-fn wrong_answers(
-    answers: [Option<Answer>; 2],
-    question: &Question,
-    shown: Shown,
-    report: &Report,
-    values: &Values,
-) -> Vec<String> {
-    let is_wrong = |it: &Answer| question.mark(Some(*it), shown) == Mark::Wrong;
-    let explained = |answer| {
-        let why = fill(question.why(answer, shown, report.findings()), values);
-        (quoted(question, answer, values), why)
-    };
-    let wrong: Vec<_> = answers.into_iter().flatten().filter(is_wrong).map(explained).collect();
-    match &wrong[..] {
-        [(one, why), (other, same)] if why == same && one != other => {
-            vec![format!("{one} and {other} are wrong: {why}")]
-        }
-        [one, other] if one == other => vec![format!("{} is wrong: {}", one.0, one.1)],
-        each => each.iter().map(|(it, why)| format!("{it} is wrong: {why}")).collect(),
-    }
-}
-
 /// Returns the student's score and the run's lesson. With `--explain`, also returns the theory and the notes on other
 /// systems.
 pub(crate) fn debrief(answers: &[AnsweredQuestion], report: &Report, detail: Detail) -> String {
@@ -304,20 +232,6 @@ pub(crate) fn shown_in_words(question: &Question, shown: Shown, values: &Values)
     in_words(question, Some(shown.into()), values)
 }
 
-/// Returns an answer in words. The text of a choice is in quotation marks.
-fn quoted(question: &Question, answer: Answer, values: &Values) -> String {
-    let words = in_words(question, Some(answer), values);
-    if matches!(answer, Answer::Choice(_)) { format!("\"{words}\"") } else { words }
-}
-
-fn mark(mark: Mark) -> (Style, &'static str) {
-    match mark {
-        Mark::Right => (GOOD, "✓ right"),
-        Mark::Wrong => (BAD, "✗ wrong"),
-        Mark::None => (PLAIN, "–"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,26 +263,5 @@ mod tests {
             }
         }
         assert!(count > 15, "{count}");
-    }
-
-    #[test]
-    fn two_wrong_answers_with_the_same_explanation_have_one_sentence() {
-        let lab = lab::find("exchange").expect("a lab");
-        let setting = Setting::default();
-        let report = lab::run_and_compare(lab, &lab.procedures[0], &setting);
-        let questions = lab.questions(&lab.procedures[0], &setting);
-        let question = questions.into_iter().find(|it| it.id == "tcp-time").expect("a question");
-        let count = |prediction, observation| {
-            let [prediction, observation] =
-                [prediction, observation].map(|it| Some(Answer::Number(it)));
-            let verdict = verdict(&AnsweredQuestion { question, prediction, observation }, &report);
-            let words = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
-            ["1 ms and 2 ms are wrong: ", "1 ms is wrong: ", "40 ms is wrong: "]
-                .map(|it| words.matches(it).count())
-        };
-        assert_eq!(count(1.0, 2.0), [1, 0, 0], "the general explanation");
-        assert_eq!(count(1.0, 40.0), [0, 1, 1], "two explanations");
-        assert_eq!(count(1.0, 1.0), [0, 1, 0], "the same answer twice");
-        assert_eq!(count(80.0, 80.0), [0, 0, 0], "right answers");
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Pointer {
 }
 
 /// Describes an event of a trace whose ladder has a time axis in this unit, and leaves out rows of the `other` trace.
-/// Returns `None` if no row of the ladder stands for this event.
+/// Returns `None` if the ladder has no row for this event.
 pub(crate) fn pointer(
     trace: &Trace,
     other: Option<ReferenceTrace<'_>>,
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_a_row_of_its_own_has_the_line_that_stands_for_it() {
+    fn an_event_without_a_row_of_its_own_has_the_line_that_replaces_it() {
         let mut trace = two();
         let mut last = None;
         for at in 0..20 {
