@@ -159,25 +159,33 @@ fn facts(svg: &str) -> BTreeSet<String> {
     let picture = Picture::of(picture_in(document.root_element()));
     let hosts = picture.lifelines.iter().map(|(host, x)| format!("{host} at {x} %"));
     let arrows = picture.arrows.iter().map(|it| {
-        let it = &it.packet;
-        format!(
-            "{} to {}: {}, {}",
-            it.from,
-            it.to,
-            figures_aside(&it.what),
-            figures_aside(&it.fate)
-        )
+        let [what, fate] = [&it.packet.what, &it.packet.fate].map(|it| figures_aside(it));
+        format!("{} to {}: {what}, {fate}", it.packet.from, it.packet.to)
     });
-    let notes = picture
-        .notes
-        .iter()
-        .map(|it| format!("{}: {}", it.call.host, figures_aside(&it.call.says)));
     let bands = picture.bands.iter().map(|it| format!("{} is {}", it.state.host, it.state.name));
-    let style = document.descendants().filter(|it| it.tag_name().name() == "style").map(words);
-    let sizes = document.descendants().filter(|it| it.has_attribute("viewBox")).take(1);
-    let width = sizes.map(|it| format!("width {}", attribute(it, "width")));
-    let title = document.descendants().filter(|it| it.tag_name().name() == "title").map(words);
-    hosts.chain(arrows).chain(notes).chain(bands).chain(style).chain(width).chain(title).collect()
+    let is_head = |it: &Node<'_, '_>| ["style", "title"].contains(&it.tag_name().name());
+    let head = document.descendants().filter(is_head).map(words);
+    let width = format!("width {}", attribute(document.root_element(), "width"));
+    let all = hosts.chain(arrows).chain(bands).chain(head).chain([width]);
+    all.chain(calls(&document, &picture)).collect()
+}
+
+/// Returns each call with its host, without figures: those beside the lifelines, and those in the list below the picture.
+fn calls(document: &Document<'_>, picture: &Picture) -> Vec<String> {
+    let beside = picture.notes.iter().map(|it| (it.call.host.clone(), it.call.says.clone()));
+    let listed = document.descendants().filter(|it| it.attribute("class") == Some("call made"));
+    let listed = listed.map(words).filter_map(|it| {
+        // Such as `c  3 ms  server: recvfrom() = 40 octets`.
+        let (host, says) = it.splitn(3, "  ").nth(2)?.split_once(": ")?;
+        Some((host.to_owned(), says.to_owned()))
+    });
+    // In a long run, the kernel chooses which of two servers answers, and the picture shows a few of these choices.
+    let is_long = picture.calls_left_out > 0;
+    let call = |(host, says): (String, String)| {
+        let host = if is_long { "a host" } else { &host };
+        format!("{host}: {}", figures_aside(&says))
+    };
+    beside.chain(listed).map(call).collect()
 }
 
 /// Whether this run of the tests writes the pictures anew.
