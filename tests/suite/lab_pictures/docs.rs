@@ -102,14 +102,12 @@ impl Pictures {
                 format!("wrote these pictures on {origin}.\nTimes differ from run to run.")
             }
         };
-        let mut section = format!(
+        let image = |(name, svg): &File| format!("\n![{}](pictures/{name})\n", alternative(svg));
+        format!(
             "{HEADING}\n`daytime lab run {lab} --svg DIR` {wrote}\n\
-             [Reports and pictures](../reports.md#how-to-read-a-picture) explains what the lines mean.\n"
-        );
-        for (name, svg) in files {
-            section += &format!("\n![{}](pictures/{name})\n", alternative(svg));
-        }
-        section
+             [Reports and pictures](../reports.md#how-to-read-a-picture) explains what the lines mean.\n{}",
+            files.iter().map(image).collect::<String>()
+        )
     }
 
     fn write(&self, page: &str) {
