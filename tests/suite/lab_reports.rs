@@ -1,7 +1,8 @@
 //! `daytime lab run --html` and `--svg`, and `daytime compare --html`: which files they write, and what those contain.
 
 use crate::lab::lab;
-use crate::support::{bad, daytime, good};
+use crate::or_skip;
+use crate::support::{Terminal, bad, daytime, good};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -58,13 +59,33 @@ fn a_folder_has_an_index_of_all_reports() {
 }
 
 #[test]
-fn answers_that_cannot_be_used_leave_no_report_and_keep_the_index() {
+fn answers_that_cannot_be_used_leave_no_report_and_no_folder() {
     let folder = folder();
-    let [file, answers] = ["page.html", "answers.toml"].map(|name| folder.path().join(name));
+    let answers = folder.path().join("answers.toml");
     fs::write(&answers, "[exchange]\n").expect("written");
-    let mut command = lab(&["run", "exchange", "--ask-from"]);
-    bad(1, command.arg(&answers).arg("--html").arg(&file));
-    assert_eq!(names(folder.path()), ["answers.toml"]);
+    for place in ["page.html", "pages/"] {
+        let mut command = lab(&["run", "exchange", "--ask-from"]);
+        bad(1, command.arg(&answers).arg("--html").arg(folder.path().join(place)));
+        assert_eq!(names(folder.path()), ["answers.toml"], "{place}");
+    }
+}
+
+#[test]
+fn a_student_who_stops_at_a_question_gets_no_report_and_keeps_the_index() {
+    let folder = folder();
+    let index = folder.path().join("index.html");
+    fs::write(&index, "earlier").expect("written");
+    for place in ["page.html", ""] {
+        let path = folder.path().join(place);
+        let command = format!("daytime lab run exchange --ask --html '{}'", path.display());
+        let mut terminal = or_skip!(Terminal::start(&command));
+        terminal.expect("Enter for the first question: ");
+        terminal.type_keys("\x04");
+        let (status, screen) = terminal.end();
+        assert_eq!(status, Some(1), "{screen}");
+        assert_eq!(names(folder.path()), ["index.html"], "{place:?}");
+        assert_eq!(read(&index), "earlier");
+    }
 }
 
 #[test]

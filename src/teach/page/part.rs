@@ -14,9 +14,14 @@ use std::time::Duration;
 /// [`MAX_OCTETS`](super::MAX_OCTETS).
 pub(super) const MAX_LISTED: usize = 1_500;
 
-/// Minimum and maximum scale of a part on a printed page. Below the minimum, text would be illegible.
+/// Height in pixels of a printed page, and of a part's caption.
+const PAGE: f64 = 960.0;
+const CAPTION: f64 = 120.0;
+/// Minimum and maximum scale of a part on a printed page. If a part is too long even at the minimum scale, its table
+/// begins on the next page. `MIN_ALONE` is the minimum scale of its picture: below, text would be illegible.
 const MIN_FIT: f64 = 0.55;
 const MAX_FIT: f64 = 0.82;
+const MIN_ALONE: f64 = 0.48;
 
 /// A part of a run.
 #[derive(Debug)]
@@ -140,10 +145,17 @@ impl PartView {
         &self.picture.calls
     }
 
-    /// Returns the scale, with two decimals, at which the part fits on a printed page. A part that is too long gets the
-    /// minimum scale.
+    /// Returns the scale, with two decimals, at which the part fits on a printed page. If the part is too long, its
+    /// picture fits, and its table does not.
     pub(super) fn fit(&self) -> String {
-        format!("{:.2}", self.page_share().clamp(MIN_FIT, MAX_FIT))
+        let alone = PAGE / (self.picture.height() + CAPTION);
+        let fit = if self.is_tall() {
+            alone.clamp(MIN_ALONE, MIN_FIT)
+        } else {
+            self.page_share().min(MAX_FIT)
+        };
+        // Rounded down, so that the part is not longer than the page.
+        format!("{:.2}", (fit * 100.0).floor() / 100.0)
     }
 
     /// Whether the part is longer than a printed page, even at the minimum scale. A page break inside the part is
@@ -155,13 +167,12 @@ impl PartView {
     /// Returns the fraction of this part that fits on one printed page: the page's height divided by the part's
     /// estimated height. Above 1, the whole part fits.
     fn page_share(&self) -> f64 {
-        const PAGE: f64 = 960.0;
-        const HEAD: f64 = 120.0;
         const ROW: f64 = 27.0;
-        let listed = if self.picture.needs_list { self.calls().len() } else { 0 };
+        // On paper, the list has two columns, and only the calls that the picture shows as letters.
+        let listed = self.calls().iter().filter(|call| call.is_letter_only).count().div_ceil(2);
         let rows = self.first.len() + self.last.len() + listed;
         let rows = f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
-        PAGE / (self.picture.height() + HEAD + ROW * rows)
+        PAGE / (self.picture.height() + CAPTION + ROW * rows)
     }
 
     pub(super) fn has_packets(&self) -> bool {

@@ -93,6 +93,31 @@ fn a_run_with_too_many_packets_for_a_page_says_so() {
     assert!(page.contains("They are too many for a page; <code>--json</code> prints them."));
 }
 
+/// Returns the scale of each part on paper, the height of its picture in pixels, and whether its table begins on the
+/// next page.
+fn printed(page: &str) -> Vec<(f64, f64, bool)> {
+    let part = |figure: &str| {
+        let (_, fit) = figure.split_once("--fit:")?;
+        let (head, picture) = figure.split_once("<svg class=\"ladder")?;
+        let (_, height) = picture.split_once(" height=\"")?;
+        let number = |text: &str| text.split('"').next()?.parse().ok();
+        Some((number(fit)?, number(height)?, head.contains(" tall\"")))
+    };
+    page.split("<figure ").skip(1).map(|it| part(it).expect("a picture")).collect()
+}
+
+#[test]
+fn every_picture_fits_a_printed_page_with_its_caption() {
+    let mut reports = simulated();
+    reports.push(run("loss", &Setting::default().drop(1..=7)));
+    let all: Vec<_> = reports.iter().flat_map(|report| printed(&page(report))).collect();
+    assert!(all.len() > 10 && all.iter().any(|it| it.2), "{all:?}");
+    for (fit, height, is_tall) in all {
+        assert!(fit * (height + 120.0) <= 960.0, "{fit} {height}");
+        assert!(fit >= if is_tall { 0.48 } else { 0.55 } && fit <= 0.82, "{fit} {height}");
+    }
+}
+
 #[test]
 fn a_hostile_text_is_inert() {
     let mut report = run("exchange", &Setting::default());

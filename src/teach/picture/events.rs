@@ -13,8 +13,8 @@ const MIN_REPEATS: usize = 3;
 /// Maximum number of packets and calls that a picture shows. If a trace has more, the picture leaves out the middle.
 const MAX_SHOWN: usize = 64;
 /// Number of packets and calls that are shown before the omitted ones. `LAST_SHOWN` are shown after them.
-const FIRST_SHOWN: usize = 28;
-const LAST_SHOWN: usize = 12;
+const FIRST_SHOWN: usize = 20;
+const LAST_SHOWN: usize = 8;
 
 /// The content of a trace.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ pub(super) const BREAK: f64 = 46.0;
 pub(super) const LEVEL: f64 = 28.0;
 /// Maximum number of breaks. If a picture exceeds this number or `MAX_HEIGHT`, the scale becomes coarser.
 const MAX_BREAKS: usize = 8;
-const MAX_HEIGHT: f64 = 2800.0;
+const MAX_HEIGHT: f64 = 1700.0;
 /// Factor by which one step makes the scale coarser. `MAX_STEPS` steps are enough to go from nanoseconds to hours.
 const COARSER: f64 = 1.2;
 const MAX_STEPS: usize = 160;

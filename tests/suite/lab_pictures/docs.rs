@@ -77,20 +77,29 @@ impl Pictures {
         Self { lab: lab_name.to_owned(), origin: origin.map(str::to_owned), files }
     }
 
-    /// Returns the first difference from pictures that the program has drawn.
+    /// Returns the first difference from pictures that the program has drawn. A part that needs what this host lacks,
+    /// such as IPv6, is not drawn here.
     fn difference(&self, drawn: &Self) -> Option<String> {
-        let names = |it: &Self| it.files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        if names(self) != names(drawn) || self.origin.is_some() != drawn.origin.is_some() {
-            return Some(format!("{:?} {:?}, not {:?}", self.origin, names(self), names(drawn)));
+        let [names, names_drawn] = [self.names(), drawn.names()];
+        let missing: Vec<_> = names.iter().filter(|it| !names_drawn.contains(it)).collect();
+        if self.origin.is_some() && drawn.origin.is_some() && !missing.is_empty() {
+            skip(&format!("not drawn here: {missing:?}"));
+        } else if names != names_drawn || self.origin.is_some() != drawn.origin.is_some() {
+            return Some(format!("{:?} {names:?}, not {names_drawn:?}", self.origin));
         }
-        let differs = |((name, shown), (_, drawn)): (&File, &File)| {
+        let differs = |(name, drawn): &File| {
+            let shown = self.files.iter().find(|it| it.0 == *name).map_or("", |it| &it.1);
             let is_same = match &self.origin {
                 None => shown == drawn,
                 Some(_) => !shown.is_empty() && facts(shown) == facts(drawn),
             };
             (!is_same).then(|| format!("{name} is not what the program draws"))
         };
-        self.files.iter().zip(&drawn.files).find_map(differs)
+        drawn.files.iter().find_map(differs)
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.files.iter().map(|(name, _)| name.as_str()).collect()
     }
 
     /// Returns the section of the page.
@@ -102,14 +111,12 @@ impl Pictures {
                 format!("wrote these pictures on {origin}.\nTimes differ from run to run.")
             }
         };
-        let mut section = format!(
+        let image = |(name, svg): &File| format!("\n![{}](pictures/{name})\n", alternative(svg));
+        format!(
             "{HEADING}\n`daytime lab run {lab} --svg DIR` {wrote}\n\
-             [Reports and pictures](../reports.md#how-to-read-a-picture) explains what the lines mean.\n"
-        );
-        for (name, svg) in files {
-            section += &format!("\n![{}](pictures/{name})\n", alternative(svg));
-        }
-        section
+             [Reports and pictures](../reports.md#how-to-read-a-picture) explains what the lines mean.\n{}",
+            files.iter().map(image).collect::<String>()
+        )
     }
 
     fn write(&self, page: &str) {
@@ -159,25 +166,35 @@ fn facts(svg: &str) -> BTreeSet<String> {
     let picture = Picture::of(picture_in(document.root_element()));
     let hosts = picture.lifelines.iter().map(|(host, x)| format!("{host} at {x} %"));
     let arrows = picture.arrows.iter().map(|it| {
-        let it = &it.packet;
-        format!(
-            "{} to {}: {}, {}",
-            it.from,
-            it.to,
-            figures_aside(&it.what),
-            figures_aside(&it.fate)
-        )
+        let [what, fate] = [&it.packet.what, &it.packet.fate].map(|it| figures_aside(it));
+        format!("{} to {}: {what}, {fate}", it.packet.from, it.packet.to)
     });
-    let notes = picture
-        .notes
-        .iter()
-        .map(|it| format!("{}: {}", it.call.host, figures_aside(&it.call.says)));
     let bands = picture.bands.iter().map(|it| format!("{} is {}", it.state.host, it.state.name));
-    let style = document.descendants().filter(|it| it.tag_name().name() == "style").map(words);
-    let sizes = document.descendants().filter(|it| it.has_attribute("viewBox")).take(1);
-    let width = sizes.map(|it| format!("width {}", attribute(it, "width")));
-    let title = document.descendants().filter(|it| it.tag_name().name() == "title").map(words);
-    hosts.chain(arrows).chain(notes).chain(bands).chain(style).chain(width).chain(title).collect()
+    let is_head = |it: &Node<'_, '_>| ["style", "title"].contains(&it.tag_name().name());
+    let head = document.descendants().filter(is_head).map(words);
+    let width = format!("width {}", attribute(document.root_element(), "width"));
+    let all = hosts.chain(arrows).chain(bands).chain(head).chain([width]);
+    all.chain(calls(&document, &picture)).collect()
+}
+
+/// Returns each call with its host, without figures: those beside the lifelines, and those in the list below the picture.
+fn calls(document: &Document<'_>, picture: &Picture) -> Vec<String> {
+    let beside = picture.notes.iter().map(|it| (it.call.host.clone(), it.call.says.clone()));
+    let listed = document.descendants().filter(|it| it.attribute("class") == Some("call made"));
+    let listed = listed.map(words).filter_map(|it| {
+        // Such as `c  3 ms  server: recvfrom() = 40 octets`.
+        let (host, says) = it.splitn(3, "  ").nth(2)?.split_once(": ")?;
+        Some((host.to_owned(), says.to_owned()))
+    });
+    // In a long run, the kernel chooses which of two servers answers, and the picture shows a few of these choices.
+    let is_long = picture.calls_left_out > 0;
+    let call = |(host, says): (String, String)| {
+        let host = if is_long { "a host" } else { &host };
+        // The address of a host's own name depends on its configuration.
+        let says = if says.starts_with("gethostbyname") { "gethostbyname" } else { &says };
+        format!("{host}: {}", figures_aside(says))
+    };
+    beside.chain(listed).map(call).collect()
 }
 
 /// Whether this run of the tests writes the pictures anew.
