@@ -14,7 +14,7 @@ use crate::teach::bank::Runs;
 #[cfg(feature = "teach")]
 use crate::teach::draw::{Secret, SheetName};
 #[cfg(feature = "teach")]
-use crate::teach::sheet::{Sheet, answers_file};
+use crate::teach::sheet::{Explanations, Sheet, answers_file};
 #[cfg(feature = "teach")]
 use crate::teach::{grade, submission};
 use crate::trace::Fate;
@@ -239,7 +239,8 @@ pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
 pub fn empty_answers() -> String {
     let name = SheetName { assignment: "fuzzing".to_owned(), student: "student".to_owned() };
     let labs = ["exchange", "loss"];
-    answers_file(&Sheet::new(&fuzzing_secret(), name, &labs, &mut Runs::default()))
+    let explanations = Explanations::Asked;
+    answers_file(&Sheet::new(&fuzzing_secret(), name, &labs, explanations, &mut Runs::default()))
 }
 
 #[cfg(feature = "teach")]
