@@ -161,11 +161,22 @@ impl Class {
 
 /// Returns a name or a part of it; `None` if it is empty.
 fn name_part(text: &str, line: usize) -> Result<Option<String>, Mistake> {
-    if escaped(text) != text {
-        let reason = format!("the name {:?} has an invisible character", escaped(text));
-        return Err(Mistake::at(line, &reason));
-    }
+    visible("name", text).map_err(|reason| Mistake::at(line, &reason))?;
     Ok(Some(text.to_owned()).filter(|name| !name.is_empty()))
+}
+
+/// Rejects text with a line break or an invisible character.
+fn visible(what: &str, text: &str) -> Result<(), String> {
+    match escaped(text) {
+        shown if shown == text => Ok(()),
+        _ if text.contains('\n') => {
+            let first = escaped(text.lines().next().unwrap_or_default());
+            Err(format!(
+                "the {what} {first:?} goes on in the next line: a quote is missing or too many"
+            ))
+        }
+        shown => Err(format!("the {what} {shown:?} has an invisible character")),
+    }
 }
 
 fn joined(parts: &[&Option<String>]) -> Option<String> {
@@ -178,9 +189,7 @@ pub(crate) fn folder(id: &str) -> Result<String, String> {
     if id.is_empty() {
         return Err("the student's id is empty".to_owned());
     }
-    if escaped(id) != id {
-        return Err(format!("the id {:?} has an invisible character", escaped(id)));
-    }
+    visible("id", id)?;
     if id.chars().count() > MAX_ID_CHARACTERS || id.len() > MAX_ID_OCTETS {
         return Err(format!(
             "the id has more than {MAX_ID_CHARACTERS} characters or {MAX_ID_OCTETS} octets"
@@ -263,6 +272,14 @@ mod tests {
         assert!(reasons("")[0].1.contains("no column"));
         let latin = students(b"id,name\ns1,J\xf6\n", None).expect_err("not UTF-8");
         assert_eq!(latin[0].line, 2);
+    }
+
+    #[test]
+    fn a_missing_quote_in_the_list_is_named_and_no_student_is_lost_silently() {
+        for list in ["id,name\ns1,\"Roe\ns2,Lee\n", "id,name\n\"s1,Roe\ns2,Lee\n"] {
+            let found = reasons(list);
+            assert!(found[0].0 == 2 && found[0].1.contains("a quote is missing"), "{found:?}");
+        }
     }
 
     #[test]

@@ -89,7 +89,9 @@ fn recovered(text: &str, mistake: Mistake) -> Result<Submission, Mistake> {
 
 fn not_toml(text: &str, error: &toml::de::Error) -> Mistake {
     let at = error.span().map_or(0, |span| span.start);
-    Mistake::at(line_of(text.as_bytes(), at), &format!("not TOML: {}", error.message()))
+    let advice = "copy the lines above [answers] from the file that was handed out";
+    let reason = format!("not TOML: {}; {advice}", error.message());
+    Mistake::at(line_of(text.as_bytes(), at), &reason)
 }
 
 /// A parsed file.
