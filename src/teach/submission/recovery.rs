@@ -5,8 +5,8 @@
 
 use super::Answer;
 use crate::teach::mistake::Mistake;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeTable;
 
 /// The quotes of a text on several lines.
@@ -37,12 +37,13 @@ pub(super) fn end_of_header(text: &str) -> Option<usize> {
 /// Reads the text below `[answers]`. `first_line` is the number of its first line. The labs are those of the header:
 /// the identifier of each item begins with its lab.
 pub(super) fn answers(text: &str, first_line: usize, labs: &[String]) -> Recovered {
+    let labs: BTreeSet<&str> = labs.iter().map(String::as_str).collect();
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let (mut recovered, mut at) = (Recovered::default(), 0);
     while let Some(line) = lines.get(at) {
         let number = first_line + at;
         if let Some((id, value)) = assignment(line) {
-            let count = lines_of(value, &lines[at..], labs);
+            let count = lines_of(value, &lines[at..], &labs);
             let text = lines[at..at + count].concat();
             recovered.answers.push(answer(id, &text, number));
             at += count;
@@ -64,20 +65,26 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Returns the number of lines that an answer takes. `lines` begins with its first line. A text on several lines ends
-/// with its closing quotes. If these are missing, the text ends before the next item of the labs.
-fn lines_of(value: &str, lines: &[&str], labs: &[String]) -> usize {
+/// with its closing quotes. If these are missing, the text ends before the next item of the labs and its comment.
+fn lines_of(value: &str, lines: &[&str], labs: &BTreeSet<&str>) -> usize {
     let Some(quotes) = LONG_QUOTES.into_iter().find(|it| value.starts_with(it)) else { return 1 };
     if value[quotes.len()..].contains(quotes) {
         return 1;
     }
-    let is_item = |line: &&str| {
-        let of =
-            |id: &str, lab: &String| id.strip_prefix(&**lab).is_some_and(|it| it.starts_with('-'));
-        assignment(line).is_some_and(|(id, _)| labs.iter().any(|lab| of(id, lab)))
+    let is_item = |line: &str| {
+        let lab = assignment(line).and_then(|(id, _)| id.split('-').next());
+        lab.is_some_and(|lab| labs.contains(lab))
     };
-    let others = lines.iter().skip(1).take_while(|line| !is_item(line));
-    let mut is_open = true;
-    1 + others.take_while(|line| std::mem::replace(&mut is_open, !line.contains(quotes))).count()
+    let rest = lines.iter().enumerate().skip(1);
+    let end = rest.clone().find(|(_, line)| is_item(line) || line.contains(quotes));
+    match end {
+        Some((at, line)) if !is_item(line) => at + 1,
+        _ => {
+            let is_text = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
+            let texts = rest.take(end.map_or(lines.len(), |(at, _)| at).saturating_sub(1));
+            texts.filter(|(_, line)| is_text(line)).last().map_or(1, |(at, _)| at + 1)
+        }
+    }
 }
 
 /// Reads the lines of one answer.
@@ -166,8 +173,8 @@ impl Recovered {
         }
     }
 
-    /// Makes one answer of several for the same item. The answer has a mistake, because the file does
-    /// not say which of them counts.
+    /// Makes one answer of several for the same item. The answer has a mistake, because the file does not say which of
+    /// them counts.
     fn merge_repeated(&mut self) {
         let mut indices: BTreeMap<String, usize> = BTreeMap::new();
         let mut merged: Vec<Answer> = Vec::new();
@@ -243,6 +250,7 @@ mod tests {
         let unclosed = recovered("loss-a = '''\nTCP\nx = 1\n\n# 2.\nloop-b = '''\nUDP\n'''\n");
         let [a, b] = &unclosed.answers[..] else { panic!("{unclosed:?}") };
         assert_eq!((&*b.text, b.line), ("UDP", 16));
+        assert!(!a.text.contains("# 2."), "{a:?}");
         assert!(
             a.text.contains("TCP\nx = 1") && a.mistake.as_ref().is_some_and(|it| it.line == 11)
         );
@@ -285,6 +293,9 @@ mod tests {
             let found = recovered(&many(line));
             assert!(found.answers.len() <= 1 && found.mistakes.len() <= 1, "{line}");
         }
+        let labs: Vec<String> = (0..50_000).map(|it| it.to_string()).collect();
+        let found = answers(&("a='''\n".to_owned() + &many("a=\n")), 11, &labs);
+        assert_eq!(found.answers.len(), 1);
         assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     }
 }
