@@ -81,8 +81,8 @@ fn lines_of(value: &str, lines: &[&str], labs: &BTreeSet<&str>) -> usize {
         Some((at, line)) if !is_item(line) => at + 1,
         _ => {
             let is_text = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
-            let texts = rest.take(end.map_or(lines.len(), |(at, _)| at).saturating_sub(1));
-            texts.filter(|(_, line)| is_text(line)).last().map_or(1, |(at, _)| at + 1)
+            let mut texts = rest.take(end.map_or(lines.len(), |(at, _)| at).saturating_sub(1));
+            texts.rfind(|(_, line)| is_text(line)).map_or(1, |(at, _)| at + 1)
         }
     }
 }
