@@ -14,7 +14,7 @@ use crate::teach::bank::Runs;
 #[cfg(feature = "teach")]
 use crate::teach::draw::{Secret, SheetName};
 #[cfg(feature = "teach")]
-use crate::teach::sheet::{Sheet, answers_file};
+use crate::teach::sheet::{Explanations, Sheet, answers_file};
 #[cfg(feature = "teach")]
 use crate::teach::{grade, submission};
 use crate::trace::Fate;
@@ -25,6 +25,8 @@ use crate::wire::read::{CaptureReader, ReadError};
 use crate::wire::times::Times;
 use crate::wire::{Captured, checksum, decode, pcapng};
 use mio::{Events, Poll, net};
+#[cfg(feature = "teach")]
+use std::cell::RefCell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -213,10 +215,14 @@ impl CaptureFile {
 /// by the fuzzer.
 #[cfg(feature = "teach")]
 pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
+    thread_local! {
+        // The runs of the sheet's labs, for all files.
+        static RUNS: RefCell<Runs> = RefCell::default();
+    }
     let (secret, marks) = (fuzzing_secret(), grade::Marks::default());
     let grade = submission::read(file)
         .map_err(|mistake| vec![mistake])
-        .and_then(|read| grade::grade(&secret, &read, &marks, &mut Runs::default()))
+        .and_then(|read| RUNS.with_borrow_mut(|runs| grade::grade(&secret, &read, &marks, runs)))
         .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let grades = std::slice::from_ref(&grade);
     let csv = grade::csv(grades).map_err(|error| vec![error.to_string()])?;
@@ -239,7 +245,8 @@ pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
 pub fn empty_answers() -> String {
     let name = SheetName { assignment: "fuzzing".to_owned(), student: "student".to_owned() };
     let labs = ["exchange", "loss"];
-    answers_file(&Sheet::new(&fuzzing_secret(), name, &labs, &mut Runs::default()))
+    let explanations = Explanations::Asked;
+    answers_file(&Sheet::new(&fuzzing_secret(), name, &labs, explanations, &mut Runs::default()))
 }
 
 #[cfg(feature = "teach")]

@@ -1,7 +1,7 @@
 //! A student may hand in any file. Reading and grading must end without a panic, and a grade must be safe to print.
 //!
-//! The first octet of the input selects how the rest is used: as the complete file, as the answer to one item, or in
-//! place of all answers.
+//! The first octet of the input selects how the rest is used: as the complete file, as the answer to one item between
+//! its quotes, in place of such an answer with its quotes, or in place of all answers.
 
 #![no_main]
 
@@ -13,12 +13,16 @@ static EMPTY: LazyLock<String> = LazyLock::new(empty_answers);
 
 fuzz_target!(|input: &[u8]| {
     let Some((how, input)) = input.split_first() else { return };
-    let file = match how % 3 {
+    let number = usize::from(how / 4);
+    let file = match how % 4 {
         0 => input.to_vec(),
-        1 => with_answer(usize::from(how / 3), &String::from_utf8_lossy(input)).into_bytes(),
+        1 => with_answer(number, &escaped(&String::from_utf8_lossy(input))).into_bytes(),
+        2 => with_answer(number, &one_line(&String::from_utf8_lossy(input))).into_bytes(),
         _ => with_answers(input),
     };
-    match grade_answers(&file) {
+    let grade = grade_answers(&file);
+    assert!(how % 4 != 2 || grade.is_ok(), "one bad line costs one answer: {grade:?}");
+    match grade {
         Ok(grade) => {
             assert!(grade.contains("exchange-tcp-time"), "{grade}");
             assert!(!grade.contains('\x1b'), "{grade:?}");
@@ -31,16 +35,22 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Returns an answer file in which `text` is the answer to the item with this number.
+/// Returns a string in quotes, with all its characters as escape sequences.
+fn escaped(text: &str) -> String {
+    let text: String = text.chars().map(|it| format!("\\U{:08X}", u32::from(it))).collect();
+    format!("\"{text}\"")
+}
+
+/// Returns a string without its line breaks.
+fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
+}
+
+/// Returns an answer file in which `text` replaces the quotes of the answer to the item with this number.
 fn with_answer(number: usize, text: &str) -> String {
-    let text: String = text
-        .chars()
-        .flat_map(|it| format!("\\U{:08X}", u32::from(it)).into_bytes())
-        .map(char::from)
-        .collect();
     let places: Vec<usize> = EMPTY.match_indices(" = ''\n").map(|(at, _)| at + 3).collect();
     let (mut file, at) = (EMPTY.clone(), places[number % places.len()]);
-    file.replace_range(at..at + 2, &format!("\"{text}\""));
+    file.replace_range(at..at + 2, text);
     file
 }
 

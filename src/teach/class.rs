@@ -11,6 +11,9 @@ pub(crate) struct Student {
     pub id: String,
     /// Name printed on the sheet; `None` if the class list has no name column.
     pub name: Option<String>,
+    /// Parts of the name; `None` if the class list has no column for the part.
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
     /// Name of the student's folder. Every file system accepts this name.
     pub folder: String,
 }
@@ -29,7 +32,7 @@ const MAX_ID_CHARACTERS: usize = 100;
 /// Maximum length of an identifier in octets. Most file systems accept file names of 255 octets.
 const MAX_ID_OCTETS: usize = 200;
 /// Characters at which a spreadsheet begins a formula.
-const FORMULA_STARTS: [char; 4] = ['=', '+', '@', '-'];
+pub(super) const FORMULA_STARTS: [char; 4] = ['=', '+', '@', '-'];
 
 /// Reads a class list. `id_column` is the name of the column with the identifier, if the user gave one.
 ///
@@ -80,7 +83,9 @@ pub(super) fn delimiter(text: &str) -> u8 {
 /// Indices of the columns that are read from a list.
 struct Columns {
     id: usize,
-    name: Vec<usize>,
+    name: Option<usize>,
+    first_name: Option<usize>,
+    last_name: Option<usize>,
 }
 
 impl Columns {
@@ -99,9 +104,12 @@ impl Columns {
                     .to_owned()
             }),
         }?;
-        let parts = [find(&FIRST_NAME_COLUMNS), find(&LAST_NAME_COLUMNS)];
-        let name = find(&NAME_COLUMNS).map(|it| vec![it]);
-        Ok(Self { id, name: name.unwrap_or_else(|| parts.into_iter().flatten().collect()) })
+        Ok(Self {
+            id,
+            name: find(&NAME_COLUMNS),
+            first_name: find(&FIRST_NAME_COLUMNS),
+            last_name: find(&LAST_NAME_COLUMNS),
+        })
     }
 }
 
@@ -143,18 +151,37 @@ impl Class {
             ));
         }
         self.folders.insert(key, (line, id.to_owned()));
-        let name = columns.name.iter().map(|at| field(*at)).filter(|part| !part.is_empty());
-        let name = Some(name.collect::<Vec<_>>().join(" ")).filter(|name| !name.is_empty());
-        if let Some(name) = name.as_deref().filter(|name| escaped(name) != *name) {
-            let name = escaped(name);
-            return Err(Mistake::at(
-                line,
-                &format!("the name {name:?} has an invisible character"),
-            ));
-        }
-        self.students.push(Student { id: id.to_owned(), name, folder });
+        let part = |column: Option<usize>| name_part(column.map_or("", field), line);
+        let (first_name, last_name) = (part(columns.first_name)?, part(columns.last_name)?);
+        let name = part(columns.name)?.or_else(|| joined(&[&first_name, &last_name]));
+        self.students.push(Student { id: id.to_owned(), name, first_name, last_name, folder });
         Ok(())
     }
+}
+
+/// Returns a name or a part of it; `None` if it is empty.
+fn name_part(text: &str, line: usize) -> Result<Option<String>, Mistake> {
+    visible("name", text).map_err(|reason| Mistake::at(line, &reason))?;
+    Ok(Some(text.to_owned()).filter(|name| !name.is_empty()))
+}
+
+/// Rejects text with a line break or an invisible character.
+fn visible(what: &str, text: &str) -> Result<(), String> {
+    match escaped(text) {
+        shown if shown == text => Ok(()),
+        _ if text.contains('\n') => {
+            let first = escaped(text.lines().next().unwrap_or_default());
+            Err(format!(
+                "the {what} {first:?} goes on in the next line: a quote is missing or too many"
+            ))
+        }
+        shown => Err(format!("the {what} {shown:?} has an invisible character")),
+    }
+}
+
+fn joined(parts: &[&Option<String>]) -> Option<String> {
+    let parts: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// Returns the folder name for an identifier. A dash takes the place of each character that a file system may refuse.
@@ -162,9 +189,7 @@ pub(crate) fn folder(id: &str) -> Result<String, String> {
     if id.is_empty() {
         return Err("the student's id is empty".to_owned());
     }
-    if escaped(id) != id {
-        return Err(format!("the id {:?} has an invisible character", escaped(id)));
-    }
+    visible("id", id)?;
     if id.chars().count() > MAX_ID_CHARACTERS || id.len() > MAX_ID_OCTETS {
         return Err(format!(
             "the id has more than {MAX_ID_CHARACTERS} characters or {MAX_ID_OCTETS} octets"
@@ -247,6 +272,14 @@ mod tests {
         assert!(reasons("")[0].1.contains("no column"));
         let latin = students(b"id,name\ns1,J\xf6\n", None).expect_err("not UTF-8");
         assert_eq!(latin[0].line, 2);
+    }
+
+    #[test]
+    fn a_missing_quote_in_the_list_is_named_and_no_student_is_lost_silently() {
+        for list in ["id,name\ns1,\"Roe\ns2,Lee\n", "id,name\n\"s1,Roe\ns2,Lee\n"] {
+            let found = reasons(list);
+            assert!(found[0].0 == 2 && found[0].1.contains("a quote is missing"), "{found:?}");
+        }
     }
 
     #[test]

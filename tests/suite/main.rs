@@ -53,6 +53,8 @@ mod lab_screens;
 #[cfg(feature = "teach")]
 mod lab_sheets;
 #[cfg(feature = "teach")]
+mod lab_sheets_mistakes;
+#[cfg(feature = "teach")]
 mod lab_sheets_packets;
 #[cfg(target_os = "linux")]
 mod languages;

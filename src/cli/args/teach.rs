@@ -1,6 +1,7 @@
 //! The command lines of `daytime lab sheet`, `key`, `grade` and `quiz`.
 
 use crate::lab::{LABS, Lab};
+use crate::teach::sheet::Explanations;
 use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use std::path::PathBuf;
@@ -18,13 +19,14 @@ secret with
   (umask 077; head -c 32 /dev/urandom | base64 > secret)";
 
 pub(super) const KEY_HELP: &str = "\
-The key needs the same class list, secret, labs and assignment as the sheets.";
+The key needs the same class list, secret, labs, assignment and
+--no-explanations as the sheets.";
 
 pub(super) const GRADE_HELP: &str = "\
-In a directory, every file *.toml is an answer file. A file that cannot be
-graded is reported with its line and reason; the others are graded, and the exit
-status is 1. csv has the columns of nbgrader; gradescope and autolab need one
-file.";
+In a directory, every file *.toml is an answer file. An answer or a file that
+cannot be read is reported with its line and reason; the others are graded, and
+the exit status is 1. csv has the columns of nbgrader, then name, state and what
+is not marked yet; gradescope and autolab need one file.";
 
 pub(super) const QUIZ_HELP: &str = "\
 Example:
@@ -88,7 +90,7 @@ pub(in crate::cli) struct Grade {
     /// CSV with points for explanations: student_id, item, points, comment
     #[arg(long, value_name = "FILE")]
     pub marks: Option<PathBuf>,
-    /// Class list: report each student without an answer file
+    /// Class list: gives names and order; each student without a file is reported
     #[arg(long, value_name = "FILE")]
     pub class: Option<PathBuf>,
     /// Column of the class list with the student's id
@@ -149,6 +151,9 @@ pub(in crate::cli) struct Drawn {
     /// Name of the assignment, as the sheets show it
     #[arg(long, default_value = "daytime", value_name = "NAME")]
     pub assignment: String,
+    /// Leave out explanations, so that nothing is marked by hand
+    #[arg(long)]
+    no_explanations: bool,
 }
 
 /// Output format of the grades.
@@ -166,6 +171,11 @@ impl Drawn {
     /// Returns the names of the labs, each once.
     pub(in crate::cli) fn labs(&self) -> Vec<&'static str> {
         labs(&self.labs).into_iter().map(|lab| lab.name).collect()
+    }
+
+    /// Returns whether the sheets ask for explanations.
+    pub(in crate::cli) const fn explanations(&self) -> Explanations {
+        if self.no_explanations { Explanations::LeftOut } else { Explanations::Asked }
     }
 }
 

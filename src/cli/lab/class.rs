@@ -96,11 +96,28 @@ pub(super) fn sheets(arguments: &Drawn) -> Result<Vec<(Student, Sheet)>, Failure
     let secret = secret(&arguments.secret_file)?;
     let (students, labs) =
         (class(&arguments.class, arguments.id_column.as_deref())?, arguments.labs());
-    let mut runs = Runs::default();
+    let (mut runs, explanations) = (Runs::default(), arguments.explanations());
     let sheets = students.into_iter().map(|student| {
         let assignment = arguments.assignment.clone();
         let name = SheetName { assignment, student: student.id.clone() };
-        (student, Sheet::new(&secret, name, &labs, &mut runs))
+        (student, Sheet::new(&secret, name, &labs, explanations, &mut runs))
     });
-    Ok(sheets.collect())
+    let sheets: Vec<(Student, Sheet)> = sheets.collect();
+    report_left_out(&labs, &sheets)?;
+    Ok(sheets)
+}
+
+/// Reports the labs that have no items on the sheets.
+fn report_left_out(labs: &[&str], sheets: &[(Student, Sheet)]) -> Result<(), Failure> {
+    let drawn = sheets.first().map_or(&[][..], |(_, sheet)| &sheet.header.labs);
+    if drawn.is_empty() {
+        let labs = labs.join(", ");
+        return Err(Failure::Usage(format!(
+            "the sheets have no items: {labs} has only an explanation"
+        )));
+    }
+    for lab in labs.iter().filter(|lab| !drawn.iter().any(|it| it == *lab)) {
+        complain(&format!("daytime: the sheets leave out {lab}: it has only an explanation"));
+    }
+    Ok(())
 }

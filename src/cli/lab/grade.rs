@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{complain, print, print_exactly};
 use crate::report::{escaped, plural};
 use crate::teach::bank::Runs;
+use crate::teach::class::Student;
 use crate::teach::draw::Secret;
 use crate::teach::grade::{
     Grade, Marks, autolab, csv, grade, gradescope, gradescope_refusal, json, junit, text,
@@ -36,11 +37,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         seen: BTreeSet::new(),
     };
     let files = run.grade_all(arguments);
-    let grades: Vec<Grade> = run.without_duplicates(files);
-    if let Some(students) = students {
-        let ids: Vec<&str> = students.iter().map(|it| &*it.id).collect();
-        run.report_absent(&ids, &grades);
+    let mut grades: Vec<Grade> = run.without_duplicates(files);
+    if let Some(students) = &students {
+        run.report_absent(students, &grades);
     }
+    sort(&mut grades, students.unwrap_or_default());
     if let Some(path) = &arguments.marks {
         run.report(path, &run.marks.mistakes(&grades));
     }
@@ -115,7 +116,7 @@ impl Run {
         });
         match graded {
             Ok(grade) => {
-                self.report(path, &grade.unreadable);
+                self.report(path, &grade.mistakes);
                 Some(grade)
             }
             Err(mistakes) => {
@@ -147,12 +148,14 @@ impl Run {
     }
 
     /// Reports students in the class who have no grade, and graded students who are not in the class list.
-    fn report_absent(&mut self, ids: &[&str], grades: &[Grade]) {
-        let present: Vec<&str> = grades.iter().map(|grade| &*grade.name.student).collect();
-        for id in ids.iter().filter(|id| !present.contains(id)) {
-            self.complain(&format!("no graded answer file of student {}", escaped(id)));
+    fn report_absent(&mut self, students: &[Student], grades: &[Grade]) {
+        let present: BTreeSet<&str> = grades.iter().map(|grade| &*grade.name.student).collect();
+        let ids: BTreeSet<&str> = students.iter().map(|student| &*student.id).collect();
+        for Student { id, name, .. } in students.iter().filter(|it| !present.contains(&*it.id)) {
+            let name = name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+            self.complain(&format!("no graded answer file of student {id}{name}"));
         }
-        for id in present.iter().filter(|id| !ids.contains(id)) {
+        for id in present.difference(&ids) {
             self.complain(&format!("student {} is not in the class list", escaped(id)));
         }
     }
@@ -174,12 +177,26 @@ impl Run {
     }
 }
 
+/// Puts the grades into the order of the class list, and gives each its student there. Students who are not in the list
+/// follow in the order of their ids.
+fn sort(grades: &mut [Grade], students: Vec<Student>) {
+    let students: BTreeMap<String, (usize, Student)> =
+        students.into_iter().enumerate().map(|(at, it)| (it.id.clone(), (at, it))).collect();
+    for grade in &mut *grades {
+        grade.student = students.get(&grade.name.student).map(|(_, student)| student.clone());
+    }
+    grades.sort_by_cached_key(|grade| {
+        let place = students.get(&grade.name.student).map_or(usize::MAX, |(at, _)| *at);
+        (place, grade.name.student.clone(), grade.name.assignment.clone())
+    });
+}
+
 fn print_grades(grades: &[Grade], refusals: &[String], format: Format) -> Result<(), Failure> {
     let unmarked: usize = grades.iter().map(|grade| grade.unmarked().count()).sum();
     if unmarked > 0 && format != Format::Text {
         let explanations = plural(unmarked as u64, "explanation");
         complain(&format!(
-            "daytime: {explanations} not marked yet: score and maximum leave them out (--marks)"
+            "daytime: {explanations} not marked yet: in max_score, not in score (--marks)"
         ));
     }
     let cannot = |error: &dyn std::error::Error| {

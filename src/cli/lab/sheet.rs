@@ -4,32 +4,52 @@ use super::capture::Captures;
 use super::class::sheets;
 use crate::cli::args::{Key, Sheet as SheetArguments};
 use crate::cli::failure::Failure;
+use crate::cli::signals::StopFlag;
 use crate::cli::{print, print_exactly};
 use crate::lab::Engine;
 use crate::report::plural;
+use crate::teach::class::Student;
 use crate::teach::key;
 use crate::teach::sheet::{Sheet, answers_file, html};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{self, ExitCode};
+use std::sync::atomic::Ordering;
 
 /// Writes one folder per student, with a sheet and an answer file.
 pub(super) fn write_sheets(arguments: &SheetArguments) -> Result<ExitCode, Failure> {
     let sheets = sheets(&arguments.drawn)?;
-    for (student, sheet) in &sheets {
-        let folder = arguments.out.join(&student.folder);
-        fs::create_dir_all(&folder).map_err(|error| {
-            Failure::Message(format!("cannot create directory {}: {error}", folder.display()))
-        })?;
-        let page = html(sheet, student.name.as_deref())
-            .map_err(|error| Failure::Message(format!("cannot make the sheet: {error}")))?;
-        write(&folder.join("sheet.html"), &page)?;
-        write(&folder.join("answers.toml"), &answers_file(sheet))?;
+    let stop = StopFlag::register().map_err(|error| Failure::signals(&error))?;
+    for (written, (student, sheet)) in sheets.iter().enumerate() {
+        if stop.is_set.load(Ordering::Relaxed) {
+            return Err(stopped(written, sheets.len()));
+        }
+        write_sheet(&arguments.out.join(&student.folder), student, sheet)?;
     }
+    stop.release();
     let count = plural(sheets.len() as u64, "sheet");
     print(&format!("{count} in {}\n", arguments.out.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a student's sheet and answer file.
+fn write_sheet(folder: &Path, student: &Student, sheet: &Sheet) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| {
+        Failure::Message(format!("cannot create directory {}: {error}", folder.display()))
+    })?;
+    let page = html(sheet, student.name.as_deref())
+        .map_err(|error| Failure::Message(format!("cannot make the sheet: {error}")))?;
+    write(&folder.join("sheet.html"), &page)?;
+    write(&folder.join("answers.toml"), &answers_file(sheet))
+}
+
+/// Returns the failure of a command that a signal stopped between two students.
+fn stopped(written: usize, all: usize) -> Failure {
+    let all = plural(all as u64, "sheet");
+    Failure::Message(format!(
+        "stopped after {written} of {all}; the same command writes the others"
+    ))
 }
 
 /// Writes a file. Never overwrites a file with different content, because it may contain a student's answers.

@@ -1,16 +1,20 @@
 //! One student's grade in the formats of autograders, which run once per student.
 
-use super::Grade;
-use super::text::{lines, text};
+use super::text::{lines, points, text};
+use super::{Grade, GradedItem, Outcome};
 use crate::report::escaped;
+use crate::teach::mistake::Mistake;
 use serde_json::{Map, Value, json};
 
 /// Returns `results.json` of Gradescope. The feedback has the right answers, so students see it only once the teacher
-/// publishes the grades. Items that a teacher marks by hand are left out: Gradescope has questions of
-/// its own for them.
+/// publishes the grades. They see at once which lines cannot be read and which items are not marked yet. Explanations
+/// without a mark are left out of the tests: Gradescope has questions of its own for them.
 pub(crate) fn gradescope(grade: &Grade) -> Value {
-    let graded = grade.items.iter().filter(|item| item.points.is_some());
-    let tests: Vec<Value> = graded
+    let is_test = |item: &&GradedItem| !item.is_by_hand || item.outcome == Outcome::Marked;
+    let tests: Vec<Value> = grade
+        .items
+        .iter()
+        .filter(is_test)
         .map(|item| {
             json!({
                 "name": item.id,
@@ -21,7 +25,27 @@ pub(crate) fn gradescope(grade: &Grade) -> Value {
             })
         })
         .collect();
-    json!({ "score": grade.points().number(), "tests": tests })
+    json!({ "score": grade.points().number(), "output": notes(grade), "tests": tests })
+}
+
+/// Returns what a student may know at once. It has no points and no right answers.
+fn notes(grade: &Grade) -> String {
+    let unmarked = grade.unmarked().map(|item| format!("{} ({})", item.id, points(item.max)));
+    let unmarked: Vec<String> = unmarked.collect();
+    let mut notes = vec![format!("The sheet has {}.", points(grade.max()))];
+    if !unmarked.is_empty() {
+        notes.push(format!("Not marked yet, so not in the score: {}.", unmarked.join(", ")));
+    }
+    if !grade.mistakes.is_empty() {
+        notes.push("These lines of answers.toml cannot be read:".to_owned());
+        notes.extend(grade.mistakes.iter().take(MAX_REASONS).map(reason));
+    }
+    notes.join("\n")
+}
+
+/// Returns a mistake as a student may see it. The right answer is not in it.
+fn reason(mistake: &Mistake) -> String {
+    escaped(&format!("line {}: {}", mistake.line, mistake.reason))
 }
 
 /// Maximum number of reasons in a result.
@@ -34,8 +58,8 @@ pub(crate) fn gradescope_refusal(reasons: &[String]) -> Value {
     json!({ "score": 0.0, "output": output, "tests": [] })
 }
 
-/// Returns the feedback, and a last line with the scores as Autolab reads it. Items that a teacher marks by hand are
-/// left out of the scores.
+/// Returns the feedback, and a last line with the scores as Autolab reads it. Items that a teacher still has to mark are
+/// left out of the scores, so Autolab shows them without a score.
 pub(crate) fn autolab(grade: &Grade) -> String {
     let scores: Map<String, Value> = grade
         .items

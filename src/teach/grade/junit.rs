@@ -11,6 +11,14 @@ pub(crate) fn junit(grades: &[Grade]) -> Result<String, SerializeError> {
     let mut report = Report::new("daytime lab grade");
     for grade in grades {
         let mut suite = TestSuite::new(format!("{} {}", grade.name.assignment, grade.name.student));
+        suite.add_property(("student", grade.name.student.as_str()));
+        if !grade.student_name().is_empty() {
+            suite.add_property(("name", grade.student_name()));
+        }
+        suite.add_property(("state", grade.state().name()));
+        suite.add_property(("score", &*grade.points().to_string()));
+        suite.add_property(("max_score", &*grade.max().to_string()));
+        suite.add_property(("not_marked_points", &*grade.unmarked_points().to_string()));
         suite.add_test_cases(grade.items.iter().map(|item| case(grade, item)));
         report.add_test_suite(suite);
     }
@@ -20,8 +28,11 @@ pub(crate) fn junit(grades: &[Grade]) -> Result<String, SerializeError> {
 fn case(grade: &Grade, item: &GradedItem) -> TestCase {
     let mut case = TestCase::new(item.id.as_str(), status(item));
     case.set_classname(grade.name.assignment.as_str());
-    let points = item.points.unwrap_or_default();
-    case.set_system_out(format!("{points} of {} points\n{}", item.max, item.feedback));
+    let points = match item.points {
+        Some(points) => format!("{points} of {} points", item.max),
+        None => format!("not marked yet, at most {} points", item.max),
+    };
+    case.set_system_out(format!("{points}\n{}", item.feedback));
     case
 }
 

@@ -1,6 +1,6 @@
 //! Points that a teacher gave by hand.
 
-use super::{Grade, GradedItem, Outcome, Points};
+use super::{Grade, GradedItem, Points};
 use crate::teach::class::{ID_COLUMNS, delimiter, plain};
 use crate::teach::mistake::Mistake;
 use std::collections::BTreeMap;
@@ -74,11 +74,13 @@ impl Marks {
             let item = grades.find_map(|grade| grade.items.iter().find(|it| it.id == *item));
             let reason = match item {
                 None => "no graded file has this student with this item".to_owned(),
-                Some(GradedItem { outcome: Outcome::Unmarked, max, .. }) if mark.points > *max => {
+                Some(GradedItem { is_by_hand: false, .. }) => {
+                    "this item is not marked by hand".to_owned()
+                }
+                Some(GradedItem { max, .. }) if mark.points > *max => {
                     format!("more than the maximum of {max} points: the item has no mark")
                 }
-                Some(GradedItem { outcome: Outcome::Marked, .. }) => return None,
-                Some(_) => "this item is not marked by hand".to_owned(),
+                Some(_) => return None,
             };
             Some(Mistake { line: mark.line, reason })
         });

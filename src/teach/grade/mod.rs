@@ -16,20 +16,25 @@ pub(crate) use marks::{Mark, Marks};
 pub(crate) use text::text;
 
 use super::bank::Runs;
+use super::class::Student;
 use super::draw::{Secret, SheetName};
 use super::item::{Item, Kind};
 use super::mistake::Mistake;
 use super::sheet::Sheet;
 use super::submission::{Answer, Submission};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The grade for one answer file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Grade {
     pub name: SheetName,
+    /// The student in the class list, if the teacher named one.
+    pub student: Option<Student>,
     pub items: Vec<GradedItem>,
-    /// Answers that cannot be read, each with its line. They earn no points.
-    pub unreadable: Vec<Mistake>,
+    /// Mistakes in the lines of the answers, in the order of the lines. An answer that cannot be read earns no points.
+    pub mistakes: Vec<Mistake>,
 }
 
 /// An item with the student's answer.
@@ -45,6 +50,8 @@ pub(crate) struct GradedItem {
     pub max: Points,
     /// The reason why the answer is right or wrong, and the right answer.
     pub feedback: String,
+    /// Whether a teacher marks the answer by hand.
+    pub is_by_hand: bool,
 }
 
 named! {
@@ -57,6 +64,14 @@ named! {
         Unreadable = "cannot be read",
         Unmarked = "not marked yet",
         Marked = "marked by hand",
+    }
+}
+
+named! {
+    /// Whether all items of a grade have points.
+    pub(crate) enum State {
+        Complete = "complete",
+        Unmarked = "not marked yet",
     }
 }
 
@@ -96,79 +111,110 @@ impl Grade {
         self.items.iter().filter_map(|item| item.points).sum()
     }
 
-    /// Returns the maximum sum of points for the items marked so far. Items that a teacher still has to mark do not
-    /// count.
+    /// Returns the maximum sum of points for all items of the sheet. It does not depend on what is marked so far.
     pub(crate) fn max(&self) -> Points {
-        self.items.iter().filter(|item| item.points.is_some()).map(|item| item.max).sum()
+        self.items.iter().map(|item| item.max).sum()
     }
 
     /// Iterates over the items that a teacher still has to mark.
     pub(crate) fn unmarked(&self) -> impl Iterator<Item = &GradedItem> {
         self.items.iter().filter(|item| item.outcome == Outcome::Unmarked)
     }
+
+    /// Returns the maximum sum of points for the items that a teacher still has to mark.
+    pub(crate) fn unmarked_points(&self) -> Points {
+        self.unmarked().map(|item| item.max).sum()
+    }
+
+    /// Returns whether the sum of the points is final.
+    pub(crate) fn state(&self) -> State {
+        if self.unmarked().next().is_none() { State::Complete } else { State::Unmarked }
+    }
+
+    /// Returns the student's name; empty if no class list has one.
+    pub(crate) fn student_name(&self) -> &str {
+        self.student.as_ref().and_then(|student| student.name.as_deref()).unwrap_or_default()
+    }
 }
 
 /// Grades an answer file.
 ///
 /// # Errors
-/// Returns the mistakes if the file cannot be graded. Either its header is not genuine, or its lines do not match the
-/// sheet.
+/// Returns the mistakes if the file cannot be graded. Either its header is not genuine, or no answer can be read.
 pub(crate) fn grade(
     secret: &Secret,
     submission: &Submission,
     marks: &Marks,
     runs: &mut Runs,
 ) -> Result<Grade, Vec<Mistake>> {
-    let Submission { header, header_line, answers } = submission;
+    let Submission { header, header_line, answers, mistakes } = submission;
+    let refused = |reason: &str| Err(vec![Mistake::at(*header_line, reason)]);
     if !header.is_genuine(secret) {
-        let reason =
-            "the lines above [answers] are edited, or the sheet was made with another secret";
-        return Err(vec![Mistake::at(*header_line, reason)]);
+        return refused(
+            "the lines above [answers] are edited, or the sheet was made with another secret",
+        );
     }
     let Some(sheet) = Sheet::draw(secret, header.clone(), runs) else {
-        let reason =
-            "the sheet was made by another version of the program: grade with that version";
-        return Err(vec![Mistake::at(*header_line, reason)]);
+        return refused(
+            "the sheet was made by another version of the program: grade with that version",
+        );
     };
-    let wrong_lines = wrong_lines(&sheet, answers);
-    if !wrong_lines.is_empty() {
-        return Err(wrong_lines);
-    }
-    let (mut items, mut unreadable) = (Vec::new(), Vec::new());
-    for item in sheet.items() {
-        let Some(answer) = answers.iter().find(|it| it.id == item.id) else { continue };
+    let answers_to_items = answers_to_items(&sheet, answers);
+    let mut mistakes = [&mistakes[..], &foreign_lines(&sheet, answers)].concat();
+    let mut items = Vec::new();
+    for (item, answer) in sheet.items().zip(&answers_to_items) {
         let is_possible = |mark: &&Mark| mark.points <= Points::whole(item.points);
         let mark = marks.of(&header.name.student, &item.id).filter(is_possible);
         let graded = graded(item, answer, mark);
-        if graded.outcome == Outcome::Unreadable {
-            unreadable.push(Mistake::at(answer.line, &format!("{}: {}", item.id, graded.feedback)));
-        }
+        mistakes.extend(mistake(&graded, answer));
         items.push(graded);
     }
-    Ok(Grade { name: header.name.clone(), items, unreadable })
+    mistakes.sort_by_key(|mistake| mistake.line);
+    let has_readable = answers_to_items.iter().any(|answer| answer.mistake.is_none());
+    let grade = Grade { name: header.name.clone(), student: None, items, mistakes };
+    if has_readable { Ok(grade) } else { Err(grade.mistakes) }
 }
 
-/// Returns a mistake for each line that does not belong to the sheet, and for each line that is missing.
-fn wrong_lines(sheet: &Sheet, answers: &[Answer]) -> Vec<Mistake> {
-    let is_known = |answer: &&Answer| !sheet.items().any(|item| item.id == answer.id);
-    let foreign = answers.iter().filter(is_known).map(|answer| {
+/// Returns the answer to each item of the sheet. The answer to an item without a line has a mistake.
+fn answers_to_items<'a>(sheet: &Sheet, answers: &'a [Answer]) -> Vec<Cow<'a, Answer>> {
+    let by_id: BTreeMap<&str, &Answer> = answers.iter().map(|it| (&*it.id, it)).collect();
+    let line = answers.last().map_or(1, |answer| answer.line);
+    let missing = |item: &Item| {
+        let mistake = Mistake::at(line, "the line is missing; leave it empty for no answer");
+        let (id, text) = (item.id.clone(), String::new());
+        Answer { id, text, line, mistake: Some(mistake) }
+    };
+    let answer = |item: &Item| match by_id.get(&*item.id) {
+        Some(answer) => Cow::Borrowed(*answer),
+        None => Cow::Owned(missing(item)),
+    };
+    sheet.items().map(answer).collect()
+}
+
+/// Returns a mistake for each line that does not belong to the sheet.
+fn foreign_lines(sheet: &Sheet, answers: &[Answer]) -> Vec<Mistake> {
+    let known: BTreeSet<&str> = sheet.items().map(|item| &*item.id).collect();
+    let foreign = answers.iter().filter(|answer| !known.contains(&*answer.id)).map(|answer| {
         let id = answer.id.escape_debug();
         Mistake::at(answer.line, &format!("the sheet has no item {id}"))
     });
-    let last = answers.last().map_or(1, |answer| answer.line);
-    let is_missing = |item: &&Item| !answers.iter().any(|answer| answer.id == item.id);
-    let missing = sheet.items().filter(is_missing).map(|item| {
-        Mistake::at(
-            last,
-            &format!("the line of {} is missing; leave it empty for no answer", item.id),
-        )
-    });
-    foreign.chain(missing).collect()
+    foreign.collect()
+}
+
+/// Returns the reason why an answer cannot be read.
+fn mistake(item: &GradedItem, answer: &Answer) -> Option<Mistake> {
+    let (line, reason) = match &answer.mistake {
+        Some(mistake) => (mistake.line, &mistake.reason),
+        None if item.outcome == Outcome::Unreadable => (answer.line, &item.feedback),
+        None => return None,
+    };
+    Some(Mistake::at(line, &format!("{}: {reason}", item.id)))
 }
 
 fn graded(item: &Item, answer: &Answer, mark: Option<&Mark>) -> GradedItem {
-    let (outcome, points, feedback) = match &item.kind {
-        Kind::Explanation(_) => by_hand(mark),
+    let (outcome, points, feedback) = match (&item.kind, &answer.mistake) {
+        (Kind::Explanation(_), _) => by_hand(answer, mark),
+        (_, Some(mistake)) => (Outcome::Unreadable, Some(Points(0)), mistake.reason.clone()),
         _ if answer.text.is_empty() => (Outcome::Empty, Some(Points(0)), judge::solution(item)),
         _ => match judge::judge(item, &answer.text) {
             Ok((points, feedback)) => (outcome(points, item.points), Some(points), feedback),
@@ -183,13 +229,19 @@ fn graded(item: &Item, answer: &Answer, mark: Option<&Mark>) -> GradedItem {
         points,
         max: Points::whole(item.points),
         feedback,
+        is_by_hand: matches!(item.kind, Kind::Explanation(_)),
     }
 }
 
-fn by_hand(mark: Option<&Mark>) -> (Outcome, Option<Points>, String) {
-    match mark {
-        Some(mark) => (Outcome::Marked, Some(mark.points), mark.comment.clone()),
-        None => {
+/// Grades an explanation. A text with a mistake in its quotes can still be marked: a teacher reads it.
+fn by_hand(answer: &Answer, mark: Option<&Mark>) -> (Outcome, Option<Points>, String) {
+    match (mark, &answer.mistake) {
+        (Some(mark), _) => (Outcome::Marked, Some(mark.points), mark.comment.clone()),
+        (None, Some(mistake)) if answer.text.is_empty() => {
+            (Outcome::Unreadable, Some(Points(0)), mistake.reason.clone())
+        }
+        (None, None) if answer.text.is_empty() => (Outcome::Empty, Some(Points(0)), String::new()),
+        _ => {
             (Outcome::Unmarked, None, "A teacher marks this explanation by its rubric.".to_owned())
         }
     }

@@ -1,7 +1,7 @@
 //! Grades whole answer files, and checks the grades in every output format.
 
 use super::*;
-use crate::teach::sheet::answers_file;
+use crate::teach::sheet::{Explanations, answers_file};
 use crate::teach::submission::read;
 
 fn secret() -> Secret {
@@ -10,7 +10,8 @@ fn secret() -> Secret {
 
 fn sheet(student: &str) -> Sheet {
     let name = SheetName { assignment: "week 1".to_owned(), student: student.to_owned() };
-    Sheet::new(&secret(), name, &["exchange", "loss", "stale"], &mut Runs::default())
+    let (labs, explanations) = (["exchange", "loss", "stale"], Explanations::Asked);
+    Sheet::new(&secret(), name, &labs, explanations, &mut Runs::default())
 }
 
 /// Returns a sheet's answer file. The function `answer` fills in the answer to each item.
@@ -41,13 +42,14 @@ fn best() -> Grade {
 #[test]
 fn the_key_gets_all_points_and_an_empty_file_none() {
     let best = best();
-    assert_eq!(best.points(), best.max());
-    assert_eq!((best.unmarked().count(), best.unreadable.len()), (3, 0));
+    assert_eq!(best.points().0 + best.unmarked_points().0, best.max().0);
+    assert_eq!((best.unmarked().count(), best.mistakes.len()), (3, 0));
     let none = graded(&answers_file(&sheet("s1")), &Marks::default()).expect("a grade");
     assert_eq!((none.points(), none.max()), (Points(0), best.max()));
     let empty = none.items.iter().filter(|it| it.outcome == Outcome::Empty);
     assert!(
-        empty.clone().count() > 10 && empty.clone().all(|it| it.feedback.starts_with("Right: "))
+        empty.clone().count() > 10
+            && empty.clone().all(|it| it.is_by_hand || it.feedback.starts_with("Right: "))
     );
 }
 
@@ -73,11 +75,56 @@ fn an_edited_or_foreign_file_is_not_graded() {
         let mistakes = graded(&edited, &Marks::default()).expect_err("edited");
         assert!(mistakes[0].reason.contains("edited") && mistakes[0].line == 5, "{mistakes:?}");
     }
-    let missing = file.replace("exchange-sequence = ", "exchange-sequenze = ");
-    let mistakes = graded(&missing, &Marks::default()).expect_err("another item");
-    let [foreign, missing] = &mistakes[..] else { panic!("{mistakes:?}") };
+}
+
+#[test]
+fn a_missing_and_a_foreign_line_are_reported_and_the_other_items_are_graded() {
+    let file = filled(&sheet("s1"), right);
+    let renamed = file.replace("exchange-sequence = ", "exchange-sequenze = ");
+    let grade = graded(&renamed, &Marks::default()).expect("a grade");
+    assert_eq!(grade.points().0, best().points().0 - 100);
+    let [foreign, missing] = &grade.mistakes[..] else { panic!("{:?}", grade.mistakes) };
     assert!(foreign.reason.contains("no item exchange-sequenze"), "{foreign:?}");
-    assert!(missing.reason.contains("exchange-sequence is missing"), "{missing:?}");
+    assert!(missing.reason.contains("exchange-sequence: the line is missing"), "{missing:?}");
+}
+
+#[test]
+fn a_missing_quote_costs_one_item() {
+    let file = filled(&sheet("s1"), right);
+    let broken = file.replacen("exchange-tcp-time = \"", "exchange-tcp-time = ", 1);
+    assert_ne!(broken, file);
+    let grade = graded(&broken, &Marks::default()).expect("a grade");
+    assert_eq!(grade.points().0, best().points().0 - 200);
+    let item = grade.items.iter().find(|it| it.id == "exchange-tcp-time").expect("the item");
+    assert_eq!((item.outcome, grade.mistakes.len()), (Outcome::Unreadable, 1));
+    assert!(item.answer.ends_with("ms\""), "the teacher sees what the student wrote: {item:?}");
+}
+
+#[test]
+fn a_file_in_which_no_answer_can_be_read_is_not_graded() {
+    let sheet = sheet("s1");
+    let file = answers_file(&sheet);
+    let (header, _) = file.split_once("[answers]\n").expect("a header");
+    for body in ["", "x = 1\n", "The answers are 80 ms and 40 ms.\n"] {
+        let mistakes =
+            graded(&format!("{header}[answers]\n{body}"), &Marks::default()).expect_err(body);
+        assert!(mistakes.len() >= sheet.items().count(), "{mistakes:?}");
+    }
+}
+
+#[test]
+fn an_explanation_with_a_mistake_in_its_quotes_can_be_marked_and_an_empty_one_has_no_points() {
+    let text = filled(&sheet("s1"), |item| match &*item.id {
+        "loss-explanation" => "TCP \" repeats".to_owned(),
+        "stale-explanation" => String::new(),
+        _ => right(item),
+    });
+    let grade = graded(&text, &Marks::default()).expect("a grade");
+    let item = |id: &str| grade.items.iter().find(|it| it.id == id).expect("the item");
+    assert_eq!(item("loss-explanation").outcome, Outcome::Unmarked);
+    assert!(item("loss-explanation").answer.contains("TCP \" repeats"));
+    assert_eq!(item("stale-explanation").outcome, Outcome::Empty);
+    assert_eq!((item("stale-explanation").points, grade.mistakes.len()), (Some(Points(0)), 1));
 }
 
 #[test]
@@ -87,7 +134,7 @@ fn an_answer_that_cannot_be_read_is_reported_with_its_line() {
         _ => right(item),
     });
     let grade = graded(&text, &Marks::default()).expect("a grade");
-    let [mistake] = &grade.unreadable[..] else { panic!("{:?}", grade.unreadable) };
+    let [mistake] = &grade.mistakes[..] else { panic!("{:?}", grade.mistakes) };
     let line = text.lines().nth(mistake.line - 1).expect("the line");
     assert_eq!(line, "exchange-tcp-time = \"eighty\"");
     assert!(mistake.reason.contains("not a number"), "{mistake:?}");
@@ -101,7 +148,8 @@ fn marks_by_hand_count_and_unmarked_explanations_do_not() {
     let item = after.items.iter().find(|it| it.id == "loss-explanation").expect("the item");
     assert_eq!((item.points, &*item.feedback), (Some(Points(150)), "Good."));
     assert_eq!(after.points().0, before.points().0 + 150);
-    assert_eq!(after.max().0, before.max().0 + item.max.0);
+    assert_eq!(after.max(), before.max(), "the maximum is that of the sheet");
+    assert_eq!(after.unmarked_points().0, before.unmarked_points().0 - item.max.0);
     assert_eq!(after.unmarked().count(), 2);
 }
 
@@ -118,31 +166,90 @@ fn a_mark_without_an_answer_or_above_the_maximum_is_reported() {
     assert_eq!(lines, [2, 3, 4], "{mistakes:?}");
 }
 
+/// Returns marks for all explanations of the student: 1 point each.
+fn all_marks() -> Marks {
+    let rows = ["exchange", "loss", "stale"].map(|lab| format!("s1,{lab}-explanation,1\n"));
+    let file = format!("student_id,item,points\n{}", rows.concat());
+    Marks::read(file.as_bytes()).expect("marks")
+}
+
 #[test]
-fn every_format_has_the_points_and_the_feedback() {
+fn every_format_has_the_same_maximum_and_says_what_is_not_marked_yet() {
     let best = best();
-    let grades = [best.clone(), best.clone()];
-    let score = best.points();
+    let marked = graded(&filled(&sheet("s1"), right), &all_marks()).expect("a grade");
+    let (score, max, open) = (best.points(), best.max(), best.unmarked_points());
+    let all = marked.points();
+    assert_eq!(all.0, score.0 + 300);
+    let grades = [best.clone(), marked.clone()];
     let shown = text(&grades);
-    assert!(
-        shown.starts_with(&format!("s1, week 1: {score} of {score} points; 3 to mark by hand\n"))
-    );
+    let heads = [
+        format!("s1, week 1: {score} of {max} points so far; not marked yet: 3 explanations"),
+        format!("s1, week 1: {all} of {max} points\n"),
+    ];
+    assert!(shown.replace("\n  with", " with").starts_with(&heads[0]), "{shown}");
+    assert!(shown.contains(&heads[1]), "{shown}");
     assert!(shown.contains("  exchange-tcp-time: 2 of 2, right\n"), "{shown}");
+
     let table = csv(&grades).expect("CSV");
-    let row = format!("week 1,,,s1,,,,{score},0,{score},{score}");
-    assert_eq!(table.lines().nth(1), Some(&*row));
-    assert!(table.starts_with("assignment,duedate,timestamp,student_id,"));
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(rows[0].starts_with("assignment,duedate,timestamp,student_id,"), "{table}");
+    assert!(rows[0].ends_with("max_score,name,state,not_marked,not_marked_points,mistakes"));
+    let not_yet = format!("week 1,,,s1,,,,{score},0,{score},{max},,not marked yet,3,{open},0");
+    let complete = format!("week 1,,,s1,,,,{all},0,{all},{max},,complete,0,0,0");
+    assert_eq!(rows[1..], [not_yet, complete]);
+
     let object = json(&grades);
-    assert_eq!(object["grades"][1]["score"], score.number());
+    for (at, state, points) in [(0, "not marked yet", open.number()), (1, "complete", 0.0)] {
+        let grade = &object["grades"][at];
+        assert_eq!(grade["state"], state);
+        assert_eq!(
+            (&grade["max_score"], &grade["not_marked_points"]),
+            (&max.number().into(), &points.into())
+        );
+    }
+
     let xml = junit(&grades).expect("XML");
-    assert!(
-        xml.contains("<testsuite name=\"week 1 s1\"") && xml.contains("skipped=\"3\""),
-        "{xml}"
-    );
-    let results = gradescope(&best);
-    assert_eq!(results["tests"].as_array().map(Vec::len), Some(best.items.len() - 3));
+    assert_eq!(xml.matches("skipped=\"3\"").count(), 2, "{xml}");
+    assert_eq!(xml.matches("not marked yet, at most ").count(), 3, "{xml}");
+    assert_eq!(xml.matches(&format!("name=\"max_score\" value=\"{max}\"")).count(), 2, "{xml}");
+}
+
+#[test]
+fn autograders_get_no_score_for_what_is_not_marked_yet_and_say_so() {
+    let [best, marked] = [Marks::default(), all_marks()]
+        .map(|marks| graded(&filled(&sheet("s1"), right), &marks).expect("a grade"));
+    let [results, complete] = [&best, &marked].map(gradescope);
+    let tests = |value: &serde_json::Value| value["tests"].as_array().map(Vec::len);
+    assert_eq!(tests(&results), Some(best.items.len() - 3));
+    assert_eq!(tests(&complete), Some(best.items.len()));
     assert_eq!(results["tests"][0]["max_score"], 2.0);
+    let [before, after] = [&results, &complete].map(|it| it["output"].as_str().expect("a text"));
+    assert!(before.contains("loss-explanation (7 points)"), "{before}");
+    assert_eq!(after, format!("The sheet has {} points.", best.max()));
     let lines = autolab(&best);
     let last: serde_json::Value = lines.lines().last().expect("a line").parse().expect("JSON");
     assert_eq!(last["scores"]["exchange-tcp-time"], 2.0);
+    assert_eq!(last["scores"].get("loss-explanation"), None);
+}
+
+#[test]
+fn gradescope_shows_at_once_what_cannot_be_read_but_no_right_answer() {
+    let file =
+        filled(&sheet("s1"), right).replacen("exchange-tcp-time = \"", "exchange-tcp-time = ", 1);
+    let grade = graded(&file, &Marks::default()).expect("a grade");
+    let results = gradescope(&grade);
+    let output = results["output"].as_str().expect("a text");
+    assert!(output.contains("exchange-tcp-time: the quotes are missing"), "{output}");
+    assert!(!output.contains("Right") && !output.contains(" ms"), "{output}");
+}
+
+#[test]
+fn a_name_of_the_class_list_is_in_the_table_and_is_no_formula() {
+    let mut grade = best();
+    let list = b"id,last_name,first_name\ns1,=Roe,Jo\n";
+    grade.student = crate::teach::class::students(list, None).expect("a list").pop();
+    let table = csv(std::slice::from_ref(&grade)).expect("CSV");
+    let row = table.lines().nth(1).expect("a row");
+    assert!(row.starts_with("week 1,,,s1,'=Roe,Jo,") && row.contains(",Jo =Roe,"), "{row}");
+    assert!(text(&[grade]).starts_with("s1, Jo =Roe, week 1: "));
 }

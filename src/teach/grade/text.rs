@@ -1,8 +1,7 @@
 //! Grades as text for people.
 
-use super::{Grade, GradedItem};
-use crate::report::{escaped, wrapped};
-use std::fmt::Write;
+use super::{Grade, GradedItem, Points};
+use crate::report::{escaped, plural, wrapped};
 
 /// Returns the text of all grades. Each grade lists all its items.
 pub(crate) fn text(grades: &[Grade]) -> String {
@@ -10,13 +9,29 @@ pub(crate) fn text(grades: &[Grade]) -> String {
 }
 
 fn one(grade: &Grade) -> String {
-    let (student, assignment) = (escaped(&grade.name.student), escaped(&grade.name.assignment));
-    let mut text = format!("{student}, {assignment}: {} of {} points", grade.points(), grade.max());
-    let unmarked = grade.unmarked().count();
-    if unmarked > 0 {
-        let _ = write!(text, "; {unmarked} to mark by hand");
+    let name = [&*grade.name.student, grade.student_name(), &*grade.name.assignment];
+    let name: Vec<String> = name.iter().filter(|it| !it.is_empty()).map(|it| escaped(it)).collect();
+    let head = format!("{}: {} of {} points", name.join(", "), grade.points(), grade.max());
+    let head = wrapped(&format!("{head}{}", unmarked(grade)), 2);
+    grade.items.iter().fold(head, |text, item| text + &lines(item))
+}
+
+/// Returns what the points do not yet contain.
+fn unmarked(grade: &Grade) -> String {
+    match grade.unmarked().count() {
+        0 => String::new(),
+        count => format!(
+            " so far; not marked yet: {} with {}",
+            plural(count as u64, "explanation"),
+            points(grade.unmarked_points())
+        ),
     }
-    grade.items.iter().fold(text + "\n", |text, item| text + &lines(item))
+}
+
+/// Returns points with their noun.
+pub(super) fn points(points: Points) -> String {
+    let noun = if points == Points::whole(1) { "point" } else { "points" };
+    format!("{points} {noun}")
 }
 
 /// Returns the lines for one item: its points, the answer and the feedback.

@@ -1,6 +1,6 @@
 //! The answer file that a student fills in and hands in.
 
-use super::{Header, Sheet};
+use super::{Explanations, Header, Sheet};
 use crate::report::plural;
 use crate::teach::item::{Item, Kind, PacketField, letter};
 
@@ -22,12 +22,16 @@ pub(crate) fn answers_file(sheet: &Sheet) -> String {
 }
 
 fn head(header: &Header) -> String {
-    let Header { version, name, labs, sheet, items, tag } = header;
+    let Header { version, name, labs, explanations, sheet, items, tag } = header;
     let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let labs: Vec<String> = labs.iter().map(|lab| text(lab)).collect();
+    let explanations = match explanations {
+        Explanations::Asked => "",
+        Explanations::LeftOut => "explanations = false\n",
+    };
     format!(
         "# Write each answer between the quotes below [answers]. Leave all other lines as they are.\n\
-         version = {version}\nsheet = {}\nassignment = {}\nstudent = {}\nlabs = [{}]\nitems = {}\ntag = {}\n\n[answers]\n",
+         version = {version}\nsheet = {}\nassignment = {}\nstudent = {}\nlabs = [{}]\n{explanations}items = {}\ntag = {}\n\n[answers]\n",
         text(sheet),
         text(&name.assignment),
         text(&name.student),

@@ -19,12 +19,21 @@ pub(crate) struct Header {
     pub name: SheetName,
     /// Names of the labs, in the order in which they appear on the sheet.
     pub labs: Vec<String>,
+    pub explanations: Explanations,
     /// Short name of the sheet, for human readers.
     pub sheet: String,
     /// Code over the items with their points and right answers, as this version of the program draws them.
     pub items: String,
     /// Code over the other fields. It cannot be made for other fields without the secret.
     pub tag: String,
+}
+
+/// Whether a sheet asks for explanations, which a teacher marks by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Explanations {
+    #[default]
+    Asked,
+    LeftOut,
 }
 
 /// One student's sheet.
@@ -36,34 +45,59 @@ pub(crate) struct Sheet {
 
 impl Header {
     /// Makes the header of a sheet with these items.
-    fn new(secret: &Secret, name: SheetName, labs: Vec<String>, items: String) -> Self {
+    fn new(
+        secret: &Secret,
+        name: SheetName,
+        labs: Vec<String>,
+        explanations: Explanations,
+        items: String,
+    ) -> Self {
         let fields = [&items].into_iter().chain(&labs).map(String::as_bytes);
         let sheet = hex(&secret.tag(&name, &[b"sheet"]))[..8].to_owned();
-        let fields: Vec<&[u8]> = [&b"header"[..]].into_iter().chain(fields).collect();
+        let fields: Vec<&[u8]> = [explanations.purpose()].into_iter().chain(fields).collect();
         let tag = hex(&secret.tag(&name, &fields));
-        Self { version: VERSION, name, labs, sheet, items, tag }
+        Self { version: VERSION, name, labs, explanations, sheet, items, tag }
     }
 
     /// Whether the header was made with this secret and has not been edited.
     pub(crate) fn is_genuine(&self, secret: &Secret) -> bool {
-        let Self { name, labs, items, .. } = self.clone();
-        *self == Self::new(secret, name, labs, items)
+        let Self { name, labs, explanations, items, .. } = self.clone();
+        *self == Self::new(secret, name, labs, explanations, items)
+    }
+}
+
+impl Explanations {
+    /// Returns the first field of a header's tag. So a student who adds or removes the line `explanations = false` has
+    /// a header that is not genuine.
+    const fn purpose(self) -> &'static [u8] {
+        match self {
+            Self::Asked => b"header",
+            Self::LeftOut => b"header without explanations",
+        }
     }
 }
 
 impl Sheet {
-    /// Makes the sheet of a student.
-    pub(crate) fn new(secret: &Secret, name: SheetName, labs: &[&str], runs: &mut Runs) -> Self {
+    /// Makes the sheet of a student. Leaves out labs that have no items.
+    pub(crate) fn new(
+        secret: &Secret,
+        name: SheetName,
+        labs: &[&str],
+        explanations: Explanations,
+        runs: &mut Runs,
+    ) -> Self {
         let names: Vec<String> = labs.iter().map(|it| (*it).to_owned()).collect();
-        let labs = draw_labs(secret, &name, &names, runs);
+        let mut labs = draw_labs(secret, &name, &names, explanations, runs);
+        labs.retain(|lab| !lab.items.is_empty());
+        let names = labs.iter().map(|lab| lab.lab.name().to_owned()).collect();
         let items = items_code(secret, &name, &labs);
-        Self { header: Header::new(secret, name, names, items), labs }
+        Self { header: Header::new(secret, name, names, explanations, items), labs }
     }
 
     /// Draws the sheet of a header that [`Header::is_genuine`] again. Returns `None` if this version of the program draws
     /// other items.
     pub(crate) fn draw(secret: &Secret, header: Header, runs: &mut Runs) -> Option<Self> {
-        let labs = draw_labs(secret, &header.name, &header.labs, runs);
+        let labs = draw_labs(secret, &header.name, &header.labs, header.explanations, runs);
         let items = items_code(secret, &header.name, &labs);
         (items == header.items).then_some(Self { header, labs })
     }
@@ -74,9 +108,24 @@ impl Sheet {
     }
 }
 
-fn draw_labs(secret: &Secret, name: &SheetName, labs: &[String], runs: &mut Runs) -> Vec<LabItems> {
+/// Draws the items of the labs. The other items are the same with explanations and without.
+fn draw_labs(
+    secret: &Secret,
+    name: &SheetName,
+    labs: &[String],
+    explanations: Explanations,
+    runs: &mut Runs,
+) -> Vec<LabItems> {
     let labs = labs.iter().filter_map(|name| lab::find(name));
-    let draw = |lab: &'static Lab| draw_items(lab, &mut secret.draw(name, lab.name()), runs);
+    let is_asked = |item: &Item| match explanations {
+        Explanations::Asked => true,
+        Explanations::LeftOut => !matches!(item.kind, Kind::Explanation(_)),
+    };
+    let draw = |lab: &'static Lab| {
+        let mut lab = draw_items(lab, &mut secret.draw(name, lab.name()), runs);
+        lab.items.retain(is_asked);
+        lab
+    };
     labs.map(draw).collect()
 }
 
@@ -112,7 +161,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn sheet(labs: &[&str]) -> Sheet {
-        Sheet::new(&secret(), name(), labs, &mut Runs::default())
+        Sheet::new(&secret(), name(), labs, Explanations::Asked, &mut Runs::default())
     }
 
     #[test]
@@ -121,7 +170,7 @@ pub(crate) mod tests {
         assert!(header.is_genuine(&secret()));
         let other = Secret::of(b"the secret of another teacher").expect("long enough");
         assert!(!header.is_genuine(&other));
-        let edits: [fn(&mut Header); 7] = [
+        let edits: [fn(&mut Header); 8] = [
             |it| it.items.push('0'),
             |it| it.version += 1,
             |it| it.name.assignment.push('x'),
@@ -129,6 +178,7 @@ pub(crate) mod tests {
             |it| it.labs.truncate(1),
             |it| it.labs = vec!["losssilent".to_owned()],
             |it| it.sheet.push('0'),
+            |it| it.explanations = Explanations::LeftOut,
         ];
         for edit in edits {
             let mut edited = header.clone();
@@ -145,7 +195,7 @@ pub(crate) mod tests {
         sheet.labs[0].items[0].points += 1;
         let items = items_code(&secret(), &name(), &sheet.labs);
         assert_ne!(items, header.items);
-        let older = Header::new(&secret(), name(), header.labs, items);
+        let older = Header::new(&secret(), name(), header.labs, header.explanations, items);
         assert!(older.is_genuine(&secret()));
         assert!(Sheet::draw(&secret(), older, &mut runs).is_none());
     }
@@ -165,9 +215,29 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_sheet_without_explanations_has_the_same_other_items_and_another_tag() {
+        let (secret, mut runs) = (secret(), Runs::default());
+        let labs = ["exchange", "unread", "loss"];
+        let without = Sheet::new(&secret, name(), &labs, Explanations::LeftOut, &mut runs);
+        let with = sheet(&labs);
+        assert_eq!(without.header.labs, ["exchange", "loss"], "unread has only an explanation");
+        let others = with.items().filter(|it| !matches!(it.kind, Kind::Explanation(_)));
+        assert!(without.items().eq(others) && without.items().count() == with.items().count() - 3);
+        // A header with the labs and items of the other sheet is not genuine either.
+        let (mut one, mut other) = (without.header.clone(), sheet(&["exchange", "loss"]).header);
+        assert!(one.is_genuine(&secret) && other.is_genuine(&secret));
+        assert!(Sheet::draw(&secret, one.clone(), &mut runs).is_some());
+        std::mem::swap(&mut one.explanations, &mut other.explanations);
+        assert!(!one.is_genuine(&secret) && !other.is_genuine(&secret));
+        std::mem::swap(&mut one.items, &mut other.items);
+        assert!(!one.is_genuine(&secret) && !other.is_genuine(&secret));
+    }
+
+    #[test]
     fn two_students_have_different_sheets_and_one_student_always_the_same() {
         let other = SheetName { student: "s2".to_owned(), ..name() };
-        let other = Sheet::new(&secret(), other, &["exchange"], &mut Runs::default());
+        let other =
+            Sheet::new(&secret(), other, &["exchange"], Explanations::Asked, &mut Runs::default());
         let [one, again] = [sheet(&["exchange"]), sheet(&["exchange"])];
         let prompts = |sheet: &Sheet| sheet.items().cloned().collect::<Vec<_>>();
         assert_eq!(prompts(&one), prompts(&again));
