@@ -61,12 +61,18 @@ fn a_folder_has_an_index_of_all_reports() {
 #[test]
 fn answers_that_cannot_be_used_leave_no_report_and_no_folder() {
     let folder = folder();
-    let answers = folder.path().join("answers.toml");
-    fs::write(&answers, "[exchange]\n").expect("written");
-    for place in ["page.html", "pages/"] {
+    let path = |name: &str| folder.path().join(name);
+    let made = || names(&path("made")).into_iter().map(|name| read(&path("made").join(name)));
+    good(lab(&["run", "exchange", "stale", "--html"]).arg(path("made/")));
+    let before: Vec<String> = made().collect();
+    assert_eq!(before.len(), 3);
+    fs::write(path("answers.toml"), "[exchange]\n").expect("written");
+    for place in ["page.html", "new/", "made/"] {
         let mut command = lab(&["run", "exchange", "--ask-from"]);
-        bad(1, command.arg(&answers).arg("--html").arg(folder.path().join(place)));
-        assert_eq!(names(folder.path()), ["answers.toml"], "{place}");
+        let complaint = bad(1, command.arg(path("answers.toml")).arg("--html").arg(path(place)));
+        assert!(complaint.contains("cannot use the answers in"), "{place}: {complaint}");
+        assert_eq!(names(folder.path()), ["answers.toml", "made"], "{place}");
+        assert!(made().eq(before.iter().cloned()), "{place}");
     }
 }
 

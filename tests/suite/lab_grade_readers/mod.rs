@@ -129,8 +129,8 @@ fn items(grade: &Value) -> &Vec<Value> {
     grade["items"].as_array().expect("items")
 }
 
-/// Runs a program that reads grades, and returns what it prints.
-fn read_by(command: &mut Command) -> String {
+/// Runs another program that reads files of the program under test, and returns its standard output.
+pub fn read_by(command: &mut Command) -> String {
     let output = run(command);
     assert!(output.status.success(), "{command:?}: {}{}", stdout(&output), stderr(&output));
     stdout(&output)

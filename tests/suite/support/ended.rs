@@ -1,5 +1,6 @@
 //! Runs commands until they end.
 
+use super::running::clean;
 use super::{TO_END, program, stderr, stdout};
 use std::env;
 use std::path::Path;
@@ -42,6 +43,26 @@ pub fn bad(status: i32, command: &mut Command) -> String {
     assert_eq!(output.status.code(), Some(status), "{command:?}: {said}");
     assert!(!said.contains("panicked"), "{said}");
     said
+}
+
+/// Returns a command that runs the same program without the capabilities by which root opens any file.
+///
+/// # Errors
+/// The error is the reason to pass to [`skip`](super::skip).
+pub fn without_override(command: &Command) -> Result<Command, String> {
+    let setpriv = || -> Result<Command, String> {
+        let mut setpriv = clean(Command::new(program("setpriv")?));
+        setpriv.arg("--bounding-set=-dac_override,-dac_read_search");
+        Ok(setpriv)
+    };
+    let trial = run(setpriv()?.arg("true"));
+    if !trial.status.success() {
+        return Err(stderr(&trial));
+    }
+    let mut same = setpriv()?;
+    same.arg(command.get_program()).args(command.get_args());
+    same.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    Ok(same)
 }
 
 /// Returns a command that runs a shell command line on its own terminal, through script(1) and without a pager. In it,

@@ -21,6 +21,8 @@ pub mod wire;
 
 #[cfg(feature = "teach")]
 pub use ended::run_within;
+#[cfg(feature = "teach")]
+pub use ended::without_override;
 pub use ended::{bad, good, on_terminal, run};
 pub use mentions::mentions;
 pub use message::{before, complains};
