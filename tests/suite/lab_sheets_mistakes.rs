@@ -80,17 +80,17 @@ fn the_maximum_does_not_depend_on_marks_and_the_state_says_what_is_missing() {
     assert!(stderr(&output).contains("2 explanations not marked yet"), "{}", stderr(&output));
     let names = ["student_id", "score", "max_score", "state", "not_marked", "not_marked_points"];
     let expected = [
-        ["s1", "3", "31", "complete", "0", "0"],
-        ["s2", "0", "31", "not marked yet", "2", "10"],
-        ["s3", "0", "31", "complete", "0", "0"], // its explanations are empty
+        ["s1", "3", "27", "complete", "0", "0"],
+        ["s2", "0", "27", "not marked yet", "2", "6"],
+        ["s3", "0", "27", "complete", "0", "0"], // its explanations are empty
     ];
     assert_eq!(columns(&stdout(&output), names), expected.map(|row| row.map(str::to_owned)));
     let text = good(&mut desk.grade("--class class.csv --marks marks.csv"));
-    assert!(text.contains("s1, Jo Roe, daytime: 3 of 31 points\n"), "{text}");
+    assert!(text.contains("s1, Jo Roe, daytime: 3 of 27 points\n"), "{text}");
     assert_fits_80_columns(&text);
     let text = text.replace("\n  ", " ");
     assert!(text.contains(
-        "s2, Ann Lee, daytime: 0 of 31 points so far; not marked yet: 2 explanations with 10 points"
+        "s2, Ann Lee, daytime: 0 of 27 points so far; not marked yet: 2 explanations with 6 points"
     ));
 }
 

@@ -41,7 +41,7 @@ fn row(grade: &Grade) -> [String; 16] {
     let name = |part: Option<&String>| inert(part.map_or("", |it| it));
     let empty = String::new;
     [
-        grade.name.assignment.clone(),
+        inert(&grade.name.assignment),
         empty(),
         empty(),
         grade.name.student.clone(),
@@ -60,7 +60,7 @@ fn row(grade: &Grade) -> [String; 16] {
     ]
 }
 
-/// Returns a name that no spreadsheet takes for a formula: an apostrophe before it makes it a text.
+/// Returns a name that no spreadsheet takes for a formula: an apostrophe before the name makes it a text.
 fn inert(name: &str) -> String {
     let mark = if name.starts_with(FORMULA_STARTS) { "'" } else { "" };
     format!("{mark}{name}")

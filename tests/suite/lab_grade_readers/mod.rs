@@ -45,7 +45,7 @@ impl Graded {
         answers.0.write(
             "marks.csv",
             format!(
-                "student_id,item,points,comment\ns1,loss-explanation,7,\ns1,stale-explanation,1.25,\"{comment}\"\n"
+                "student_id,item,points,comment\ns1,loss-explanation,3,\ns1,stale-explanation,1.25,\"{comment}\"\n"
             ),
         );
         answers
