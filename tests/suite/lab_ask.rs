@@ -65,7 +65,7 @@ fn a_student_predicts_before_the_run_and_reads_the_verdict_after_the_own_observa
         "\"2 packets\" is wrong: An exchange over UDP has 2 packets",
         "\"6 to 9 packets\" is right: Three packets open the connection",
         "Observed: \"TCP: packets sent\" is 7 packets.\n",
-        "In \"TCP\" at 100.0 ms, a packet from the server decides: \"ACK\", which",
+        "Where to see it: in \"TCP\" at 100.0 ms, a packet from the server, \"ACK\",",
     ] {
         assert!(verdict.contains(line), "{line}: {verdict}");
     }

@@ -34,6 +34,9 @@ named! {
     }
 }
 
+/// How much a number that a student reads from the run may differ from the number there.
+const READING: Tolerance = Tolerance::Share(0.01);
+
 impl From<Shown> for Answer {
     /// Returns the right answer.
     fn from(shown: Shown) -> Self {
@@ -57,7 +60,7 @@ impl Question {
         }
     }
 
-    /// Compares an answer with the answer that the run shows.
+    /// Compares a prediction with the answer that the run shows.
     pub(crate) fn mark(&self, answer: Option<Answer>, shown: Shown) -> Mark {
         let is_right = match (answer, shown) {
             (None, _) => return Mark::None,
@@ -68,7 +71,31 @@ impl Question {
         if is_right { Mark::Right } else { Mark::Wrong }
     }
 
-    /// Returns the reason why an answer is right or wrong.
+    /// Compares an observation with the answer that the run shows. A student reads a number from the run, so it may differ
+    /// by rounding only. A prediction may differ by the question's tolerance.
+    pub(crate) fn mark_observation(&self, answer: Option<Answer>, shown: Shown) -> Mark {
+        let is_read = match (answer, shown) {
+            (Some(Answer::Number(given)), Shown::Number(right)) => READING.allows(given, right),
+            _ => true,
+        };
+        if is_read { self.mark(answer, shown) } else { Mark::Wrong }
+    }
+
+    /// Returns the reason why an observation is right or wrong.
+    pub(crate) fn why_observation(
+        &self,
+        answer: Answer,
+        shown: Shown,
+        findings: &[Finding],
+    ) -> &str {
+        let marks = [self.mark(Some(answer), shown), self.mark_observation(Some(answer), shown)];
+        if marks == [Mark::Right, Mark::Wrong] {
+            return "The run shows another number. Look at the table again.";
+        }
+        self.why(answer, shown, findings)
+    }
+
+    /// Returns the reason why a prediction is right or wrong.
     pub(crate) fn why(&self, answer: Answer, shown: Shown, findings: &[Finding]) -> &str {
         match (&self.form, answer) {
             (AnswerForm::Choice(choices), Answer::Choice(given)) => {
@@ -198,6 +225,27 @@ mod tests {
         let (question, report) = asked("tcp-packets", 1000);
         assert_eq!(question.shown(report.findings()), Some(Shown::Choice(3)), "a retransmission");
         assert_eq!(question.shown(&[]), None, "no finding, no verdict");
+    }
+
+    #[test]
+    fn an_observed_number_may_differ_by_rounding_only() {
+        let lab = find("loss").expect("a lab");
+        let report = lab.run(Engine::Sim, &Setting::default()).expect("a run");
+        let question = lab.text.questions.iter().find(|it| it.id == "udp-share").expect("it");
+        let shown = question.shown(report.findings()).expect("a share");
+        let Shown::Number(share) = shown else { panic!("{shown:?}") };
+        for (given, prediction, observation) in [
+            (share + 0.2, Mark::Right, Mark::Right),
+            (share + 5.0, Mark::Right, Mark::Wrong),
+            (share + 20.0, Mark::Wrong, Mark::Wrong),
+        ] {
+            let answer = Answer::Number(given);
+            assert_eq!(question.mark(Some(answer), shown), prediction, "{given}");
+            assert_eq!(question.mark_observation(Some(answer), shown), observation, "{given}");
+            let why = question.why_observation(answer, shown, report.findings());
+            assert_eq!(why.contains("table again"), prediction != observation, "{given}: {why}");
+        }
+        assert_eq!(question.mark_observation(None, shown), Mark::None);
     }
 
     #[test]

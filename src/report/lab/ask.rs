@@ -176,14 +176,15 @@ pub(crate) fn debrief(answers: &[AnsweredQuestion], report: &Report, detail: Det
 /// Returns the number of right predictions and observations, such as `2 of 3 predictions right, 3 of 3 observations
 /// right`.
 fn score(answers: &[AnsweredQuestion], report: &Report) -> String {
-    let right = |of: fn(&AnsweredQuestion) -> Option<Answer>| {
+    let right = |mark: fn(&AnsweredQuestion, Shown) -> Mark| {
         let is_right = |it: &&AnsweredQuestion| {
             let shown = it.question.shown(report.findings());
-            shown.is_some_and(|shown| it.question.mark(of(it), shown) == Mark::Right)
+            shown.is_some_and(|shown| mark(it, shown) == Mark::Right)
         };
         answers.iter().filter(is_right).count()
     };
-    let (predicted, observed) = (right(|it| it.prediction), right(|it| it.observation));
+    let predicted = right(|it, shown| it.question.mark(it.prediction, shown));
+    let observed = right(|it, shown| it.question.mark_observation(it.observation, shown));
     let count = answers.len();
     format!("{predicted} of {count} predictions right, {observed} of {count} observations right")
 }

@@ -105,8 +105,8 @@ impl Decision<'_> {
         format!("{kind} {number} of \"{}\" decides ({}, {host}): {label}", title(part), drawn.time)
     }
 
-    /// Returns the event in words, for a reader of the part's diagram, with its time and its text as drawn there: `In
-    /// "TCP" at 100.0 ms, a packet from the server decides: "ACK", which arrives at 120.0 ms`.
+    /// Returns where a reader finds the event in the part's diagram, with its time and its text as drawn there: `Where to
+    /// see it: in "TCP" at 100.0 ms, a packet from the server, "ACK", which arrives at 120.0 ms`.
     pub(crate) fn as_drawn(&self) -> String {
         let Self { part, kind, host, drawn: Pointer { time, text, end, place }, .. } = self;
         let event = match kind {
@@ -116,7 +116,10 @@ impl Decision<'_> {
         };
         let end = if end.is_empty() { String::new() } else { format!(", {end}") };
         let place = place.as_ref().map(|it| format!(". It is {it}")).unwrap_or_default();
-        format!("In \"{}\" at {time}, {event} decides: \"{text}\"{end}{place}", title(part))
+        format!(
+            "Where to see it: in \"{}\" at {time}, {event}, \"{text}\"{end}{place}",
+            title(part)
+        )
     }
 }
 
@@ -264,7 +267,7 @@ mod tests {
             found.map(|it| (it.in_words(), it.as_drawn()))
         };
         let (first, drawn) = decide(Some("reply lost"), false).expect("a packet");
-        assert!(drawn.ends_with(" decides: \"40 octets, FIN\", lost on purpose"), "{drawn}");
+        assert!(drawn.ends_with(", \"40 octets, FIN\", lost on purpose"), "{drawn}");
         assert_eq!(
             first,
             "Packet 4 of \"TCP, reply lost\" decides (60.0 ms, server): 40 octets, FIN, lost on purpose: the reply"
@@ -273,7 +276,7 @@ mod tests {
         assert!(last.starts_with("Packet 5 of") && last.contains("arrived"), "{last}");
         assert_eq!(
             drawn,
-            "In \"TCP, reply lost\" at 1060.0 ms, a packet from the server decides: \"again: 40 octets, FIN\", which \
+            "Where to see it: in \"TCP, reply lost\" at 1060.0 ms, a packet from the server, \"again: 40 octets, FIN\", which \
              arrives at 1080.0 ms"
         );
         assert_eq!(decide(Some("nothing lost"), false), None);

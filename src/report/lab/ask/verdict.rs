@@ -23,8 +23,11 @@ pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report) -> String {
         page.paragraph(2, "No verdict: this run does not show the answer.");
         return page.finish();
     };
-    for (whose, answer) in [("prediction", prediction), ("observation", observation)] {
-        let (style, mark) = mark(question.mark(*answer, shown));
+    for (whose, answer, verdict) in [
+        ("prediction", prediction, question.mark(*prediction, shown)),
+        ("observation", observation, question.mark_observation(*observation, shown)),
+    ] {
+        let (style, mark) = mark(verdict);
         let answer = in_words(question, *answer, &values);
         page.row(&VERDICT, [(PLAIN, whose), (style, mark), (PLAIN, &answer)]);
     }
@@ -45,7 +48,13 @@ fn reasons(
     report: &Report,
     values: &Values,
 ) -> Vec<String> {
-    let mut reasons = wrong_answers([*prediction, *observation], question, shown, report, values);
+    let predicted = prediction.map(|it| (it, question.why(it, shown, report.findings())));
+    let observed =
+        observation.map(|it| (it, question.why_observation(it, shown, report.findings())));
+    let predicted = predicted.filter(|(it, _)| question.mark(Some(*it), shown) == Mark::Wrong);
+    let observed =
+        observed.filter(|(it, _)| question.mark_observation(Some(*it), shown) == Mark::Wrong);
+    let mut reasons = wrong_answers([predicted, observed], question, values);
     let right = quoted(question, shown.into(), values);
     reasons.push(format!("{right} is right: {}", fill(question.why_right(shown), values)));
     let rows = deciding::rows(report, question, shown);
@@ -59,20 +68,14 @@ fn reasons(
     reasons
 }
 
-/// Returns the explanations of the student's wrong answers. Two answers with the same explanation have one sentence.
+/// Returns the student's wrong answers with their explanations. Two answers with the same explanation have one sentence.
 fn wrong_answers(
-    answers: [Option<Answer>; 2],
+    answers: [Option<(Answer, &str)>; 2],
     question: &Question,
-    shown: Shown,
-    report: &Report,
     values: &Values,
 ) -> Vec<String> {
-    let is_wrong = |it: &Answer| question.mark(Some(*it), shown) == Mark::Wrong;
-    let explained = |answer| {
-        let why = fill(question.why(answer, shown, report.findings()), values);
-        (quoted(question, answer, values), why)
-    };
-    let wrong: Vec<_> = answers.into_iter().flatten().filter(is_wrong).map(explained).collect();
+    let explained = |(answer, why)| (quoted(question, answer, values), fill(why, values));
+    let wrong: Vec<_> = answers.into_iter().flatten().map(explained).collect();
     match &wrong[..] {
         [(one, why), (other, same)] if why == same && one != other => {
             vec![format!("{one} and {other} are wrong: {why}")]
