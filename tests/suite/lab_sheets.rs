@@ -254,10 +254,8 @@ fn what_cannot_be_graded_is_reported_and_the_others_are_graded() {
     desk.write("sheets/wild\x1b[2J.toml", "");
     let others = desk.read("sheets/s2/answers.toml");
     desk.write("sheets/s2/answers.toml", others.replace("exchange-sequence", "exchange-sequenz"));
-    desk.write(
-        "sheets/text.toml",
-        file.replace("exchange-tcp-time = '", "exchange-tcp-time = 'ca. "),
-    );
+    let not_a_number = file.replace("exchange-tcp-time = '", "exchange-tcp-time = 'ca. ");
+    desk.write("sheets/text.toml", not_a_number);
     desk.write("sheets/notes.txt", "not an answer file");
     std::os::unix::fs::symlink("nowhere", desk.path("sheets/gone.toml")).expect("a link");
     let output = run(&mut desk.grade("--format csv --class class.csv --assignment daytime"));
@@ -277,8 +275,7 @@ fn what_cannot_be_graded_is_reported_and_the_others_are_graded() {
         assert!(complaints.contains(expected), "{expected}: {complaints}");
     }
     assert!(!complaints.contains("notes.txt") && !complaints.contains('\x1b'), "{complaints}");
-    // Only a mistake below [answers] gets advice on answers.
-    assert!(!complaints.contains("write the answer between"), "{complaints}");
+    assert!(!complaints.contains("write the answer between"), "advice on answers: {complaints}");
     let table = stdout(&output);
     let students: Vec<&str> =
         table.lines().skip(1).filter_map(|row| row.split(',').nth(3)).collect();

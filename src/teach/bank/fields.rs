@@ -16,8 +16,10 @@ pub(super) fn items(lab: &str, mut table: PacketTable, draw: &mut Draw) -> Vec<I
 fn item(lab: &str, table: &PacketTable, number: usize, blank: Blank, name: &str) -> Option<Item> {
     let Blank { row, field } = blank;
     let answer = table.rows.get(row)?.value(field)?;
+    // The drawings of a run leave out ACK beside other flags, so a student may forget it.
+    let remark = if field == PacketField::Flags { " Name each flag, also ACK." } else { "" };
     let prompt = format!(
-        "What is the value at {} in the table: the {} of packet {}?",
+        "What is the value at {} in the table: the {} of packet {}?{remark}",
         letter(number),
         field.name(),
         row + 1

@@ -128,7 +128,8 @@ fn share(share: f64, explanation: &str) -> Number {
 fn share_item(id: &str, loss: u8, client: &str, number: Number) -> Item {
     let prompt = format!(
         "Over UDP a link loses each packet with a probability of {loss} %. A client {client} and never receives a late \
-         reply. What share of its queries gets a reply?"
+         reply. With which probability does a query get a reply, in percent? Calculate it: a run shows a share that differs by \
+         chance."
     );
     Item { id: id.to_owned(), points: 2, prompt, table: None, kind: Kind::Number(number) }
 }
