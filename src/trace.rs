@@ -150,10 +150,16 @@ impl Trace {
     }
 
     /// Returns a copy of the trace in which repeated calls are merged. If a call repeats at least `least` times in a
-    /// row, its events become one event at the time of the first: `send(1) × 26 = 1 octet each`.
+    /// row, its events become one event at the time of the first: `send(1) × 26 = 1 octet each`. Calls before and after
+    /// the arrival of a packet's duplicate are not merged, because the arrival has a row of its own.
     pub(crate) fn with_repeats_joined(&self, least: usize) -> Self {
-        let is_same =
-            |one: &Event, other: &Event| (one.host, &one.action) == (other.host, &other.action);
+        let mut duplicates: Vec<Duration> =
+            self.events.iter().flat_map(Event::duplicates).collect();
+        duplicates.sort_unstable();
+        let so_far = |event: &Event| duplicates.partition_point(|at| *at <= event.at);
+        let is_same = |one: &Event, other: &Event| {
+            (one.host, &one.action) == (other.host, &other.action) && so_far(one) == so_far(other)
+        };
         let join = |same: &[Event]| match &same[0] {
             Event { at, host, action: Action::Call { call, outcome } } if same.len() >= least => {
                 let each = if outcome.is_empty() { "" } else { " each" };
@@ -198,6 +204,16 @@ impl Trace {
             Action::Packet(packet) => Some((event, packet)),
             Action::Call { .. } | Action::State(..) => None,
         })
+    }
+}
+
+impl Event {
+    /// Returns the times at which duplicates of this packet arrived.
+    fn duplicates(&self) -> Vec<Duration> {
+        match &self.action {
+            Action::Packet(packet) => packet.fate.arrivals().iter().skip(1).copied().collect(),
+            Action::Call { .. } | Action::State(..) => Vec::new(),
+        }
     }
 }
 
@@ -263,6 +279,20 @@ mod tests {
             })
             .collect();
         assert_eq!(names, ["first", "second", "third", "fourth"]);
+    }
+
+    #[test]
+    fn repeated_calls_are_merged_but_not_across_the_arrival_of_a_duplicate() {
+        let fate = Fate::Arrived(vec![MS, 4 * MS]);
+        let packet = Action::Packet(Packet { to: HostId(0), octets: vec![1], fate });
+        let mut trace = Trace::default();
+        trace.push(Event { at: Duration::ZERO, host: HostId(1), action: packet });
+        for at in [1, 2, 3, 4, 5, 6] {
+            trace.push(call(at * MS, "recv()"));
+        }
+        let joined = trace.with_repeats_joined(2);
+        let times: Vec<Duration> = joined.events.iter().skip(1).map(|event| event.at).collect();
+        assert_eq!(times, [MS, 4 * MS], "{joined:?}");
     }
 
     #[test]

@@ -117,6 +117,7 @@ mod tests {
     use super::*;
     use crate::lab::LabOptions;
     use crate::lab::experiments::tests::as_predicted;
+    use crate::trace::Action;
 
     #[test]
     fn every_datagram_that_is_counted_is_kept() {
@@ -126,6 +127,18 @@ mod tests {
             part.trace.packets().count()
         };
         assert_eq!((kept(UNGUARDED), kept(GUARDED)), (1001, 1));
+    }
+
+    /// RFC 9293, section 3.10.7.4: a reset in SYN-RECEIVED returns a passive open to LISTEN.
+    #[test]
+    fn the_victims_reset_returns_the_server_to_listen() {
+        let outcome = as_predicted(&LAB, Engine::Sim, 1, LabOptions::default());
+        let part = outcome.parts.iter().find(|part| part.transport == Tcp).expect("a part");
+        let states = part.trace.events.iter().filter_map(|event| match &event.action {
+            Action::State(_, state) => Some(state.as_str()),
+            Action::Call { .. } | Action::Packet(_) => None,
+        });
+        assert!(states.eq(["SYN-RECEIVED", "LISTEN"]), "{:?}", part.trace);
     }
 
     #[test]

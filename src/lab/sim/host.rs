@@ -51,6 +51,7 @@ impl Host {
     }
 
     /// Returns the states that TCP sockets have entered since the last call, each with the connection's client port.
+    /// Leaves out LISTEN after CLOSED, in which every server's socket begins.
     pub(super) fn changes(&mut self) -> Vec<(State, Option<u16>)> {
         let sockets = self.sockets.iter().filter_map(|(_, socket)| match socket {
             Socket::Tcp(socket) => Some((socket.state(), port(socket))),
@@ -63,7 +64,8 @@ impl Host {
             }
             let seen = &mut self.last_seen[number];
             let before = std::mem::replace(seen, LastSeen { state, port: port.or(seen.port) });
-            if before.state != state {
+            let is_beginning = (before.state, state) == (State::Closed, State::Listen);
+            if before.state != state && !is_beginning {
                 changes.push((state, seen.port));
             }
         }

@@ -8,7 +8,6 @@ use crate::lab::recorder::Recorder;
 use crate::trace::{self, Action, Fate, HostId, Packet, Trace};
 use crate::transport::{PORT, Transport};
 use smoltcp::iface::{Context, SocketSet};
-use smoltcp::socket::tcp::State;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
@@ -183,16 +182,14 @@ impl Network {
         }
     }
 
-    /// Records each new socket state, except LISTEN, in which every server's socket begins.
+    /// Records each new socket state.
     fn record_states(&mut self, host: HostId) {
         if self.recorders.is_empty() {
             return;
         }
         for (state, port) in self.hosts[host.0].changes() {
-            if state != State::Listen {
-                let action = || Action::State(Transport::Tcp, state.to_string());
-                record(&self.recorders, port, self.now, host, action);
-            }
+            let action = || Action::State(Transport::Tcp, state.to_string());
+            record(&self.recorders, port, self.now, host, action);
         }
     }
 

@@ -49,6 +49,7 @@ pub fn bad(status: i32, command: &mut Command) -> String {
 ///
 /// # Errors
 /// The error is the reason to pass to [`skip`](super::skip).
+#[cfg(feature = "teach")]
 pub fn without_override(command: &Command) -> Result<Command, String> {
     let setpriv = || -> Result<Command, String> {
         let mut setpriv = clean(Command::new(program("setpriv")?));
