@@ -1,5 +1,6 @@
 //! Runs commands until they end.
 
+#[cfg(feature = "teach")]
 use super::running::clean;
 use super::{TO_END, program, stderr, stdout};
 use std::env;
