@@ -127,7 +127,9 @@ fn answered(lab_of_list: &Value) -> String {
     let questions = lab_of_list["questions"].as_array().expect("questions");
     let answer = |question: &Value| {
         let id = question["id"].as_str().expect("a name");
-        format!("{id} = {{ predicted = 1, observed = 2 }}\n")
+        let [first, second] =
+            if question["choices"].is_array() { ["\"a\"", "\"b\""] } else { ["1", "2"] };
+        format!("{id} = {{ predicted = {first}, observed = {second} }}\n")
     };
     let answers: String = questions.iter().map(answer).collect();
     let name = name(lab_of_list);
@@ -174,10 +176,13 @@ fn the_guide_has_the_words_of_each_lab_and_the_minutes_of_its_plan() {
             let row = format!("\n| {minutes} | {lab} | {phase}");
             assert_eq!(course.matches(&row).count(), 1, "{row}");
         }
-        let Some(counted) = words(&answered(lab_of_list)) else {
+        let screen = answered(lab_of_list);
+        // Only an engine of the real system may be missing here.
+        if screen.contains("cannot run here") && lab_of_list["engines"][0] != "sim" {
             skip(&format!("{lab} cannot run here"));
             continue;
-        };
+        }
+        let counted = words(&screen).unwrap_or_else(|| panic!("{lab}: {screen}"));
         for (said, counted) in [(before, counted.0), (after, counted.1)] {
             let said: usize = said.parse().expect("a number");
             assert!(said.abs_diff(counted) * 10 <= counted, "{lab}: {said} words, not {counted}");

@@ -65,7 +65,8 @@ impl NumberAnswer {
         let number: Option<f64> = number.replace(',', ".").parse().ok();
         let read = number.zip(factor).map(|(number, factor)| number * factor);
         match read {
-            Some(number) if (0.0..MAX_NUMBER).contains(&number) => Ok(number),
+            // The sum turns -0 into 0.
+            Some(number) if (0.0..MAX_NUMBER).contains(&number) => Ok(number + 0.0),
             Some(number) if number >= MAX_NUMBER => {
                 Err(format!("enter a smaller number of {}", self.unit))
             }
@@ -85,11 +86,12 @@ impl NumberAnswer {
     }
 }
 
-/// Splits a number at its comma if the comma may separate thousands or decimals, as in `1,080`.
+/// Splits a number at its first comma if the comma may separate thousands or decimals, as in `1,080`.
 fn ambiguous(number: &str) -> Option<(&str, &str)> {
+    let number = number.trim_start_matches(['+', '-']);
     let (whole, part) = number.split_once(',')?;
     let is_number = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
-    let may_have_thousands = matches!(whole.len(), 1..=3) && !whole.starts_with('0');
+    let may_have_thousands = matches!(whole.len(), 1..=3) && whole != "0";
     (may_have_thousands && part.len() == 3 && is_number(whole) && is_number(part))
         .then_some((whole, part))
 }
@@ -123,7 +125,11 @@ mod tests {
     fn a_comma_that_may_separate_thousands_is_asked_about() {
         let questions = &find("exchange").expect("a lab").text.questions;
         let question = questions.iter().find(|it| it.id == "tcp-time").expect("a question");
-        for (text, meanings) in [("1,080", ["1080", "1.080"]), ("12,345 ms", ["12345", "12.345"])] {
+        for (text, meanings) in [
+            ("1,080", ["1080", "1.080"]),
+            ("+1,080", ["1080", "1.080"]),
+            ("12,345 ms", ["12345", "12.345"]),
+        ] {
             let expected = question.read(text).expect_err("it has two meanings");
             assert!(meanings.iter().all(|it| expected.contains(it)), "{expected}");
         }

@@ -157,5 +157,6 @@ fn a_page_has_the_names_of_rows_in_quotation_marks_since_a_terminal_shows_no_fon
             }
         }
     }
-    assert!(names > 100, "{names}");
+    // Without sockets only the labs on the simulator remain.
+    assert!(names > 30, "{names}");
 }

@@ -36,6 +36,8 @@ named! {
 
 /// How much a number that a student reads from the run may differ from the number there.
 const READING: Tolerance = Tolerance::Share(0.01);
+/// How much a percentage that a student reads may differ at least, because the table rounds it to 0.1.
+const READING_PERCENT: Tolerance = Tolerance::Absolute(0.05);
 
 impl From<Shown> for Answer {
     /// Returns the right answer.
@@ -75,7 +77,10 @@ impl Question {
     /// by rounding only. A prediction may differ by the question's tolerance.
     pub(crate) fn mark_observation(&self, answer: Option<Answer>, shown: Shown) -> Mark {
         let is_read = match (answer, shown) {
-            (Some(Answer::Number(given)), Shown::Number(right)) => READING.allows(given, right),
+            (Some(Answer::Number(given)), Shown::Number(right)) => {
+                let is_percent = matches!(&self.form, AnswerForm::Number(it) if it.unit == "%");
+                READING.allows(given, right) || is_percent && READING_PERCENT.allows(given, right)
+            }
             _ => true,
         };
         if is_read { self.mark(answer, shown) } else { Mark::Wrong }
@@ -246,6 +251,9 @@ mod tests {
             assert_eq!(why.contains("table again"), prediction != observation, "{given}: {why}");
         }
         assert_eq!(question.mark_observation(None, shown), Mark::None);
+        // The table shows 0.7 % for this share.
+        let read = question.mark_observation(Some(Answer::Number(0.7)), Shown::Number(0.714));
+        assert_eq!(read, Mark::Right);
     }
 
     #[test]

@@ -263,6 +263,7 @@ mod tests {
                 count += 1;
             }
         }
-        assert!(count > 15, "{count}");
+        // Without sockets only the labs on the simulator remain.
+        assert!(count >= 5, "{count}");
     }
 }

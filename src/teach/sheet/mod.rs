@@ -214,6 +214,8 @@ pub(crate) mod tests {
         assert_eq!(code, (1, "feecc803141ccd8144c2997b0dfe3451"), "the items changed: {advice}");
     }
 
+    /// The lab unread needs sockets.
+    #[cfg(all(feature = "client", feature = "server"))]
     #[test]
     fn a_sheet_without_explanations_has_the_same_other_items_and_another_tag() {
         let (secret, mut runs) = (secret(), Runs::default());
