@@ -94,9 +94,8 @@ impl CaughtSignals {
         // Reads the signals' dispositions before handlers replace them.
         let hangup_ignored = sys::ignores_signal(SIGHUP);
         let caught: Vec<i32> = stop_signals().chain([SIGHUP, SIGUSR1]).collect();
-        // This comes first: a signal between the two calls must reach the thread, or the server would not stop.
-        let signals = Signals::new(caught)?;
         let asked = StopFlag::register()?.is_set;
+        let signals = Signals::new(caught)?;
         let terminals = [io::stdin().is_terminal(), io::stderr().is_terminal()];
         Ok(Self { signals, asked, hangup_ignored, terminals })
     }
