@@ -240,6 +240,20 @@ fn every_mistake_of_a_class_list_has_its_line() {
 }
 
 #[test]
+fn a_list_whose_quotes_or_separators_hide_a_student_gives_no_sheet() {
+    let desk = Desk::new();
+    for (list, reason) in [
+        ("id,name,email\ns1,Jo Roe,\"jo@x\ns2,Al Lee,al@x\n", "a quote is missing"),
+        ("id,name\ns1,Roe, Jo\n", "3 fields, but the header has 2"),
+    ] {
+        desk.write("class.csv", list);
+        let complaint = desk.complaint(&format!("sheet {} --out sheets", of("exchange")));
+        assert!(complaint.contains("class.csv:2: ") && complaint.contains(reason), "{complaint}");
+        assert!(!desk.path("sheets").exists());
+    }
+}
+
+#[test]
 fn what_cannot_be_graded_is_reported_and_the_others_are_graded() {
     let desk = Desk::new();
     desk.sheets("exchange");
