@@ -178,6 +178,7 @@ fn the_same_files_come_out_twice_and_no_file_has_the_secret() {
 fn filled_answers_are_never_overwritten() {
     let desk = Desk::new();
     desk.sheets("exchange");
+    desk.write("sheets/s1/answers.1.new", "half"); // as a killed run leaves it
     desk.sheets("exchange"); // the same files
     desk.fill_in("exchange");
     let complaint = desk.complaint(&format!("sheet {} --out sheets", of("exchange")));
@@ -360,6 +361,24 @@ fn autograders_get_one_student_and_marks_by_hand_count() {
     assert!(complaint.contains("marks.csv:2: more than the maximum of 3 points"), "{complaint}");
     desk.write("marks.csv", "student_id,item,points\ns1,exchange-explanation,many\n");
     assert!(desk.complaint(&format!("{one} --marks marks.csv")).contains("marks.csv:2: points"));
+}
+
+#[test]
+fn a_terminal_that_shows_grades_as_json_gets_no_control_character_of_an_answer() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    let file = desk.read("sheets/s1/answers.toml");
+    let answer = "a\u{9b}2J\u{202e}b";
+    desk.write(
+        "sheets/s1/answers.toml",
+        file.replace("\nexchange-udp-time = ''", &format!("\nexchange-udp-time = '{answer}'")),
+    );
+    let output = run(&mut desk.lab("grade sheets/s1 --secret-file secret --format json"));
+    let shown = stdout(&output);
+    assert!(shown.contains(r"a\u009b2J\u202eb") && !shown.contains(answer), "{shown}");
+    let grades: Value = shown.parse().expect("JSON");
+    let items = grades["grades"][0]["items"].as_array().expect("items");
+    assert!(items.iter().any(|item| item["answer"] == answer), "{shown}");
 }
 
 #[test]
