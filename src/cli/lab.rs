@@ -13,7 +13,7 @@ use super::args::{Lab, LabCommand, LabRun, usage_of_lab_run as usage};
 use super::failure::Failure;
 use super::output::LongText;
 use super::progress::Progress;
-use super::{print_exactly, print_paged, width};
+use super::{print_exactly, print_json, print_paged, width};
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
 use crate::report::lab::{self as report, Detail, FinishedRun, NextSteps};
 use crate::report::ladder::Form;
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
     match &arguments.command {
         LabCommand::List { json } => {
             if *json {
-                print_exactly(&format!("{:#}\n", report::json::list(LABS)))?;
+                print_json(&report::json::list(LABS))?;
             } else {
                 print_paged(&report::list(LABS))?;
             }
@@ -212,9 +212,7 @@ impl Output<'_> {
     /// Prints the output that needs the results of all labs.
     fn print_result(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         match self.arguments {
-            LabRun { json: true, .. } => {
-                print_exactly(&format!("{:#}\n", report::json::runs(done)))
-            }
+            LabRun { json: true, .. } => print_json(&report::json::runs(done)),
             LabRun { csv: true, .. } => print_exactly(&report::csv(done)),
             _ if done.len() > 1 => {
                 let hint = hint(self.arguments, done.iter().map(|it| &it.report));

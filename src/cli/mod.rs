@@ -24,6 +24,7 @@ mod signals;
 mod usage_hints;
 mod wire;
 
+use crate::report;
 use args::{Arguments, Command};
 use failure::Failure;
 use std::io::{self, ErrorKind, Write};
@@ -101,6 +102,11 @@ fn print_exactly(text: &str) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::OutputClosed,
         _ => Failure::output(&error),
     })
+}
+
+/// Prints JSON on several lines for programs.
+fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print_exactly(&format!("{}\n", report::json::text(value)))
 }
 
 /// Prints an error to standard error, unless standard error is a client's socket.

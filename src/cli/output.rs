@@ -3,7 +3,7 @@
 use super::failure::Failure;
 #[cfg(feature = "teach")]
 use super::pager;
-use super::{print, print_exactly, print_paged};
+use super::{print, print_exactly, print_json, print_paged};
 use crate::report::json;
 use serde_json::Value;
 #[cfg(feature = "teach")]
@@ -20,14 +20,11 @@ pub(super) fn print_result<T, E: Into<Failure>>(
 ) -> Result<T, Failure> {
     let result = result.map_err(Into::into).inspect_err(|failure| {
         if is_json {
-            let _ = print_exactly(&format!("{:#}\n", json::error(&failure.to_string())));
+            let _ = print_json(&json::error(&failure.to_string()));
         }
     })?;
-    let printed = if is_json {
-        print_exactly(&format!("{:#}\n", to_json(&result)))
-    } else {
-        print_paged(&to_text(&result))
-    };
+    let printed =
+        if is_json { print_json(&to_json(&result)) } else { print_paged(&to_text(&result)) };
     match printed {
         Err(Failure::OutputClosed) => Ok(result),
         printed => printed.map(|()| result),

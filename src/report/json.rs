@@ -1,7 +1,7 @@
 //! Formats results as JSON. If a value has a unit, its key ends in the unit. `reply` contains a reply's octets as
 //! escaped text, and `reply_hex` the exact octets in hexadecimal.
 
-use super::{chain, hex, joined};
+use super::{chain, hex, is_invisible, joined};
 use crate::check::{Check, Finding, Verdict};
 use crate::client::{Answer, AskError, Target};
 use crate::compare::{ClosedPort, Comparison, NoListener, Phase, Side};
@@ -13,6 +13,20 @@ use chrono::{DateTime, NaiveDateTime, SecondsFormat, Timelike, Utc};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// Returns JSON on several lines, as a terminal can show it. Escapes control characters that JSON allows in strings, and
+/// invisible characters that change the direction of text.
+pub(crate) fn text(value: &Value) -> String {
+    let escape = |mut text: String, it: char| {
+        if it != '\n' && (it.is_control() || is_invisible(it)) {
+            text.extend(it.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(it);
+        }
+        text
+    };
+    format!("{value:#}").chars().fold(String::new(), escape)
+}
 
 /// Returns a server's sockets and, if the server serves metrics, the address of the metrics endpoint.
 pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
@@ -254,6 +268,15 @@ pub(super) fn microseconds(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_has_no_character_that_changes_a_terminal_and_keeps_its_value() {
+        let value = json!({ "a\u{7f}": ["\u{9b}2J", "\u{202e}\u{feff}\n\u{1b}", "é 語 😀"] });
+        let shown = text(&value);
+        assert!(!shown.contains(|it: char| it != '\n' && (it.is_control() || is_invisible(it))));
+        assert!(shown.contains(r"\u009b2J") && shown.contains("é 語 😀"), "{shown}");
+        assert_eq!(shown.parse::<Value>().expect("JSON"), value);
+    }
 
     #[test]
     fn an_answer_has_its_round_trip_and_time_of_arrival() {

@@ -1,7 +1,7 @@
 //! Reads a class list in the CSV format that learning-management systems export.
 
 use super::mistake::{Mistake, line_of as line_at};
-use crate::report::escaped;
+use crate::report::{escaped, plural};
 use std::collections::BTreeMap;
 
 /// A student in a class.
@@ -46,13 +46,13 @@ pub(crate) fn students(file: &[u8], id_column: Option<&str>) -> Result<Vec<Stude
         .delimiter(delimiter(text))
         .flexible(true)
         .from_reader(text.as_bytes());
-    let columns = reader.headers().map_err(|error| vec![Mistake::at(1, &error.to_string())]);
+    let header = reader.headers().map_err(|error| vec![Mistake::at(1, &error.to_string())]);
     let columns =
-        Columns::of(columns?, id_column).map_err(|reason| vec![Mistake::at(1, &reason)])?;
+        Columns::of(header?, id_column).map_err(|reason| vec![Mistake::at(1, &reason)])?;
     let (mut class, mut mistakes) = (Class::default(), Vec::new());
     for record in reader.records() {
         let read = record.map_err(|error| Mistake::at(line_of(&error), &error.to_string()));
-        if let Err(mistake) = read.and_then(|record| class.add(&columns, &record)) {
+        if let Err(mistake) = read.and_then(|record| class.read(&columns, &record)) {
             mistakes.push(mistake);
         }
     }
@@ -80,8 +80,11 @@ pub(super) fn delimiter(text: &str) -> u8 {
     if header.contains(',') { b',' } else { others.unwrap_or(b',') }
 }
 
-/// Indices of the columns that are read from a list.
+/// Columns of a list: their number, and the indices of those that are read.
 struct Columns {
+    /// Number of columns, and their number without the last ones that have no name.
+    count: usize,
+    named: usize,
     id: usize,
     name: Option<usize>,
     first_name: Option<usize>,
@@ -90,6 +93,7 @@ struct Columns {
 
 impl Columns {
     fn of(header: &csv::StringRecord, id_column: Option<&str>) -> Result<Self, String> {
+        one_line(header)?;
         let names: Vec<String> = header.iter().map(plain).collect();
         let find = |wanted: &[&str]| {
             wanted.iter().find_map(|wanted| names.iter().position(|name| name == wanted))
@@ -105,11 +109,51 @@ impl Columns {
             }),
         }?;
         Ok(Self {
+            count: header.len(),
+            named: length(header),
             id,
             name: find(&NAME_COLUMNS),
             first_name: find(&FIRST_NAME_COLUMNS),
             last_name: find(&LAST_NAME_COLUMNS),
         })
+    }
+
+    /// Rejects a row with a field too few or too many, because its fields may be in the wrong columns. Spreadsheets add
+    /// empty fields at the end, which do no harm.
+    fn check(&self, row: &csv::StringRecord) -> Result<(), String> {
+        one_line(row)?;
+        let (fields, columns) = (plural(row.len() as u64, "field"), self.count);
+        if row.len() < self.named {
+            Err(format!(
+                "{fields}, but the header has {columns}: a separator or a quote is missing"
+            ))
+        } else if length(row) > columns {
+            Err(format!(
+                "{fields}, but the header has {columns}: put quotes around a field with a separator"
+            ))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Returns the number of fields without the empty ones at the end.
+fn length(row: &csv::StringRecord) -> usize {
+    let is_empty = |at: &usize| row.get(*at).is_none_or(|field| field.trim().is_empty());
+    row.len() - (0..row.len()).rev().take_while(is_empty).count()
+}
+
+/// Rejects a field that has a line break. If a quote is missing, the field contains the lines of the next students.
+fn one_line(row: &csv::StringRecord) -> Result<(), String> {
+    match row.iter().find(|field| field.contains(['\n', '\r'])) {
+        None => Ok(()),
+        Some(field) => {
+            let first = escaped(field.trim_start().lines().next().unwrap_or_default());
+            Err(format!(
+                "the field {first:?} goes on in the next line: a quote is missing or too many; \
+                 a field must have one line"
+            ))
+        }
     }
 }
 
@@ -128,9 +172,23 @@ struct Class {
 }
 
 impl Class {
-    fn add(&mut self, columns: &Columns, record: &csv::StringRecord) -> Result<(), Mistake> {
-        let line = record.position().map_or(1, csv::Position::line);
+    /// Reads a row. Skips a row of separators only, as spreadsheets write it below a table.
+    fn read(&mut self, columns: &Columns, row: &csv::StringRecord) -> Result<(), Mistake> {
+        let line = row.position().map_or(1, csv::Position::line);
         let line = usize::try_from(line).unwrap_or(usize::MAX);
+        columns.check(row).map_err(|reason| Mistake::at(line, &reason))?;
+        if row.len() > 1 && length(row) == 0 {
+            return Ok(());
+        }
+        self.add(columns, row, line)
+    }
+
+    fn add(
+        &mut self,
+        columns: &Columns,
+        record: &csv::StringRecord,
+        line: usize,
+    ) -> Result<(), Mistake> {
         let field = |at: usize| record.get(at).unwrap_or_default().trim();
         let id = field(columns.id);
         let folder = folder(id).map_err(|reason| Mistake::at(line, &reason))?;
@@ -165,16 +223,10 @@ fn name_part(text: &str, line: usize) -> Result<Option<String>, Mistake> {
     Ok(Some(text.to_owned()).filter(|name| !name.is_empty()))
 }
 
-/// Rejects text with a line break or an invisible character.
+/// Rejects text with an invisible character.
 fn visible(what: &str, text: &str) -> Result<(), String> {
     match escaped(text) {
         shown if shown == text => Ok(()),
-        _ if text.contains('\n') => {
-            let first = escaped(text.lines().next().unwrap_or_default());
-            Err(format!(
-                "the {what} {first:?} goes on in the next line: a quote is missing or too many"
-            ))
-        }
         shown => Err(format!("the {what} {shown:?} has an invisible character")),
     }
 }
@@ -280,6 +332,45 @@ mod tests {
             let found = reasons(list);
             assert!(found[0].0 == 2 && found[0].1.contains("a quote is missing"), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_missing_quote_in_any_column_is_refused_because_it_hides_students() {
+        for (list, line) in [
+            ("id,name,email\ns1,Jo Roe,\"jo@x\ns2,Al Lee,al@x\n", 2),
+            ("email,id,name\n\"jo@x,s1,Jo\nal@x,s2,Al\n\"b@x\",s3,B C\n", 2),
+            ("id,name\ns1,Jo\ns2,\"Al\rs3,Li\"\n", 3),
+            ("id,\"name\ns1,Jo\n\"x,s2,Al\n", 1),
+        ] {
+            let found = reasons(list);
+            assert!(found[0].0 == line && found[0].1.contains("a quote is missing"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_with_a_field_too_few_or_too_many_is_refused() {
+        for (row, reason) in [
+            ("s2,Roe, Jo", "3 fields, but the header has 2: put quotes"),
+            ("s2 Roe", "1 field, but the header has 2: a separator or a quote is missing"),
+            ("s2,\"Roe\",,x", "4 fields"),
+        ] {
+            let found = reasons(&format!("id,name\ns1,Jo\n{row}\ns3,Li\n"));
+            assert!(found.len() == 1 && found[0].0 == 3, "{row}: {found:?}");
+            assert!(found[0].1.starts_with(reason), "{row}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn empty_fields_at_the_end_and_rows_of_separators_are_harmless() {
+        let expected = [("s1".to_owned(), Some("Jo".to_owned())), ("s2".to_owned(), None)];
+        for list in [
+            "id,name\ns1,Jo,,\ns2,, \n,\n,,,\n",
+            "id,name,,\ns1,Jo\ns2,,\n,,,\n",
+            "id;name;\r\ns1;Jo;note\r\ns2;;\r\n;;\r\n",
+        ] {
+            assert_eq!(ids(list), expected, "{list}");
+        }
+        assert!(reasons("id,name\n,Jo\n")[0].1.contains("id is empty"));
     }
 
     #[test]

@@ -178,6 +178,7 @@ fn the_same_files_come_out_twice_and_no_file_has_the_secret() {
 fn filled_answers_are_never_overwritten() {
     let desk = Desk::new();
     desk.sheets("exchange");
+    desk.write("sheets/s1/answers.1.new", "half"); // as a killed run leaves it
     desk.sheets("exchange"); // the same files
     desk.fill_in("exchange");
     let complaint = desk.complaint(&format!("sheet {} --out sheets", of("exchange")));
@@ -237,6 +238,20 @@ fn every_mistake_of_a_class_list_has_its_line() {
     desk.write("class.csv", "matriculation\nm7\n");
     let key = good(&mut desk.lab(&format!("key {} --id-column matriculation", of("exchange"))));
     assert!(key.starts_with("m7, daytime, sheet "), "{key}");
+}
+
+#[test]
+fn a_list_whose_quotes_or_separators_hide_a_student_gives_no_sheet() {
+    let desk = Desk::new();
+    for (list, reason) in [
+        ("id,name,email\ns1,Jo Roe,\"jo@x\ns2,Al Lee,al@x\n", "a quote is missing"),
+        ("id,name\ns1,Roe, Jo\n", "3 fields, but the header has 2"),
+    ] {
+        desk.write("class.csv", list);
+        let complaint = desk.complaint(&format!("sheet {} --out sheets", of("exchange")));
+        assert!(complaint.contains("class.csv:2: ") && complaint.contains(reason), "{complaint}");
+        assert!(!desk.path("sheets").exists());
+    }
 }
 
 #[test]
@@ -346,6 +361,20 @@ fn autograders_get_one_student_and_marks_by_hand_count() {
     assert!(complaint.contains("marks.csv:2: more than the maximum of 3 points"), "{complaint}");
     desk.write("marks.csv", "student_id,item,points\ns1,exchange-explanation,many\n");
     assert!(desk.complaint(&format!("{one} --marks marks.csv")).contains("marks.csv:2: points"));
+}
+
+#[test]
+fn a_terminal_that_shows_grades_as_json_gets_no_control_character_of_an_answer() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    let file = desk.read("sheets/s1/answers.toml");
+    let answer = "a\u{9b}2J\u{202e}b";
+    desk.write(
+        "sheets/s1/answers.toml",
+        file.replace("\nexchange-udp-time = ''", &format!("\nexchange-udp-time = '{answer}'")),
+    );
+    let shown = stdout(&run(&mut desk.lab("grade sheets/s1 --secret-file secret --format json")));
+    assert!(shown.contains(r"a\u009b2J\u202eb") && !shown.contains(answer), "{shown}");
 }
 
 #[test]

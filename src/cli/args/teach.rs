@@ -12,10 +12,9 @@ Example:
     --assignment 'week 3' --out sheets
 
 Each student gets DIR/ID/sheet.html to read or to print, and DIR/ID/answers.toml
-to hand in. The options of a sheet follow from the secret, the assignment and
-the student: the same three give the same sheet. The class list is CSV with a
-header; the id is in a column such as student_id, \"ID number\" or SID. Make a
-secret with
+to hand in. The same secret, assignment, student, labs and --no-explanations
+give the same sheet. The class list is CSV with a header; the id is in a column
+such as student_id, \"ID number\" or SID. Make a secret with
   (umask 077; head -c 32 /dev/urandom | base64 > secret)";
 
 pub(super) const KEY_HELP: &str = "\

@@ -7,7 +7,7 @@ mod terminal;
 use super::{Files, PlannedRuns, form, next_steps, status};
 use crate::cli::args::LabRun;
 use crate::cli::failure::Failure;
-use crate::cli::print_exactly;
+use crate::cli::print_json;
 use crate::cli::progress::Progress;
 use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{self, Lab, Procedure, Report, Setting};
@@ -204,7 +204,7 @@ impl Session<'_> {
             return Ok(());
         }
         if self.arguments.json {
-            let printed = print_exactly(&format!("{:#}\n", report::json::runs(done)));
+            let printed = print_json(&report::json::runs(done));
             return self.go_on(printed);
         }
         let [_, .., last] = done else { return Ok(()) };

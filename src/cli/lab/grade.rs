@@ -5,7 +5,7 @@ mod files;
 use super::class::{class, list, report, secret, shown};
 use crate::cli::args::{Format, Grade as Arguments};
 use crate::cli::failure::Failure;
-use crate::cli::{complain, print, print_exactly};
+use crate::cli::{complain, print, print_exactly, print_json};
 use crate::report::{escaped, plural};
 use crate::teach::bank::Runs;
 use crate::teach::class::Student;
@@ -136,6 +136,7 @@ impl Run {
         }
         for (name, paths) in files.iter().filter(|(_, paths)| paths.len() > 1) {
             let (student, count) = (escaped(&name.student), paths.len());
+            self.refusals.push(format!("{count} files of student {student}: hand in one file"));
             for path in paths {
                 let path = shown(path);
                 self.complain(&format!(
@@ -204,26 +205,30 @@ fn print_grades(grades: &[Grade], refusals: &[String], format: Format) -> Result
     };
     match format {
         Format::Text => print(&text(grades)),
-        Format::Json => print_exactly(&format!("{:#}\n", json(grades))),
+        Format::Json => print_json(&json(grades)),
         Format::Csv => print_exactly(&csv(grades).map_err(|error| cannot(&error))?),
         Format::Junit => print_exactly(&junit(grades).map_err(|error| cannot(&error))?),
         Format::Gradescope | Format::Autolab => print_one(grades, refusals, format),
     }
 }
 
-/// Prints the grade of the only file for an autograder. If the file has no grade, Gradescope gets the reason.
+/// Prints the grade of the only file for an autograder. If there is no such grade, Gradescope gets the reason.
 fn print_one(grades: &[Grade], refusals: &[String], format: Format) -> Result<(), Failure> {
+    let is_gradescope = format == Format::Gradescope;
     match grades {
-        [] if format == Format::Gradescope => {
-            print_exactly(&format!("{:#}\n", gradescope_refusal(refusals)))
-        }
-        [] => Ok(()),
-        [grade] if format == Format::Gradescope => {
-            print_exactly(&format!("{:#}\n", gradescope(grade)))
-        }
+        [grade] if is_gradescope => print_json(&gradescope(grade)),
         [grade] => print_exactly(&autolab(grade)),
-        _ => Err(Failure::Usage(
-            "gradescope and autolab grade one student at a time: name one answer file".to_owned(),
-        )),
+        [] if is_gradescope => print_json(&gradescope_refusal(refusals)),
+        [] => Ok(()),
+        [..] => {
+            if is_gradescope {
+                let reason = format!("files of {} students: hand in one file", grades.len());
+                let _ = print_json(&gradescope_refusal(&[reason]));
+            }
+            Err(Failure::Usage(
+                "gradescope and autolab grade one student at a time: name one answer file"
+                    .to_owned(),
+            ))
+        }
     }
 }

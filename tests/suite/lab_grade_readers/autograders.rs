@@ -124,6 +124,21 @@ fn gslocal_shows_why_a_file_is_refused() {
 }
 
 #[test]
+fn gradescope_gets_the_reason_why_several_files_have_no_grade() {
+    let answers = Graded::new();
+    let file = answers.0.read("sheets/s1/answers.toml");
+    answers.0.write("sheets/s1/copy.toml", file);
+    let two_files = "2 files of student s1: hand in one file";
+    let two_students = "files of 2 students: hand in one file";
+    for (files, status, reason) in [("sheets/s1", 1, two_files), ("sheets", 2, two_students)] {
+        let results: Value = answers.output(files, "gradescope", status).parse().expect("JSON");
+        follows_the_format(&results);
+        assert_eq!(results["score"], 0.0);
+        assert_eq!(results["output"], format!("This file cannot be graded:\n{reason}"));
+    }
+}
+
+#[test]
 fn each_result_follows_the_published_format_of_gradescope() {
     let answers = Graded::new();
     let grades = answers.grades();
