@@ -50,6 +50,11 @@ impl Marks {
             let record = record.map_err(|it| error(&it))?;
             let line = record.position().map_or(1, ::csv::Position::line);
             let line = usize::try_from(line).unwrap_or(usize::MAX);
+            if record.iter().skip(header.len()).any(|it| !it.trim().is_empty()) {
+                let advice =
+                    "more fields than the header has: put a comment with a separator into quotes";
+                return Err(Mistake::at(line, advice));
+            }
             let field = |at: usize| record.get(at).unwrap_or_default().trim().to_owned();
             let points = read_points(&field(points))
                 .ok_or_else(|| Mistake::at(line, "points is not a number such as 2 or 1.5"))?;
@@ -120,6 +125,8 @@ mod tests {
     #[test]
     fn a_mistake_has_its_line() {
         let line = |file: &str| Marks::read(file.as_bytes()).expect_err("a mistake").line;
+        assert_eq!(line("id,item,points,comment\ns1,a,1,Good, but short\n"), 2, "a cut comment");
+        assert!(Marks::read(b"id,item,points\ns1,a,1,,\n").is_ok(), "empty fields at the end");
         assert_eq!(line("student,item\n"), 1);
         for points in ["", "-1", "1.234", "two", "99999999999", "1.", ".5"] {
             assert_eq!(line(&format!("student_id,item,points\ns1,a,1\ns1,b,{points}\n")), 3);
