@@ -10,7 +10,7 @@ pub(super) const LONG_QUOTES: [&str; 2] = ["'''", "\"\"\""];
 /// The lines below `[answers]`.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
-    lines: Vec<&'a str>,
+    all: Vec<&'a str>,
     /// Identifiers of the sheet's items.
     ids: &'a BTreeSet<&'a str>,
     /// Number of lines that begin with the identifier of an item, followed by `=` or `:`.
@@ -41,7 +41,7 @@ impl<'a> Lines<'a> {
             }
         }
         Self {
-            lines,
+            all: lines,
             ids,
             counts,
             #[cfg(test)]
@@ -52,7 +52,7 @@ impl<'a> Lines<'a> {
     pub(super) fn get(&self, at: usize) -> Option<&'a str> {
         #[cfg(test)]
         self.looked_at.set(self.looked_at.get() + 1);
-        self.lines.get(at).copied()
+        self.all.get(at).copied()
     }
 
     /// Iterates over the lines from this index on, with their indexes.
@@ -61,7 +61,7 @@ impl<'a> Lines<'a> {
     }
 
     pub(super) fn concat(&self, first: usize, count: usize) -> String {
-        self.lines[first..first + count].concat()
+        self.all[first..first + count].concat()
     }
 
     /// Splits a line such as `loss-tcp-time = ''` into the item's identifier and the value. The identifier may be in
@@ -110,17 +110,17 @@ impl<'a> Lines<'a> {
             if has_quotes(line, quotes) {
                 return at + 1 - first;
             }
-            if item.is_some() && is_heading(self.lines[at - 1]) {
+            if item.is_some() && is_heading(self.all[at - 1]) {
                 below_heading.get_or_insert(at);
             }
         }
-        self.count_above(first, below_heading.unwrap_or(self.lines.len()))
+        self.count_above(first, below_heading.unwrap_or(self.all.len()))
     }
 
     /// Returns the number of lines to the last one with text above `end`.
     fn count_above(&self, first: usize, end: usize) -> usize {
         let is_text = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
-        self.lines[first + 1..end].iter().rposition(is_text).map_or(1, |at| at + 2)
+        self.all[first + 1..end].iter().rposition(is_text).map_or(1, |at| at + 2)
     }
 
     /// Returns the number of lines of a list, which ends with its closing bracket. If the bracket is missing, the list
@@ -136,7 +136,7 @@ impl<'a> Lines<'a> {
             }
             depth = depth_after(depth, line);
         }
-        if depth == 0 { self.lines.len() - first } else { 1 }
+        if depth == 0 { self.all.len() - first } else { 1 }
     }
 }
 
@@ -186,12 +186,11 @@ fn depth_after(before: usize, line: &str) -> usize {
     for it in line.chars() {
         match (open, it) {
             (Some(quote), it) if quote == it => open = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => open = Some(it),
             (None, '[') => depth += 1,
             (None, ']') => depth = depth.saturating_sub(1),
             (None, '#') => break,
-            (None, _) => {}
+            _ => {}
         }
     }
     depth
