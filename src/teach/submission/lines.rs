@@ -71,7 +71,7 @@ impl<'a> Lines<'a> {
         let after = rest.trim_start();
         let is_item = self.ids.contains(id);
         if let Some(value) = after.strip_prefix('=') {
-            let is_key = is_item || id.chars().all(is_bare);
+            let is_key = is_item || line.trim_start().starts_with(is_bare);
             let value_at = line.len() - value.len();
             let opening = Opening { id, value: value.trim(), value_at, has_equals: true };
             return is_key.then_some(opening);

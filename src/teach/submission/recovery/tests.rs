@@ -144,6 +144,8 @@ fn a_line_without_its_equals_sign_is_the_answer_to_its_own_item() {
 fn a_key_in_quotes_is_the_item_and_a_second_line_beside_the_bare_key() {
     let found = recovered("\"loss-a\" = '1'\nloss-b = '\n");
     assert_eq!((texts(&found, ["loss-a"]), &found.answers[0].mistake), (["1".to_owned()], &None));
+    let found = recovered("loss-a = ‘1’\n\"SYN\" = a flag\n");
+    assert_eq!(found.answers.len(), 1, "prose is no key: {found:?}");
     let found = recovered("loss-a = '1'\n'loss-a' = '2'\n");
     let [a] = &found.answers[..] else { panic!("{found:?}") };
     assert!(a.mistake.as_ref().is_some_and(|it| it.reason.contains("twice")), "{a:?}");
