@@ -2,6 +2,7 @@
 
 use super::Points;
 use crate::teach::item::{Choice, Field, FieldValue, Item, Kind, Number, Order, letter};
+use crate::teach::submission::excerpt;
 use crate::wire::decode::Flags;
 
 /// Points and feedback for an answer.
@@ -143,7 +144,7 @@ fn read_flags(text: &str) -> Result<Flags, String> {
     for name in names {
         let name = name.to_uppercase();
         let flag = Flags::named(&name).ok_or_else(|| {
-            format!("{} is not a flag: write names such as SYN, ACK", name.escape_debug())
+            format!("{} is not a flag: write names such as SYN, ACK", excerpt(&name))
         })?;
         flags = flags | flag;
     }
@@ -245,5 +246,7 @@ mod tests {
         }
         assert_eq!(points(&flags, "SYN"), 0);
         assert!(judge(&flags, "SIN").is_err());
+        let reason = judge(&flags, &"A".repeat(200_000)).expect_err("no flag");
+        assert!(reason.starts_with("AAAA") && reason.len() < 100, "{}", reason.len());
     }
 }

@@ -21,7 +21,7 @@ use super::draw::{Secret, SheetName};
 use super::item::{Item, Kind};
 use super::mistake::Mistake;
 use super::sheet::Sheet;
-use super::submission::{Answer, Submission};
+use super::submission::{Answer, Answers, Submission, excerpt};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -147,7 +147,7 @@ pub(crate) fn grade(
     marks: &Marks,
     runs: &mut Runs,
 ) -> Result<Grade, Vec<Mistake>> {
-    let Submission { header, header_line, answers, mistakes } = submission;
+    let Submission { header, header_line, .. } = submission;
     let refused = |reason: &str| Err(vec![Mistake::at(*header_line, reason)]);
     if !header.is_genuine(secret) {
         return refused(
@@ -159,8 +159,10 @@ pub(crate) fn grade(
             "the sheet was made by another version of the program: grade with that version",
         );
     };
-    let answers_to_items = answers_to_items(&sheet, answers);
-    let mut mistakes = [&mistakes[..], &foreign_lines(&sheet, answers)].concat();
+    let ids: BTreeSet<&str> = sheet.items().map(|item| &*item.id).collect();
+    let Answers { answers, mut mistakes } = submission.answers(&ids);
+    mistakes.extend(foreign_lines(&ids, &answers));
+    let answers_to_items = answers_to_items(&sheet, &answers);
     let mut items = Vec::new();
     for (item, answer) in sheet.items().zip(&answers_to_items) {
         let is_possible = |mark: &&Mark| mark.points <= Points::whole(item.points);
@@ -170,7 +172,9 @@ pub(crate) fn grade(
         items.push(graded);
     }
     mistakes.sort_by_key(|mistake| mistake.line);
-    let has_readable = answers_to_items.iter().any(|answer| answer.mistake.is_none());
+    let has_readable = items.iter().zip(&answers_to_items).any(|(item, answer)| {
+        answer.mistake.is_none() || item.is_by_hand && !answer.text.is_empty()
+    });
     let grade = Grade { name: header.name.clone(), student: None, items, mistakes };
     if has_readable { Ok(grade) } else { Err(grade.mistakes) }
 }
@@ -192,10 +196,9 @@ fn answers_to_items<'a>(sheet: &Sheet, answers: &'a [Answer]) -> Vec<Cow<'a, Ans
 }
 
 /// Returns a mistake for each line that does not belong to the sheet.
-fn foreign_lines(sheet: &Sheet, answers: &[Answer]) -> Vec<Mistake> {
-    let known: BTreeSet<&str> = sheet.items().map(|item| &*item.id).collect();
-    let foreign = answers.iter().filter(|answer| !known.contains(&*answer.id)).map(|answer| {
-        let id = answer.id.escape_debug();
+fn foreign_lines(ids: &BTreeSet<&str>, answers: &[Answer]) -> Vec<Mistake> {
+    let foreign = answers.iter().filter(|answer| !ids.contains(&*answer.id)).map(|answer| {
+        let id = excerpt(&answer.id);
         Mistake::at(answer.line, &format!("the sheet has no item {id}"))
     });
     foreign.collect()

@@ -128,6 +128,55 @@ fn an_explanation_with_a_mistake_in_its_quotes_can_be_marked_and_an_empty_one_ha
 }
 
 #[test]
+fn a_sheet_with_only_an_explanation_can_be_marked_if_its_quotes_are_wrong_and_not_if_it_is_empty() {
+    let name = SheetName { assignment: "week 1".to_owned(), student: "s1".to_owned() };
+    let asked = Explanations::Asked;
+    let sheet = Sheet::new(&secret(), name, &["unread"], asked, &mut Runs::default());
+    assert_eq!(sheet.items().count(), 1);
+    let of = |text: &str| answers_file(&sheet).replace("'''\n\n'''", text);
+    for text in ["'''\nA reset.\n", "A reset.", "'A reset.", "‘A reset.’"] {
+        let marks = Marks::read(b"id,item,points\ns1,unread-explanation,1\n").expect("marks");
+        let grade = graded(&of(text), &marks).expect(text);
+        assert_eq!((grade.points(), grade.mistakes.len()), (Points(100), 1), "{text}");
+        assert!(grade.items[0].answer.contains("A reset."), "{grade:?}");
+    }
+    graded(&of("'''\n"), &Marks::default()).expect_err("no text");
+}
+
+#[test]
+fn a_mistake_in_one_answer_does_not_cut_an_explanation_that_quotes_another_item() {
+    let text = "As exchange-tcp-time shows:\nexchange-tcp-time = '40'\nloss = dropped packet";
+    let best = best();
+    let broken = answers_file(&sheet("s1"))
+        .replacen(
+            "loss-explanation = '''\n\n'''",
+            &format!("loss-explanation = '''\n{text}\n'''"),
+            1,
+        )
+        .replacen("exchange-udp-time = ''", "exchange-udp-time = '", 1)
+        .replacen("exchange-tcp-time = ''", "exchange-tcp-time = 'A'", 1);
+    let right =
+        &best.items.iter().find(|it| it.id == "exchange-tcp-time").expect("the item").answer;
+    let grade = graded(&broken.replace("'A'", &format!("'{right}'")), &Marks::default());
+    let grade = grade.expect("a grade");
+    let item = |id: &str| grade.items.iter().find(|it| it.id == id).expect("the item");
+    assert_eq!((item("exchange-tcp-time").outcome, grade.mistakes.len()), (Outcome::Right, 1));
+    assert_eq!(item("loss-explanation").answer, text);
+}
+
+#[test]
+fn a_long_name_that_is_no_item_is_cut_in_its_message() {
+    let file = filled(&sheet("s1"), right) + &format!("\"{}\" = 1\n", "x".repeat(200_000));
+    let grade = graded(&file, &Marks::default()).expect("a grade");
+    let [mistake] = &grade.mistakes[..] else { panic!("one mistake") };
+    assert!(
+        mistake.reason.ends_with("xx…") && mistake.reason.len() < 100,
+        "{}",
+        mistake.reason.len()
+    );
+}
+
+#[test]
 fn an_answer_that_cannot_be_read_is_reported_with_its_line() {
     let text = filled(&sheet("s1"), |item| match &*item.id {
         "exchange-tcp-time" => "eighty".to_owned(),
