@@ -127,6 +127,8 @@ fn an_explanation_with_a_mistake_in_its_quotes_can_be_marked_and_an_empty_one_ha
     assert_eq!((item("stale-explanation").points, grade.mistakes.len()), (Some(Points(0)), 1));
 }
 
+/// The lab unread needs sockets.
+#[cfg(all(feature = "client", feature = "server"))]
 #[test]
 fn a_sheet_with_only_an_explanation_can_be_marked_if_its_quotes_are_wrong_and_not_if_it_is_empty() {
     let name = SheetName { assignment: "week 1".to_owned(), student: "s1".to_owned() };
