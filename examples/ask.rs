@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
 use daytime::{Answer, AskError, Client, Options, Target, Transport};
+use std::error::Error;
 use std::time::Duration;
 
 fn main() -> Result<(), AskError> {
@@ -40,6 +41,6 @@ fn advise(error: &AskError) -> String {
         }
         error if error.is_refused() => "no Daytime server there: check the port".to_owned(),
         error if error.is_timeout() => "no reply in time: try again later".to_owned(),
-        error => error.to_string(),
+        error => error.source().map_or(error.to_string(), |cause| format!("{error}: {cause}")),
     }
 }

@@ -3,7 +3,7 @@
 //! `cargo run --example lab -- 30` makes the link drop 30 % of all packets.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
-use daytime::lab::{self, Engine, Expected, Setting};
+use daytime::lab::{self, Engine, Setting};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "{} {}: expected {}, observed {observed}: {}",
             finding.transport(),
             finding.name(),
-            describe(finding.expected()),
+            finding.expected(),
             finding.verdict(),
         );
     }
@@ -27,15 +27,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("Lesson: {sentence}");
     }
     Ok(())
-}
-
-/// Describes an expected value in words.
-fn describe(expected: &Expected) -> String {
-    match (expected.lowest(), expected.highest()) {
-        (Some(lowest), Some(highest)) if lowest == highest => lowest.to_string(),
-        (Some(lowest), Some(highest)) => format!("{lowest} to {highest}"),
-        (Some(lowest), None) => format!("{lowest} or more"),
-        (None, Some(highest)) => format!("{highest} or less"),
-        (None, None) => "no value".to_owned(),
-    }
 }

@@ -32,10 +32,11 @@ pub struct Answer {
     pub peer: SocketAddr,
     /// The octets as received, without any check. [`Answer::text`] makes them safe to print.
     pub octets: Vec<u8>,
-    /// Whether octets are known to be missing: a datagram was longer than
-    /// [`Options::limit`](crate::Options::limit), or this is the partial answer of an
-    /// [`AskError::Incomplete`](crate::AskError::Incomplete). If a server closes the stream early,
-    /// the client cannot notice: a line without its line ending may be complete.
+    /// Whether octets of the reply are known to be missing. A datagram or a stream was longer than
+    /// [`Options::limit`](crate::Options::limit), or a stream stopped before the end of its first line
+    /// ([`AskError::Incomplete`](crate::AskError::Incomplete)). If a stream stopped after a whole line, nothing is
+    /// known to be missing. If a server closes the stream early, the client cannot notice: a line without its line
+    /// ending may be complete.
     pub truncated: bool,
     /// Time that the client paused before the query because of
     /// [`Options::pace`](crate::Options::pace). The timeout begins after the pause.
@@ -46,7 +47,7 @@ pub struct Answer {
     /// the answer. If the client sent several queries, RFC 867 gives no way to know which one the
     /// server answered.
     pub elapsed: Duration,
-    /// Length of the time window in which the server read its clock. Over TCP the window begins
+    /// Time between the query and the answer. The server read its clock at an unknown moment in this window. Over TCP the window begins
     /// with the connection's first packet, which acts as the query. The window ends when the client
     /// has read the first line, or at the end of the stream if the line has no line ending. Over
     /// UDP the window begins with the first query to this address and ends with the answer, because
@@ -86,7 +87,7 @@ impl Answer {
     }
 
     /// Returns the difference between the local clock and the server's clock. Returns `None` if the
-    /// reply is incomplete or does not fix an instant.
+    /// reply is [`truncated`](Self::truncated) or does not fix an instant.
     ///
     /// Daytime is too coarse to set a clock. Use NTP (RFC 5905) for that.
     #[must_use]

@@ -88,6 +88,7 @@ pub enum AskError {
     #[error("{}", incomplete(partial))]
     Incomplete {
         /// The part of the answer that was received before the stream stopped, with its timing. This part may be empty.
+        /// It may also have the whole line: then [`Answer::truncated`] is false, and [`Answer::offset`] may be used.
         partial: Box<Answer>,
         /// The reason why the stream stopped.
         #[source]

@@ -15,30 +15,30 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Options {
-        /// Address families that the client uses.
+        /// Address families that the client uses. The default is both.
         pub family: Family,
-        /// The port to use if the target names none.
+        /// The port to use if the target names none. The default is 13.
         pub port: u16,
         /// Maximum time for resolving the name, connecting and receiving the reply, all together. A
         /// pause because of [`Options::pace`] is not included;
-        /// [`Answer::waited`](super::Answer::waited) reports it.
+        /// [`Answer::waited`](super::Answer::waited) reports it. The default is 5 seconds.
         pub timeout: Duration,
         /// Maximum number of retries of an unanswered UDP query, at most 10. Each wait for an
         /// answer is twice as long as the previous one, and together the waits fill the timeout.
         /// [`Options::pace`] keeps retries to a public address 4 s apart. Any reply ends the retries, even
-        /// an empty one.
+        /// an empty one. The default is 2.
         pub retries: u32,
         /// Maximum length of a reply in octets. A longer stream is an error; a longer datagram is
-        /// truncated.
+        /// truncated. The default is 4096.
         pub limit: usize,
-        /// The client's behaviour if it queried the same public address less than 4 seconds ago.
+        /// The client's behaviour if it queried the same public address less than 4 seconds ago. The
+        /// default is [`Pace::Wait`].
         pub pace: Pace,
     }
 }
 
 impl Default for Options {
-    /// Returns the defaults: port 13, both address families, a timeout of 5 seconds, 2 retries, and
-    /// replies of at most 4096 octets. The client pauses before it queries a public address again.
+    /// Returns the defaults that the fields name.
     fn default() -> Self {
         Self {
             family: Family::Any,

@@ -33,7 +33,7 @@ pub struct Expected {
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Value {
-    /// A count with its noun.
+    /// A count with its noun. `Display` prints the noun in the plural where needed: `2 packets`.
     Count {
         /// The count.
         count: u64,
