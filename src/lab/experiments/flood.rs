@@ -36,7 +36,7 @@ const SEGMENT: u64 = 65_536;
 /// Number of octets sent after which the lab gives up. Both buffers together hold fewer octets.
 const ENDLESS: usize = 64 << 20;
 
-const LAST_SEND: &str = "writer's last send()";
+const LAST_SEND: &str = "flood's last send()";
 const SENT_BEFORE: &str = "sent before EAGAIN";
 const LOST: &str = "octets lost";
 const SEND_AFTER: &str = "send() after reading all";

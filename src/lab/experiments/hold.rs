@@ -49,14 +49,15 @@ fn idle(setting: &Setting) -> u32 {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let at_once = || Expected::between(Duration::ZERO, NEXT_CLIENT_WAIT);
-    let (held, later, answered) = match idle(setting) {
-        0 => (octets(REPLY_OCTETS), octets(0), at_once()),
-        _ => ("EAGAIN".into(), octets(REPLY_OCTETS), Expected::at_least(NEXT_CLIENT_WAIT)),
+    let has_idle = idle(setting) > 0;
+    let (held, answered) = if has_idle {
+        ("EAGAIN".into(), Expected::at_least(NEXT_CLIENT_WAIT))
+    } else {
+        (octets(REPLY_OCTETS), at_once())
     };
-    vec![
+    let mut predictions = vec![
         Prediction::new(Tcp, CONNECT_TIME, at_once()),
         Prediction::is(Tcp, NEXT_RECEIVES, held),
-        Prediction::is(Tcp, LATER_RECEIVES, later),
         Prediction::new(Tcp, REPLY_TIME, answered).varies("some systems end a wait a tick early"),
         Prediction::is(Tcp, SERVICE_REPLY, "a reply"),
         Prediction::new(Tcp, SERVICE_TIME, at_once()),
@@ -64,7 +65,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::new(Udp, REPLY_TIME, at_once()),
         Prediction::is(Udp, SERVICE_REPLY, "a reply"),
         Prediction::new(Udp, SERVICE_TIME, at_once()),
-    ]
+    ];
+    if has_idle {
+        predictions.insert(2, Prediction::is(Tcp, LATER_RECEIVES, octets(REPLY_OCTETS)));
+    }
+    predictions
 }
 
 fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
@@ -134,12 +139,12 @@ fn ask_after(
         results.observe(transport, CONNECT_TIME, started.elapsed());
     }
     // If theory predicts a reply, the client waits for it with the long timeout.
-    let is_silent = transport == Tcp && idle > 0;
-    let reply = next.receive_within(if is_silent { NEXT_CLIENT_WAIT } else { PATIENCE });
+    let is_held = transport == Tcp && idle > 0;
+    let reply = next.receive_within(if is_held { NEXT_CLIENT_WAIT } else { PATIENCE });
     let mut answered = reply.is_ok().then(|| started.elapsed());
     results.observe(transport, NEXT_RECEIVES, received(&reply));
     held.into_iter().for_each(RecordedSocket::close);
-    if transport == Tcp {
+    if is_held {
         let later = next.receive_within(PATIENCE);
         answered = answered.or_else(|| later.is_ok().then(|| started.elapsed()));
         results.observe(transport, LATER_RECEIVES, received(&later));
