@@ -71,17 +71,17 @@ fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error>
 /// let loss = lab::find("loss").expect("a lab of that name");
 /// let report = loss.run(Engine::Sim, &Setting::default().count(100))?;
 ///
-/// let time = report.finding(Tcp, "time to the reply").expect("a finding");
+/// let time = report.finding(Tcp, "chosen: time to reply").expect("a finding");
 /// assert_eq!(time.verdict(), Verdict::AsPredicted);
 /// assert_eq!(time.expected().only(), time.observed());
 /// assert_eq!(time.expected().to_string(), "1.08 s");
 /// assert_eq!(time.observed().map(ToString::to_string), Some("1.08 s".to_owned()));
 ///
-/// let share = report.finding(Udp, "answered with one try").expect("a finding").expected();
+/// let share = report.finding(Udp, "random: reply in 1 try").expect("a finding").expected();
 /// assert!(share.lowest() < share.highest());
 ///
 /// let report = loss.run(Engine::Sim, &Setting::default().count(100).loss(70.0))?;
-/// let failed = report.finding(Tcp, "clients without a reply").expect("a finding"); // no formula gives their number
+/// let failed = report.finding(Tcp, "random: without a reply").expect("a finding"); // no formula gives their number
 /// assert_eq!((failed.expected().lowest(), failed.expected().highest()), (None, None));
 /// assert_eq!(failed.verdict().to_string(), "observed");
 /// # Ok::<(), lab::LabError>(())

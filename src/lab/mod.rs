@@ -13,7 +13,7 @@
 //! let lab = lab::find("loss").expect("a lab of that name");
 //! let report = lab.run(Engine::Sim, &Setting::default().loss(50.0).count(100))?;
 //! assert!(report.is_as_predicted());
-//! let share = report.finding(Transport::Udp, "answered with one try").expect("a finding");
+//! let share = report.finding(Transport::Udp, "random: reply in 1 try").expect("a finding");
 //! assert!(matches!(share.observed(), Some(Value::Share { share }) if *share < 0.5));
 //! # Ok::<(), lab::LabError>(())
 //! ```

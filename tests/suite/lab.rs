@@ -183,14 +183,14 @@ fn without_a_formula_the_table_says_observe_and_the_run_is_good() {
         let rows = screen.lines().filter(|line| line.starts_with(&format!("  {name} ")));
         rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    for name in ["clients without a reply", "replies with retries"] {
+    for name in ["random: without a reply", "chosen: replies, 4 tries"] {
         let rows = row(name);
         assert_eq!(rows.len(), 1, "one row of the table: {screen}");
         assert!(rows[0].starts_with(&format!("{name} observe ")), "{rows:?}");
         assert!(rows[0].ends_with(" observed"), "{rows:?}");
     }
     let csv = good(lab(&options).args(["--count", "50", "--csv"]));
-    assert!(csv.contains(",clients without a reply,observe,"), "{csv}");
+    assert!(csv.contains(",random: without a reply,observe,"), "{csv}");
     assert_eq!(csv.matches(",differs").count(), 0, "{csv}");
 }
 

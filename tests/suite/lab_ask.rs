@@ -172,7 +172,7 @@ fn several_labs_ask_one_after_another() {
     assert!(!second.contains("WHAT HAPPENED"), "the brief form has no drawing: {second}");
     let (status, rest) = terminal.end();
     let (_, after) = rest.split_once("\nSUMMARY\n").expect("a summary");
-    assert_eq!((after.matches("Next lab: ").count(), rest.matches("Next lab: ").count()), (1, 1));
+    assert_eq!((after.matches("Next lab (").count(), rest.matches("Next lab (").count()), (1, 1));
     assert_eq!(status, Some(0));
 }
 
@@ -203,11 +203,11 @@ fn text_that_is_typed_while_no_question_is_open_is_not_dropped_silently() {
 fn the_last_lines_name_further_commands_and_the_next_lab_of_the_course() {
     let screen = from_file(ANSWERS, &["exchange"]);
     let end = "\nTry more: daytime lab run exchange --explain (--answers adds the answers)\n\
-               Next lab: daytime lab run boundaries --ask\n";
+               Next lab (2 of 17): daytime lab run boundaries --ask\n";
     assert!(screen.ends_with(end), "{screen}");
     let screen = from_file(ANSWERS, &["exchange", "--answers"]);
     let (_, end) = screen.split_once("\nTRY NEXT\n").expect("commands with answers");
-    assert!(!end.contains("Try more") && end.contains("\nNext lab: "), "{end}");
+    assert!(!end.contains("Try more") && end.contains("\nNext lab ("), "{end}");
     let labs = labs();
     let last = labs.last().expect("labs");
     let questions = last["questions"].as_array().expect("questions");
@@ -220,6 +220,50 @@ fn the_last_lines_name_further_commands_and_the_next_lab_of_the_course() {
     let answers: String = questions.iter().map(unanswered).collect();
     let screen = stdout(&from_input(&format!("[{0}]\n{answers}", name(last)), &[name(last)]));
     assert!(screen.ends_with("\nThis was the last lab of the course.\n"), "{screen}");
+}
+
+#[test]
+fn the_verdict_of_a_brief_run_says_that_the_drawing_needs_a_run_without_brief() {
+    let phrase = "Where to see it without --brief: in \"TCP\" at 100.0 ms";
+    assert!(from_file(ANSWERS, &["exchange", "--brief"]).contains(phrase));
+    let usual = from_file(ANSWERS, &["exchange"]);
+    assert!(usual.contains("Where to see it: in") && !usual.contains("--brief"), "{usual}");
+}
+
+/// Returns each error name of the glossary with its meaning.
+fn error_names() -> Vec<(String, String)> {
+    let glossary = fs::read_to_string("docs/GLOSSARY.md").expect("readable");
+    let (_, errors) = glossary.split_once("\n## Errors of system calls\n").expect("the errors");
+    let rows = errors.lines().filter_map(|line| line.strip_prefix("| E"));
+    let pairs = rows.flat_map(|row| {
+        let mut cells = row.split(" | ");
+        let names = format!("E{}", cells.next().expect("names"));
+        let meanings: Vec<String> =
+            cells.next().expect("meanings").split(", ").map(str::to_owned).collect();
+        let names: Vec<String> = names.split(", ").map(str::to_owned).collect();
+        let meaning = move |at: usize| meanings[at.min(meanings.len() - 1)].clone();
+        names.into_iter().enumerate().map(move |(at, name)| (name, meaning(at)))
+    });
+    pairs.collect()
+}
+
+#[test]
+fn a_question_explains_each_error_name_where_it_first_has_it() {
+    let (names, mut count) = (error_names(), 0);
+    for lab_of_list in labs() {
+        for question in lab_of_list["questions"].as_array().expect("questions") {
+            let choices = question["choices"].as_array().into_iter().flatten();
+            let texts = std::iter::once(&question["question"]).chain(choices);
+            let text: Vec<&str> = texts.map(|it| it.as_str().expect("a text")).collect();
+            let text = text.join("\n");
+            for (name, meaning) in &names {
+                let Some((_, after)) = text.split_once(name.as_str()) else { continue };
+                assert!(after.starts_with(&format!(" ({meaning})")), "{name}: {text}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 #[test]

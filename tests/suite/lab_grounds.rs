@@ -8,32 +8,32 @@ use crate::support::assert_screen;
 use crate::support::{daytime, good};
 use serde_json::Value;
 
-const MORE_ANSWERS: &str = "udp answered with four tries: more than in udp answered with one try";
+const MORE_ANSWERS: &str = "udp random: reply in 4 tries: more than in udp random: reply in 1 try";
 
 /// Options of a run, a ground of a sentence that its lesson has, and a ground that no sentence of it has. The sentences
 /// themselves are in the snapshot of [`each_sentence_of_a_lesson_has_its_grounds`].
 const RESTS_ON: [(&str, &str, &str); 20] = [
     (
         "loss --loss 100 --count 10",
-        "tcp clients without a reply: more than 0",
-        "tcp clients without a reply: 0",
+        "tcp random: without a reply: more than 0",
+        "tcp random: without a reply: 0",
     ),
-    ("loss --loss 100 --count 10", "udp answered with four tries: 0", MORE_ANSWERS),
-    ("loss --loss 0 --count 10", "udp answered with one try: 1", MORE_ANSWERS),
+    ("loss --loss 100 --count 10", "udp random: reply in 4 tries: 0", MORE_ANSWERS),
+    ("loss --loss 0 --count 10", "udp random: reply in 1 try: 1", MORE_ANSWERS),
     (
         "loss --loss 0 --count 10",
-        "tcp packets lost at random: 0",
-        "tcp packets lost at random: more than 0",
+        "tcp random: packets lost: 0",
+        "tcp random: packets lost: more than 0",
     ),
     (
         "loss --duplicate 100 --count 10",
-        "udp replies with retries: more than 1",
-        "udp replies with retries: 1",
+        "udp chosen: replies, 4 tries: more than 1",
+        "udp chosen: replies, 4 tries: 1",
     ),
     (
         "loss --count 50",
-        "tcp clients without a reply: 0",
-        "tcp clients without a reply: more than 0",
+        "tcp random: without a reply: 0",
+        "tcp random: without a reply: more than 0",
     ),
     (
         "boundaries --count 1",

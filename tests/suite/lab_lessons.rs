@@ -148,33 +148,33 @@ const WHOLE: &str = "all of the reply";
 /// chosen or random.
 const A_REPLY: [Row; 7] = [
     ("tcp", "reply lost: received", Is(WHOLE)),
-    ("tcp", "reply received", Is(WHOLE)),
-    ("tcp", "replies received whole", Above(0.0)),
-    ("udp", "replies with one try", Above(0.0)),
-    ("udp", "replies with retries", Above(0.0)),
-    ("udp", "answered with one try", Above(0.0)),
-    ("udp", "answered with four tries", Above(0.0)),
+    ("tcp", "chosen: reply received", Is(WHOLE)),
+    ("tcp", "random: whole replies", Above(0.0)),
+    ("udp", "chosen: replies, 1 try", Above(0.0)),
+    ("udp", "chosen: replies, 4 tries", Above(0.0)),
+    ("udp", "random: reply in 1 try", Above(0.0)),
+    ("udp", "random: reply in 4 tries", Above(0.0)),
 ];
 
 /// Rows of `loss` that refute the claim that every reply arrived.
 const NO_REPLY: [Row; 7] = [
     ("tcp", "reply lost: received", IsNot(WHOLE)),
-    ("tcp", "reply received", IsNot(WHOLE)),
-    ("tcp", "clients without a reply", Above(0.0)),
-    ("udp", "replies with one try", Below(1.0)),
-    ("udp", "replies with retries", Below(1.0)),
-    ("udp", "answered with one try", Below(1.0)),
-    ("udp", "answered with four tries", Below(1.0)),
+    ("tcp", "chosen: reply received", IsNot(WHOLE)),
+    ("tcp", "random: without a reply", Above(0.0)),
+    ("udp", "chosen: replies, 1 try", Below(1.0)),
+    ("udp", "chosen: replies, 4 tries", Below(1.0)),
+    ("udp", "random: reply in 1 try", Below(1.0)),
+    ("udp", "random: reply in 4 tries", Below(1.0)),
 ];
 
 /// Rows of the exchanges with random loss.
 const RANDOM: [&str; 6] = [
-    "packets lost at random",
-    "replies received whole",
-    "replies received in part",
-    "clients without a reply",
-    "answered with one try",
-    "answered with four tries",
+    "random: packets lost",
+    "random: whole replies",
+    "random: partial replies",
+    "random: without a reply",
+    "random: reply in 1 try",
+    "random: reply in 4 tries",
 ];
 
 /// A function that returns whether a row belongs to a part of the lab, by the row's name.
@@ -183,13 +183,13 @@ type IsOfPart = fn(&str) -> bool;
 /// Parts of `loss` that a sentence may name, with their rows. A sentence that names no part is about all rows.
 const PARTS: [(&str, IsOfPart); 3] = [
     ("random loss", |row| RANDOM.contains(&row)),
-    ("lost SYN", |row| ["reply received", "time to the reply"].contains(&row)),
-    ("lost the first question", |row| row.starts_with("replies with ")),
+    ("lost SYN", |row| ["chosen: reply received", "chosen: time to reply"].contains(&row)),
+    ("lost the first question", |row| row.starts_with("chosen: replies, ")),
 ];
 
 /// Phrases of sentences that claim something, with the rows that can refute the claim.
 pub const REFUTED_BY: [(&str, &[Row]); 20] = [
-    ("costs time and nothing else", &[("tcp", "clients without a reply", Above(0.0))]),
+    ("costs time and nothing else", &[("tcp", "random: without a reply", Above(0.0))]),
     ("very reply arrived", &NO_REPLY),
     ("every first try", &NO_REPLY),
     ("every client over TCP", &NO_REPLY),
@@ -197,11 +197,11 @@ pub const REFUTED_BY: [(&str, &[Row]); 20] = [
     ("got no answer", &A_REPLY),
     ("no client over", &A_REPLY),
     (": no reply", &A_REPLY),
-    ("one try received no reply", &[("udp", "replies with one try", Above(0.0))]),
-    ("asked again received one", &[("udp", "replies with retries", Below(1.0))]),
-    ("o reply over TCP arrived in part", &[("tcp", "replies received in part", Above(0.0))]),
-    ("what the network loses", &[("tcp", "packets lost at random", Below(1.0))]),
-    ("lost no packet", &[("tcp", "packets lost at random", Above(0.0))]),
+    ("one try received no reply", &[("udp", "chosen: replies, 1 try", Above(0.0))]),
+    ("asked again received one", &[("udp", "chosen: replies, 4 tries", Below(1.0))]),
+    ("o reply over TCP arrived in part", &[("tcp", "random: partial replies", Above(0.0))]),
+    ("what the network loses", &[("tcp", "random: packets lost", Below(1.0))]),
+    ("lost no packet", &[("tcp", "random: packets lost", Above(0.0))]),
     ("loses nothing", &[("tcp", "octets lost", Above(0.0))]),
     ("All datagrams fitted", &[("udp", "dropped (SO_RXQ_OVFL)", Above(0.0))]),
     ("first one receives none", &[("udp", "REUSEADDR: 1st server", Above(0.0))]),

@@ -124,8 +124,8 @@ fn a_missing_server_shows_to_a_stream_and_to_a_connected_datagram() {
         "udp ICMP messages received: 3 message",
         "udp packet sent back: ICMP port unreachable",
         "udp recv(), connected: ECONNREFUSED",
-        "udp recv(), not connected: EAGAIN",
-        "udp recv(), with IP_RECVERR: ECONNREFUSED",
+        "udp recvfrom(), IP_RECVERR: ECONNREFUSED",
+        "udp recvfrom(), unconnected: EAGAIN",
     ];
     assert_eq!(observations(&run), expected);
 }

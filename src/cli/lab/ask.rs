@@ -182,7 +182,7 @@ impl Session<'_> {
             } else {
                 self.print(&text::question(question, &values, phase, position))?;
             }
-            self.print(&text::verdict(answer, report))?;
+            self.print(&text::verdict(answer, report, detail))?;
         }
         if self.is_asking && count > 0 {
             // All answers have been given, so an end of input here does not stop the command.

@@ -35,8 +35,7 @@ const PROCEDURE: Procedure = Procedure {
 const TRIES: u32 = 4;
 
 fn values(setting: &Setting) -> Values {
-    let LabOptions { drop, duplicate, reorder, .. } = &setting.options;
-    let numbers: Vec<String> = drop.iter().map(u32::to_string).collect();
+    let numbers: Vec<String> = setting.options.drop.iter().map(u32::to_string).collect();
     let lost = match &numbers[..] {
         [] => {
             "over TCP it loses the SYN in one exchange, and the reply in another; over UDP it loses \
@@ -45,16 +44,28 @@ fn values(setting: &Setting) -> Values {
         }
         numbers => format!("the packets with the numbers {}", numbers.join(", ")),
     };
-    let percent = |of: f64| format!("{of} %");
     vec![
         ("drop", lost),
-        ("loss", percent(loss(setting))),
+        ("loss", format!("{} %", loss(setting))),
         ("streams", random::streams(setting).to_string()),
         ("count", random::count(setting).to_string()),
         ("delay", short(conditions(setting).delay)),
-        ("duplicate", percent(duplicate.unwrap_or_default())),
-        ("reorder", percent(reorder.unwrap_or_default())),
+        ("faults", faults(setting)),
     ]
+}
+
+/// Returns the sentence on duplicated and overtaken packets, without the share that is zero.
+fn faults(setting: &Setting) -> String {
+    let LabOptions { duplicate, reorder, .. } = &setting.options;
+    let share = |percent: &Option<f64>| percent.filter(|percent| *percent > 0.0);
+    match (share(duplicate), share(reorder)) {
+        (None, None) => "Packets arrive once and in order".to_owned(),
+        (Some(twice), None) => format!("Of the packets, {twice} % arrive twice"),
+        (None, Some(late)) => format!("Of the packets, {late} % are overtaken by later packets"),
+        (Some(twice), Some(late)) => format!(
+            "Of the packets, {twice} % arrive twice, and {late} % are overtaken by later packets"
+        ),
+    }
 }
 
 /// Returns the percentage of packets that the link drops at random.
@@ -112,6 +123,33 @@ mod tests {
         let line = b"Tuesday, February 2, 1982 15:59:01-UTC\r\n";
         let received = [&line[..], &line[..39], &line[20..30], &[]].map(received);
         assert_eq!(received, [WHOLE, PART, PART, NOTHING]);
+    }
+
+    #[test]
+    fn each_row_names_its_part_of_the_lab_as_the_method_does() {
+        let setting = Setting { seed: 1, options: LabOptions::default() };
+        let rows: Vec<&str> = predict(&setting).iter().map(|it| it.what).collect();
+        let parts: Vec<&str> =
+            rows.iter().filter_map(|row| Some(row.split_once(": ")?.0)).collect();
+        assert_eq!(parts.len(), rows.len(), "{rows:?}");
+        let method = LAB.method(&LAB.procedures[0], &setting);
+        // The row names of the lost reply say what is lost in place of the part.
+        for part in parts.into_iter().filter(|part| *part != "reply lost") {
+            assert!(method.contains(&format!("\"{part}\" in the table")), "{part}: {method}");
+        }
+    }
+
+    #[test]
+    fn the_method_leaves_out_a_share_of_zero() {
+        let method = |duplicate, reorder| {
+            let options = LabOptions { duplicate, reorder, ..LabOptions::default() };
+            LAB.method(&LAB.procedures[0], &Setting { seed: 1, options })
+        };
+        let says = |method: &str| ["twice", "overtaken"].map(|it| method.contains(it));
+        assert_eq!(says(&method(None, Some(0.0))), [false, false]);
+        assert_eq!(says(&method(Some(50.0), Some(0.0))), [true, false]);
+        assert_eq!(says(&method(None, Some(50.0))), [false, true]);
+        assert!(!method(None, None).contains(" 0 %"), "{}", method(None, None));
     }
 
     #[test]

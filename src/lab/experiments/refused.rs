@@ -19,9 +19,9 @@ pub(super) static LAB: Lab = lab!("refused", [PROCEDURE, netns::PROCEDURE]);
 const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
 const CONNECT: &str = "connect()";
-const UNCONNECTED: &str = "recv(), not connected";
-const WITH_IP_RECVERR: &str = "recv(), with IP_RECVERR";
-const SILENCE: &str = "wait, not connected";
+const UNCONNECTED: &str = "recvfrom(), unconnected";
+const WITH_IP_RECVERR: &str = "recvfrom(), IP_RECVERR";
+const SILENCE: &str = "wait, unconnected";
 const CONNECTED: &str = "recv(), connected";
 const THREE_SENDS: &str = "three sends, connected";
 
@@ -70,7 +70,7 @@ fn unconnected(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle
     let (received, waited) = ask(&client, closed)?;
     results.observe(Udp, SILENCE, waited);
     results.observe(Udp, UNCONNECTED, received);
-    results.keep_trace(Udp, "not connected", client.recorder.trace());
+    results.keep_trace(Udp, "unconnected", client.recorder.trace());
     Ok(())
 }
 
@@ -79,7 +79,7 @@ fn with_errors(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle
     let client = datagram_socket()?;
     client.report_errors()?;
     results.observe(Udp, WITH_IP_RECVERR, ask(&client, closed)?.0);
-    results.keep_trace(Udp, "not connected, IP_RECVERR", client.recorder.trace());
+    results.keep_trace(Udp, "unconnected, IP_RECVERR", client.recorder.trace());
     Ok(())
 }
 

@@ -48,7 +48,27 @@ pub(super) fn all_is_as_predicted(lab: &'static Lab, options: LabOptions) -> Out
     for part in &outcome.parts {
         no_effect_is_before_its_cause(part);
     }
+    labels_name_calls_as_drawn(&outcome);
     outcome
+}
+
+/// Asserts that each call in a label, such as `recvfrom()`, has the same name in a drawing.
+fn labels_name_calls_as_drawn(outcome: &Outcome) {
+    let calls: Vec<&str> = outcome
+        .parts
+        .iter()
+        .flat_map(|part| &part.trace.events)
+        .filter_map(|event| match &event.action {
+            Action::Call { call, .. } => call.split('(').next(),
+            _ => None,
+        })
+        .collect();
+    for finding in &outcome.findings {
+        let words = finding.prediction.what.split(' ');
+        for word in words.filter_map(|word| word.trim_end_matches(',').strip_suffix("()")) {
+            assert!(calls.contains(&word), "{:?}: {calls:?}", finding.prediction.what);
+        }
+    }
 }
 
 /// Width in columns of a finding's label in the table.

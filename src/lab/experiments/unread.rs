@@ -7,7 +7,9 @@ use crate::lab::loopback::{
     error_name, failed, octets, within_timeout,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting};
+use crate::lab::{
+    Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting, Value,
+};
 use crate::server::{Config, Server};
 use crate::syntax::Syntax;
 use crate::trace::Trace;
@@ -41,7 +43,7 @@ fn count(setting: &Setting) -> u32 {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let count = count(setting);
-    let all = |then: &str| format!("{count} × {}, then {then}", octets(REPLY_OCTETS));
+    let all = |then: &str| tally_entry(count, &format!("{}, then {then}", octets(REPLY_OCTETS)));
     let thrown_away = "BSD and Windows throw away what came before the reset";
     vec![
         Prediction::is(Tcp, CLOSED_UNREAD, all("ECONNRESET")).varies(thrown_away),
@@ -71,8 +73,14 @@ fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Repeats an exchange. Returns the first exchange's trace, and a tally of the client's results such as `50 × 26
-/// octets, then the end`.
+/// Returns how many clients had this result: `50 clients: 26 octets, then the end`. The sign × is left to the drawing,
+/// where it counts calls.
+fn tally_entry(clients: u32, result: &str) -> String {
+    format!("{}: {result}", Value::from((u64::from(clients), "client")))
+}
+
+/// Repeats an exchange, each time with a new client. Returns the first exchange's trace, and the results of all
+/// clients.
 fn repeat(
     setting: &Setting,
     exchange: impl Fn() -> Result<(Trace, String), Obstacle>,
@@ -88,7 +96,7 @@ fn repeat(
         *tally.entry(seen).or_default() += 1;
     }
     let seen: Vec<String> =
-        tally.into_iter().map(|(seen, times)| format!("{times} × {seen}")).collect();
+        tally.into_iter().map(|(seen, clients)| tally_entry(clients, &seen)).collect();
     Ok((first.unwrap_or_default(), seen.join("; ")))
 }
 
@@ -149,6 +157,19 @@ mod tests {
     fn a_close_with_unread_input_resets_and_a_drained_one_does_not() {
         let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "close()"), "{:?}", run.parts);
+    }
+
+    #[test]
+    fn the_table_counts_clients_in_words_because_the_drawing_counts_calls_with_a_sign() {
+        let run = check::all_is_as_predicted(
+            &LAB,
+            LabOptions { count: Some(2), ..LabOptions::default() },
+        );
+        for finding in &run.findings {
+            let value = finding.observed().expect("observed").to_string();
+            assert!(value.starts_with("2 clients: ") && !value.contains('×'), "{value}");
+        }
+        assert_eq!(tally_entry(1, "26 octets"), "1 client: 26 octets");
     }
 
     #[test]

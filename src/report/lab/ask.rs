@@ -190,11 +190,12 @@ fn score(answers: &[AnsweredQuestion], report: &Report) -> String {
 }
 
 /// Returns where a student may go on after a lab: further commands, unless they are already on the screen, and the next
-/// lab of the course.
+/// lab of the course with its number there.
 pub(crate) fn go_on(lab: &Lab, shown: NextSteps) -> String {
     let mut page = Page::default();
     let labs: Vec<&Lab> = lab::all().collect();
-    let next = labs.iter().skip_while(|it| it.name() != lab.name()).nth(1);
+    let numbered = (1..).zip(&labs);
+    let next = numbered.skip_while(|(_, it)| it.name() != lab.name()).nth(1);
     page.line("");
     if shown == NextSteps::Hidden {
         let name = lab.name();
@@ -203,7 +204,11 @@ pub(crate) fn go_on(lab: &Lab, shown: NextSteps) -> String {
         ));
     }
     match next {
-        Some(next) => page.line(format_args!("Next lab: daytime lab run {} --ask", next.name())),
+        Some((number, next)) => page.line(format_args!(
+            "Next lab ({number} of {}): daytime lab run {} --ask",
+            labs.len(),
+            next.name()
+        )),
         None => page.line("This was the last lab of the course."),
     }
     page.finish()

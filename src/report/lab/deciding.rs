@@ -1,5 +1,6 @@
 //! The event in a trace that decides a question, with its number, time and label.
 
+use super::Detail;
 use super::drawings::{pointer, title};
 use super::observed::{name, row_name};
 use super::phrases::value;
@@ -106,8 +107,9 @@ impl Decision<'_> {
     }
 
     /// Returns where a reader finds the event in the part's diagram, with its time and its text as drawn there: `Where to
-    /// see it: in "TCP" at 100.0 ms, a packet from the server, "ACK", which arrives at 120.0 ms`.
-    pub(crate) fn as_drawn(&self) -> String {
+    /// see it: in "TCP" at 100.0 ms, a packet from the server, "ACK", which arrives at 120.0 ms`. If the report has no
+    /// diagrams, also says which option leaves them out.
+    pub(crate) fn as_drawn(&self, detail: Detail) -> String {
         let Self { part, kind, host, drawn: Pointer { time, text, end, place }, .. } = self;
         let event = match kind {
             EventKind::Packet => format!("a packet from the {host}"),
@@ -116,8 +118,9 @@ impl Decision<'_> {
         };
         let end = if end.is_empty() { String::new() } else { format!(", {end}") };
         let place = place.as_ref().map(|it| format!(". It is {it}")).unwrap_or_default();
+        let without = if detail == Detail::Brief { " without --brief" } else { "" };
         format!(
-            "Where to see it: in \"{}\" at {time}, {event}, \"{text}\"{end}{place}",
+            "Where to see it{without}: in \"{}\" at {time}, {event}, \"{text}\"{end}{place}",
             title(part)
         )
     }
@@ -264,7 +267,7 @@ mod tests {
                 let found = find(part, &wanted)?;
                 Some(found.decision(part, kind, pointer(&report, index, found.event)?))
             });
-            found.map(|it| (it.in_words(), it.as_drawn()))
+            found.map(|it| (it.in_words(), it.as_drawn(Detail::Usual)))
         };
         let (first, drawn) = decide(Some("reply lost"), false).expect("a packet");
         assert!(drawn.ends_with(", \"40 octets, FIN\", lost on purpose"), "{drawn}");

@@ -35,11 +35,16 @@ pub(super) struct Reference<'a> {
     pub name: &'a str,
 }
 
+/// Maximum number of hosts in a ladder that refers to another ladder. Among more hosts, the reader looks for the host that
+/// acts, such as the server that answers, and a reference would hide this host.
+const MAX_REFERRING_HOSTS: usize = 2;
+
 /// Folds runs of rows that also appear in the other ladder, and then groups that repeat. `hosts` are the hosts that the
 /// rows refer to.
 pub(super) fn fold(rows: &[Row], hosts: &[Host], other: Option<Reference<'_>>) -> Vec<Row> {
     let mut shapes = Shapes::default();
     let ids = shapes.ids(rows);
+    let other = other.filter(|_| hosts.len() <= MAX_REFERRING_HOSTS);
     let (name, other) = other.map_or(("", Vec::new()), |it| (it.name, shapes.ids(it.rows)));
     let mut folded = Vec::new();
     let mut begin = 0;
@@ -410,6 +415,15 @@ mod tests {
         let drawn = folded("sabcdeft", "abcdefu");
         assert_eq!(drawn, "s [6 SameAs(\"the first\") 1-6] t");
         assert_eq!(folded("sabcdt", "abcdu"), "sabcdt");
+    }
+
+    #[test]
+    fn among_three_hosts_each_row_is_drawn_so_that_the_reader_sees_which_host_acts() {
+        let hosts = |count| vec![Host { name: "a host".into(), addresses: Vec::new() }; count];
+        let rows = rows("abcdef");
+        let other = Reference { rows: &rows, name: "the first" };
+        let drawn = |count| fold(&rows, &hosts(count), Some(other)).len();
+        assert_eq!([2, 3].map(drawn), [1, 6]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
 }
 
 fn tcp_time(report: &Report, delay: Duration, drop: u32) -> Option<Item> {
-    let Value::Time { time } = report.finding(Tcp, "time to the reply")?.observed()? else {
+    let Value::Time { time } = report.finding(Tcp, "chosen: time to reply")?.observed()? else {
         return None;
     };
     let second = Duration::from_secs(1);

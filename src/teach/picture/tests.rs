@@ -313,6 +313,19 @@ fn a_picture_alone_is_a_whole_file_without_variables() {
 }
 
 #[test]
+fn only_over_tcp_does_the_description_count_retransmissions() {
+    let report = report("loss", &Setting::default().count(1));
+    let of = |part: &str| {
+        let (_, picture) = pictures(&report).find(|(it, _)| it.name == part).expect("a part");
+        let svg = picture.render().expect("a picture");
+        let (_, description) = svg.split_once("-d\">").expect("a description");
+        description.split('.').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(of("SYN lost"), "8 packets, 1 lost, 1 retransmitted");
+    assert_eq!(of("question lost"), "3 packets, 1 lost");
+}
+
+#[test]
 fn a_picture_alone_has_dark_colours_for_a_dark_screen_only() {
     let report = report("exchange", &Setting::default());
     let (_, picture) = pictures(&report).next().expect("a part");

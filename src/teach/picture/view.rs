@@ -134,7 +134,7 @@ impl Head {
             heading: style.title.to_owned(),
             class: class(events, style.transport),
             title: title(events, style.title),
-            description: description(events),
+            description: description(events, style.transport),
             alternative: alternative(events),
             described_by: style.described_by.to_owned(),
         }
@@ -199,18 +199,24 @@ fn title(events: &Events, title: &str) -> String {
     format!("{title}: {what} {all}, time runs downwards")
 }
 
-fn description(events: &Events) -> String {
+/// Returns the picture's numbers in words. Only TCP retransmits: over UDP a program that asks again sends a new datagram.
+fn description(events: &Events, transport: Transport) -> String {
     if events.packets.is_empty() {
         let calls = plural(events.calls.len() as u64, "system call");
         return format!("{calls}, no packets.");
     }
     let count = |is: fn(&ShownPacket) -> bool| events.packets.iter().filter(|it| is(it)).count();
-    let (lost, again) =
-        (count(|it| it.lost.is_some()), count(|it| it.kind == PacketKind::Retransmission));
+    let lost = count(|it| it.lost.is_some());
+    let again = match transport {
+        Transport::Tcp => {
+            format!(", {} retransmitted", count(|it| it.kind == PacketKind::Retransmission))
+        }
+        Transport::Udp => String::new(),
+    };
     let packets = plural(events.packets.len() as u64, "packet");
     let quote = events.packets.iter().map(|packet| packet.quote.as_str()).find(|it| !it.is_empty());
     let quote = quote.map(|quote| format!(" The first text is {quote}.")).unwrap_or_default();
-    format!("{packets}, {lost} lost, {again} sent again.{quote}")
+    format!("{packets}, {lost} lost{again}.{quote}")
 }
 
 /// Returns what a page has below the picture. A picture that is a file of its own has nothing there.

@@ -108,7 +108,7 @@ fn silent_client(usual: &Captures) -> &'static str {
     let received = usual.received("silent-sim-tcp", "client");
     assert!(received.iter().all(|it| it.data == 0), "the reply arrives: {received:?}");
     match received.iter().find(|it| it.has(FIN) || it.has(RST)) {
-        None => "nothing until its own deadline (EAGAIN)",
+        None => "nothing until its own deadline, then EAGAIN (try again)",
         Some(it) if it.has(RST) => "an error: the connection is broken",
         Some(_) => "0 octets: the end of the stream",
     }
@@ -214,7 +214,9 @@ fn refused(captures: &Captures) -> &'static str {
     let received = captures.received("refused-netns-tcp", "client");
     match received.first() {
         Some(it) if it.has(SYN | ACK) => "It succeeds, but recv fails",
-        Some(it) if it.has(RST) && it.at - syns[0].at < 900.0 => "It fails at once (ECONNREFUSED)",
+        Some(it) if it.has(RST) && it.at - syns[0].at < 900.0 => {
+            "It fails at once: ECONNREFUSED (connection refused)"
+        }
         _ => "It fails after its timeout, as no program answers",
     }
 }

@@ -18,13 +18,13 @@ const REPLY: u32 = 4;
 const QUESTION: u32 = 1;
 const ANSWER: u32 = 2;
 
-const LOST: &str = "packet lost on purpose";
-const RECEIVED: &str = "reply received";
-const TIME: &str = "time to the reply";
+const LOST: &str = "chosen: packet lost";
+const RECEIVED: &str = "chosen: reply received";
+const TIME: &str = "chosen: time to reply";
 const DATA_RECEIVED: &str = "reply lost: received";
 const DATA_TIME: &str = "reply lost: time";
-const ONE_TRY: &str = "replies with one try";
-const RETRY: &str = "replies with retries";
+const ONE_TRY: &str = "chosen: replies, 1 try";
+const RETRY: &str = "chosen: replies, 4 tries";
 
 /// An exchange over TCP: the packets that its link drops, and the names of its part of the report and of its findings.
 struct Lost {

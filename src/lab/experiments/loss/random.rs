@@ -11,13 +11,13 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use std::iter;
 use std::time::Duration;
 
-pub(super) const RECEIVED_WHOLE: &str = "replies received whole";
-pub(super) const RECEIVED_IN_PART: &str = "replies received in part";
-pub(super) const WITHOUT_REPLY: &str = "clients without a reply";
-pub(super) const PACKETS_LOST: &str = "packets lost at random";
-const MEDIAN: &str = "median time to the reply";
-pub(super) const ONE_TRY: &str = "answered with one try";
-pub(super) const FOUR_TRIES: &str = "answered with four tries";
+pub(super) const RECEIVED_WHOLE: &str = "random: whole replies";
+pub(super) const RECEIVED_IN_PART: &str = "random: partial replies";
+pub(super) const WITHOUT_REPLY: &str = "random: without a reply";
+pub(super) const PACKETS_LOST: &str = "random: packets lost";
+const MEDIAN: &str = "random: median time";
+pub(super) const ONE_TRY: &str = "random: reply in 1 try";
+pub(super) const FOUR_TRIES: &str = "random: reply in 4 tries";
 
 /// Nouns for the counts over TCP.
 const PACKET: &str = "packet";

@@ -88,7 +88,6 @@ enum ClientSocket {
 /// Sends an empty datagram to the closed port. Returns the result of the next receive.
 fn ask(network: &Network, socket: ClientSocket, timeout: Duration) -> Result<String, Obstacle> {
     network.on(CLIENT, "ask over UDP", move |recorder| {
-        let name = if socket == Connected { "connected" } else { "unconnected" };
         let client = match socket {
             Connected => connect(recorder, Udp, timeout)?,
             Reporting | Unconnected => client_socket(recorder, Udp, timeout)?,
@@ -96,14 +95,18 @@ fn ask(network: &Network, socket: ClientSocket, timeout: Duration) -> Result<Str
         if socket == Reporting {
             client.report_errors()?;
         }
+        if socket == Connected {
+            let send = |client: &Socket| client.send(&[]);
+            client.call("send(0), connected", send, |sent| octets(*sent))?;
+            let receive = |client: &Socket| recv(client, 1024);
+            return Ok(received(&client.call("recv(1024), connected", receive, octet_count)));
+        }
         let at = SocketAddr::from(address(SERVER)).into();
-        let send = |client: &Socket| match socket {
-            Connected => client.send(&[]),
-            Reporting | Unconnected => client.send_to(&[], &at),
-        };
-        client.call(&format!("send(), {name}"), send, |sent| octets(*sent))?;
-        let receive = |client: &Socket| recv(client, 64);
-        Ok(received(&client.call(&format!("recv(), {name}"), receive, octet_count)))
+        let send = |client: &Socket| client.send_to(&[], &at);
+        client.call("sendto(0), unconnected", send, |sent| octets(*sent))?;
+        let answer =
+            client.receive_from("recvfrom(1024), unconnected", |(length, _)| octets(*length));
+        Ok(outcome(&answer, "an answer"))
     })
 }
 

@@ -5,6 +5,7 @@ use crate::lab::question::Question;
 use crate::lab::question::answer::Answer;
 use crate::lab::question::verdict::{AnsweredQuestion, Mark, Shown};
 use crate::lab::{Report, Values, fill};
+use crate::report::lab::Detail;
 use crate::report::lab::deciding::{self, TableRow};
 use crate::report::lab::marked;
 use crate::report::page::{BAD, Columns, GOOD, PLAIN, Page, STRONG};
@@ -14,7 +15,7 @@ use anstyle::Style;
 const VERDICT: Columns<3> = Columns(2, [13, 8, 53]);
 
 /// Returns the verdict on the student's prediction and observation for one question, with the reasons.
-pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report) -> String {
+pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report, detail: Detail) -> String {
     let AnsweredQuestion { question, prediction, observation } = answered;
     let values = (report.procedure.values)(&report.setting);
     let mut page = Page::default();
@@ -37,11 +38,13 @@ pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report) -> String {
     for reason in reasons(answered, shown, report, &values) {
         marked(&mut page, "  - ", &reason);
     }
+    if let Some(decision) = deciding::decision(report, question) {
+        marked(&mut page, "  - ", &format!("{}.", decision.as_drawn(detail)));
+    }
     page.finish()
 }
 
-/// Returns the explanations of the student's wrong answers and of the right answer, and the findings and the event that
-/// decide.
+/// Returns the explanations of the student's wrong answers and of the right answer, and the findings that decide.
 fn reasons(
     AnsweredQuestion { question, prediction, observation }: &AnsweredQuestion,
     shown: Shown,
@@ -61,9 +64,6 @@ fn reasons(
     if !rows.is_empty() {
         let rows: Vec<String> = rows.iter().map(TableRow::in_sentence).collect();
         reasons.push(format!("Observed: {}.", rows.join("; ")));
-    }
-    if let Some(decision) = deciding::decision(report, question) {
-        reasons.push(format!("{}.", decision.as_drawn()));
     }
     reasons
 }
@@ -114,7 +114,11 @@ mod tests {
         let count = |prediction, observation| {
             let [prediction, observation] =
                 [prediction, observation].map(|it| Some(Answer::Number(it)));
-            let verdict = verdict(&AnsweredQuestion { question, prediction, observation }, &report);
+            let verdict = verdict(
+                &AnsweredQuestion { question, prediction, observation },
+                &report,
+                Detail::Usual,
+            );
             let words = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
             ["1 ms and 2 ms are wrong: ", "1 ms is wrong: ", "40 ms is wrong: "]
                 .map(|it| words.matches(it).count())
