@@ -204,7 +204,7 @@ fn csv_has_a_line_for_each_finding() {
     let mut lines = lines.lines();
     let head = lines.next().expect("a head");
     assert!(
-        head.starts_with("lab,engine,seed,options,transport,what,predicted,observed,"),
+        head.starts_with("lab,engine,seed,options,transport,what,theory predicts,observed,"),
         "{head}"
     );
     let rows: Vec<&str> = lines.collect();

@@ -1,6 +1,6 @@
 //! Formats findings as CSV (RFC 4180), one per line. A run without findings gets one line that says why.
 
-use super::phrases::{self, expected, value, verdict};
+use super::phrases::{self, THEORY_PREDICTS, expected, value, verdict};
 use super::{FinishedRun, ending};
 use crate::duration::Unit;
 use crate::lab::{Finding, Report, Value};
@@ -46,7 +46,7 @@ fn row(report: &Report, finding: Option<&Finding>) -> Row {
         ("options", phrases::options(&report.setting.options).join(" ")),
         ("transport", of(|it, _| it.transport().to_string()).unwrap_or_default()),
         ("what", of(|it, _| escaped(it.name())).unwrap_or_default()),
-        ("predicted", of(|it, unit| expected(it.expected(), unit)).unwrap_or_default()),
+        (THEORY_PREDICTS, of(|it, unit| expected(it.expected(), unit)).unwrap_or_default()),
         ("observed", observed.map(|it| value(it, unit)).unwrap_or_default()),
         ("number", number),
         ("unit", its_unit),

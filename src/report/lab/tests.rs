@@ -138,7 +138,7 @@ fn a_brief_run_is_question_table_and_lesson() {
     );
     let screen = whole(&bad, Detail::Brief);
     mentions(&screen, &["TCP", "differs", "1 of 1 finding"]);
-    assert!(screen.contains(" 20 octets; predicted 26 octets "), "{screen}");
+    assert!(screen.contains(" 20 octets; theory predicts 26 octets "), "{screen}");
     let screen = whole(&missing, Detail::Brief);
     assert!(screen.ends_with("\nNOT RUN\n  no namespaces here, run it as root\n"), "{screen}");
 }
@@ -275,7 +275,7 @@ fn csv_has_a_line_for_each_finding_with_quotes_where_needed() {
     assert_eq!(
         lines.lines().collect::<Vec<_>>(),
         [
-            "lab,engine,seed,options,transport,what,predicted,observed,number,unit,verdict,varies",
+            "lab,engine,seed,options,transport,what,theory predicts,observed,number,unit,verdict,varies",
             "made-up,sim,,,tcp,octets that came,26 octets,26 octets,26,octet,as predicted,",
             "made-up,sim,,,udp,what came,nothing,nothing,,,as predicted,",
             "made-up,sim,867,--loss 30,tcp,octets that came,26 octets,20 octets,20,octet,\
@@ -284,6 +284,18 @@ fn csv_has_a_line_for_each_finding_with_quotes_where_needed() {
             "made-up,netns,,,,,,,,,\"cannot run here: no namespaces here, run it as root\",",
         ]
     );
+}
+
+#[test]
+fn theorys_prediction_has_one_name_that_is_not_the_students() {
+    let [_, bad, _] = sample_runs();
+    let [usual, brief] = [Detail::Usual, Detail::Brief].map(|it| whole(&bad.report, it));
+    let after_answers = plain(&ask::debrief(&[], &bad.report, Detail::Usual));
+    for output in [usual, brief, after_answers, csv(&[bad])] {
+        assert!(output.contains("theory predicts"), "{output}");
+        let others = output.replace("as predicted", "");
+        assert!(!others.contains("predicted"), "{output}");
+    }
 }
 
 #[test]
