@@ -26,7 +26,7 @@ fn file(text: &str) -> NamedTempFile {
 }
 
 /// Runs `lab run` with answers from a file. Returns its standard output.
-fn from_file(text: &str, arguments: &[&str]) -> String {
+pub fn from_file(text: &str, arguments: &[&str]) -> String {
     let file = file(text);
     good(lab(&["run"]).args(arguments).arg("--ask-from").arg(file.path()))
 }

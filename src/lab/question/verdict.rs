@@ -1,7 +1,7 @@
 //! Compares a student's prediction and observation with the answer that the run shows.
 
 use super::answer::Answer;
-use super::{Amount, AnswerForm, Choice, Condition, Holds, NumberAnswer, Question, Tolerance};
+use super::{Amount, AnswerForm, Choice, Condition, NumberAnswer, Question, Tolerance};
 use crate::lab::finding::{Finding, find};
 use crate::transport::Transport;
 
@@ -165,23 +165,17 @@ impl Question {
     }
 }
 
-/// Returns the indices of the choices that the findings support. If there are none, returns the choice that is marked
-/// `otherwise`.
+/// Returns the indices of the choices that the findings support.
 fn supported(choices: &[Choice], findings: &[Finding]) -> Vec<usize> {
-    let holds =
-        |it: &Choice| matches!(&it.holds, Holds::If(condition) if condition.holds(findings));
-    let supported: Vec<usize> = (0..choices.len()).filter(|at| holds(&choices[*at])).collect();
-    if supported.is_empty() {
-        let otherwise = |it: &Choice| matches!(it.holds, Holds::Otherwise);
-        return choices.iter().position(otherwise).into_iter().collect();
-    }
-    supported
+    let is_right =
+        |it: &Choice| it.is_right_if.as_ref().is_some_and(|condition| condition.holds(findings));
+    (0..choices.len()).filter(|at| is_right(&choices[*at])).collect()
 }
 
 impl Choice {
     /// Returns the names of the findings in the condition, without duplicates.
     fn findings(&self) -> Vec<(Transport, &'static str)> {
-        let Holds::If(Condition(alternatives)) = &self.holds else { return Vec::new() };
+        let Some(Condition(alternatives)) = &self.is_right_if else { return Vec::new() };
         let mut names = Vec::new();
         for ground in alternatives.iter().flatten() {
             let name = (ground.transport, ground.what);

@@ -375,6 +375,8 @@ Nowhere else.
 
 ## Answers
 
+### What to try next
+
 - Yes, it
   is late.
 
