@@ -305,6 +305,7 @@ mod tests {
             ("tick**: Because", "tick: Because", 7),
             ("once.\n", "once <!-- tcp ticks -->.\n", 7),
             ("**: No.", "**:", 11),
+            ("**: No.", "**: No <!-- tcp ticks = 2 -->.", 11),
             ("- **two: both", "- **one tick", 7),
             ("- **two: both**: No.\n", "", 7),
             ("number: tcp time", "number: time", 15),
