@@ -3,7 +3,8 @@
 //! A page is Markdown: a title, the line `Level: basic. Time: 15 minutes.`, and the sections that [`read_section`]
 //! reads. The comment after each sentence of a lesson names the grounds for that sentence ([`Ground::parse`]). `{delay:
 //! 20 ms}` is a placeholder for an option's value, and contains the default value for readers of the page. The sections
-//! `## Example` and `## Pictures` are only for readers of the page. Tests compare them with the program's output.
+//! `## Example` and `## Pictures` are only for readers of the page, and so is the list of right answers in `## Answers`.
+//! Tests compare them with the program's output.
 //!
 //! `question::page` reads the section `## Questions`, whose format `docs/CONTRIBUTING.md` describes: each question is a
 //! heading, a comment for the program, and a list of answers with their conditions and explanations.
@@ -186,9 +187,12 @@ fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake
     Ok(())
 }
 
-/// Adds the n-th answer in the section `## Answers` to the n-th question.
+/// Adds the n-th answer in the section `## Answers`, below `### What to try next`, to the n-th question. The answers
+/// below `### Questions` are only for readers of the page.
 fn add_answers(body: &'static str, steps: &mut [NextStep]) -> Result<(), Mistake> {
-    let answers = items(body, |answer| Ok(strip_markup(answer)))?;
+    let mistake = Mistake { expected: "### What to try next below ## Answers", at: body };
+    let (_, list) = body.split_once("\n### What to try next\n").ok_or(mistake)?;
+    let answers = items(list, |answer| Ok(strip_markup(answer)))?;
     if answers.len() != steps.len() {
         return Err(Mistake { expected: "one answer for each question", at: body });
     }
@@ -296,6 +300,12 @@ Nothing.
 
 ## Answers
 
+### Questions
+
+- How late? **Late**
+
+### What to try next
+
 - Yes, `later`
   than ever.
 
@@ -355,10 +365,11 @@ tick()
             ("predicted -->", "predicted", 40),
             ("- `daytime query`: Is", "- daytime query: Is", 51),
             ("  late?", "  late.", 51),
-            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 56),
-            ("## Answers\n\n- Yes, `later`\n  than ever.\n", "", 1),
+            ("### What to try next", "### What", 56),
+            ("next\n\n- Yes", "next\n\n- No\n- Yes", 56),
+            ("\n## Answers", "\n## Pictures", 1),
             ("## What differs elsewhere\n\nNothing.\n", "", 1),
-            ("```python", "```", 61),
+            ("```python", "```", 67),
         ] {
             let page: &'static str = PAGE.replacen(right, wrong, 1).leak();
             let mistake = read_page("tick", page).map(drop).map_err(|it| line(page, it.at));

@@ -40,19 +40,10 @@ pub(crate) enum AnswerForm {
 #[derive(Debug)]
 pub(crate) struct Choice {
     pub text: String,
-    holds: Holds,
+    /// The condition under which the choice is right; `None` if it is wrong in every run.
+    is_right_if: Option<Condition>,
     /// The reason why the choice is right or wrong.
     pub why: String,
-}
-
-/// The rule that says when a choice is right.
-#[derive(Debug)]
-enum Holds {
-    /// The choice is wrong in every run.
-    Never,
-    /// The choice is right if no other choice is right.
-    Otherwise,
-    If(Condition),
 }
 
 /// A condition on a run's findings. It holds if all grounds in at least one of these lists hold. A ground is a single
@@ -173,10 +164,10 @@ impl AnswerForm {
     /// refer.
     fn is_possible(&self, expected: &[Finding]) -> bool {
         match self {
-            Self::Choice(choices) => choices.iter().all(|choice| match &choice.holds {
-                Holds::Never | Holds::Otherwise => true,
-                Holds::If(condition) => condition.is_about(expected),
-            }),
+            Self::Choice(choices) => {
+                let mut conditions = choices.iter().filter_map(|it| it.is_right_if.as_ref());
+                conditions.all(|it| it.is_about(expected))
+            }
             Self::Number(number) => find(expected, number.transport, number.what).is_some(),
         }
     }

@@ -5,24 +5,23 @@
 //!
 //! <!-- id: tcp-packets; decided by: tcp packet last "ACK" -->
 //!
-//! - 2 packets <!-- tcp packets sent = 2 -->: Why this is right or wrong.
-//! - 7 packets <!-- tcp packets sent = 7 | tcp packets sent = 6 -->: …
-//! - none at all <!-- never -->: …
-//! - another number <!-- otherwise -->: …
+//! - **2 packets**: Why this is right or wrong. <!-- tcp packets sent = 2 -->
+//! - **6 or 7 packets**: … <!-- tcp packets sent = 7 | tcp packets sent = 6 -->
+//! - **none at all**: Why this is wrong in every run.
 //!
 //! ### After how many milliseconds does the client have the reply over TCP?
 //!
 //! <!-- id: tcp-time; number: tcp time to the reply; unit: ms; within: 5 % -->
 //!
-//! - as long as over UDP <!-- udp time to the reply -->: Why a student may think so, and what is wrong.
-//! - half of it <!-- 0.5 × tcp time to the reply -->: …
-//! - the right number <!-- right -->: Why it is right.
-//! - any other number <!-- other -->: What the student should count.
+//! - **as long as over UDP**: Why a student may think so, and what is wrong. <!-- udp time to the reply -->
+//! - **half of it**: … <!-- 0.5 × tcp time to the reply -->
+//! - **the right number**: Why it is right.
+//! - **any other number**: What the student should count.
 //! ```
 
 use super::{
-    Amount, AnswerForm, Choice, Condition, DecidingEvent, EventKind, Holds, KnownNumber,
-    NumberAnswer, Question, Tolerance,
+    Amount, AnswerForm, Choice, Condition, DecidingEvent, EventKind, KnownNumber, NumberAnswer,
+    Question, Tolerance,
 };
 use crate::lab::lesson::transport_and_name;
 use crate::lab::markdown::{Mistake, items, strip_markup};
@@ -157,39 +156,35 @@ fn deciding_event(text: &'static str) -> Option<DecidingEvent> {
     Some(DecidingEvent { transport, part, kind, is_last, text, after })
 }
 
-/// An answer on a page, in the form `the answer <!-- its grounds -->: the explanation`.
+/// An answer on a page, in the form `**the answer**: the explanation <!-- its grounds -->`. Some answers have no comment.
 struct Answer {
     text: String,
-    grounds: &'static str,
     why: String,
+    grounds: Option<&'static str>,
 }
 
 fn answer(item: &'static str) -> Result<Answer, &'static str> {
-    let form = "an answer, its grounds in a comment, a colon, and an explanation";
-    let (text, rest) = item.split_once("<!--").ok_or(form)?;
-    let (grounds, why) = rest.split_once("-->").ok_or(form)?;
-    let (text, why) = (strip_markup(text), strip_markup(why.strip_prefix(':').ok_or(form)?));
-    if text.is_empty() || why.is_empty() {
+    let form = "**an answer**: an explanation, and its grounds in a comment at the end";
+    let (text, rest) = item.strip_prefix("**").and_then(|it| it.split_once("**:")).ok_or(form)?;
+    let commented = rest.strip_suffix("-->").and_then(|it| it.split_once("<!--"));
+    let (why, grounds) = commented.map_or((rest, None), |(why, it)| (why, Some(it.trim())));
+    let (text, why) = (strip_markup(text), strip_markup(why));
+    if text.is_empty() || why.is_empty() || why.contains("<!--") {
         return Err(form);
     }
-    Ok(Answer { text, grounds: grounds.trim(), why })
+    Ok(Answer { text, why, grounds })
 }
 
 fn choices(body: &'static str) -> Result<Vec<Choice>, Mistake> {
     let choices = items(body, |item| {
-        let Answer { text, grounds, why } = answer(item)?;
-        let holds = match grounds {
-            "never" => Holds::Never,
-            "otherwise" => Holds::Otherwise,
-            grounds => Holds::If(condition(grounds).ok_or(GROUNDS)?),
-        };
-        Ok(Choice { text, holds, why })
+        let Answer { text, why, grounds } = answer(item)?;
+        let is_right_if = grounds.map(|it| condition(it).ok_or(GROUNDS)).transpose()?;
+        Ok(Choice { text, is_right_if, why })
     })?;
-    let others = choices.iter().filter(|it| matches!(it.holds, Holds::Otherwise)).count();
     let differ = |(at, one): (usize, &Choice)| choices[..at].iter().all(|it| it.text != one.text);
     match choices.len() {
-        2..=9 if others < 2 && choices.iter().enumerate().all(differ) => Ok(choices),
-        _ => Err(Mistake { expected: "2 to 9 different choices, one of them otherwise", at: body }),
+        2..=9 if choices.iter().enumerate().all(differ) => Ok(choices),
+        _ => Err(Mistake { expected: "2 to 9 different choices", at: body }),
     }
 }
 
@@ -202,19 +197,21 @@ fn number_answer(
     let unit =
         facts.unit.ok_or(Mistake { expected: "unit: ms, s, µs, % or a noun", at: comment })?;
     let (mut why_right, mut why_other, mut known) = (None, None, Vec::new());
-    for Answer { grounds, why, .. } in items(body, answer)? {
-        match grounds {
-            "right" => why_right = Some(why),
-            "other" => why_other = Some(why),
-            number => {
-                let expected = "a number, 0.5 × a finding, right, or other";
+    let both_answers = "the answers **the right number** and **any other number**";
+    for Answer { text, why, grounds } in items(body, answer)? {
+        match (&*text, grounds) {
+            ("the right number", None) => why_right = Some(why),
+            ("any other number", None) => why_other = Some(why),
+            (_, Some(number)) => {
+                let expected = "a number or 0.5 × a finding";
                 let amount = amount(number).ok_or(Mistake { expected, at: number })?;
                 known.push(KnownNumber { amount, why });
             }
+            _ => return Err(Mistake { expected: both_answers, at: body }),
         }
     }
     let both = why_right.zip(why_other);
-    let expected = "one answer <!-- right --> and one <!-- other -->";
+    let expected = both_answers;
     let (why_right, why_other) = both.ok_or(Mistake { expected, at: body })?;
     let within = facts.within.unwrap_or(Tolerance::Absolute(0.0));
     Ok(NumberAnswer { transport, what, unit, within, known, why_right, why_other })
@@ -242,21 +239,21 @@ mod tests {
 <!-- id: ticks; on: sim, netns; only if: tcp delay = 0; decided by: tcp part \"a, b\" call last \"tick()\";
      decided by: udp packet \"\" after \"SYN\" -->
 
-- `one`
-  tick <!-- tcp ticks = 1; udp ticks = 1 | tcp ticks > 9 -->: Because
+- **`one`
+  tick**: Because
   it ticks once.
-- two <!-- never -->: No.
-- three <!-- otherwise -->: Yes.
+  <!-- tcp ticks = 1; udp ticks = 1 | tcp ticks > 9 -->
+- **two: both**: No.
 
 ### How long?
 
 <!-- id: time; number: tcp time; unit: ms; within: 5 % -->
 
-- half <!-- 0.5 × tcp time -->: Half.
-- seven <!-- 7 -->: Seven.
-- as over UDP <!-- udp time -->: UDP.
-- right <!-- right -->: Right.
-- other <!-- other -->: Other.
+- **half**: Half. <!-- 0.5 × tcp time -->
+- **seven**: Seven. <!-- 7 -->
+- **as over UDP**: UDP. <!-- udp time -->
+- **the right number**: Right.
+- **any other number**: Other.
 ";
 
     #[test]
@@ -278,7 +275,9 @@ mod tests {
         assert_eq!(ticks.decided_by, [call, packet]);
         let AnswerForm::Choice(choices) = &ticks.form else { panic!("{ticks:?}") };
         assert_eq!((&*choices[0].text, &*choices[0].why), ("one tick", "Because it ticks once."));
-        let Holds::If(Condition(alternatives)) = &choices[0].holds else { panic!("{choices:?}") };
+        assert_eq!((&*choices[1].text, &*choices[1].why), ("two: both", "No."));
+        assert!(choices[1].is_right_if.is_none(), "wrong in every run");
+        let Some(Condition(alternatives)) = &choices[0].is_right_if else { panic!("{choices:?}") };
         assert_eq!(alternatives.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
 
         let AnswerForm::Number(number) = &time.form else { panic!("{time:?}") };
@@ -303,15 +302,18 @@ mod tests {
             ("only if: tcp delay = 0", "only if: delay", 4),
             ("udp packet", "udp segment", 5),
             ("tcp ticks = 1;", "ticks = 1;", 7),
-            (" -->: Because", " --> Because", 7),
-            ("-->: No.", "-->:", 10),
-            ("<!-- never -->", "<!-- otherwise -->", 7),
-            ("- three", "- two", 7),
+            ("tick**: Because", "tick: Because", 7),
+            ("once.\n", "once <!-- tcp ticks -->.\n", 7),
+            ("**: No.", "**:", 11),
+            ("**: No.", "**: No <!-- tcp ticks = 2 -->.", 11),
+            ("- **two: both", "- **one tick", 7),
+            ("- **two: both**: No.\n", "", 7),
             ("number: tcp time", "number: time", 15),
             ("; unit: ms", "", 15),
             ("within: 5 %", "within: -5 %", 15),
             ("<!-- 7 -->", "<!-- seven -->", 18),
-            ("<!-- other -->", "<!-- 8 -->", 17),
+            (" <!-- 7 -->", "", 17),
+            ("- **any other number**: Other.\n", "", 17),
             ("id: time", "id: ticks", 13),
         ] {
             let page: &'static str = BODY.replacen(right, wrong, 1).leak();

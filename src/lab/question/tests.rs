@@ -1,7 +1,7 @@
 //! Checks every question of every lab against actual runs.
 
 use super::verdict::{Mark, Shown};
-use super::{AnswerForm, Holds, Question};
+use super::{AnswerForm, Question};
 use crate::lab::question::answer::Answer;
 use crate::lab::{
     Engine, LABS, LabOption, LabOptions, Obstacle, OptionRange, Procedure, Report, Setting,
@@ -98,7 +98,7 @@ fn every_question_is_asked_in_some_run_and_has_a_choice_that_can_be_right() {
             let may_lack = !crate::sys::REPORTS_QUEUES;
             assert!(is_asked || may_lack, "{}: {} is never asked", lab.name, question.id);
             if let AnswerForm::Choice(choices) = &question.form {
-                let can_be_right = choices.iter().any(|it| !matches!(it.holds, Holds::Never));
+                let can_be_right = choices.iter().any(|it| it.is_right_if.is_some());
                 assert!(can_be_right, "{}: {}", lab.name, question.id);
             }
         }

@@ -1,7 +1,7 @@
 //! Compares a student's prediction and observation with the answer that the run shows.
 
 use super::answer::Answer;
-use super::{Amount, AnswerForm, Choice, Condition, Holds, NumberAnswer, Question, Tolerance};
+use super::{Amount, AnswerForm, Choice, Condition, NumberAnswer, Question, Tolerance};
 use crate::lab::finding::{Finding, find};
 use crate::transport::Transport;
 
@@ -13,6 +13,24 @@ pub(crate) struct AnsweredQuestion {
     pub prediction: Option<Answer>,
     /// The student's answer after the run; `None` if the student gave none.
     pub observation: Option<Answer>,
+}
+
+/// A student's two answers to a question, with their verdicts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MarkedAnswers {
+    /// The right answer.
+    pub shown: Shown,
+    pub prediction: MarkedAnswer,
+    pub observation: MarkedAnswer,
+}
+
+/// A prediction or an observation with its verdict.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MarkedAnswer {
+    pub answer: Option<Answer>,
+    pub mark: Mark,
+    /// The reason why the answer is right or wrong; `None` without an answer.
+    pub why: Option<&'static str>,
 }
 
 /// The right answer to a question, according to the run.
@@ -49,6 +67,25 @@ impl From<Shown> for Answer {
     }
 }
 
+impl AnsweredQuestion {
+    /// Returns both answers with mark and reason. Returns `None` if the run does not show the right answer.
+    pub(crate) fn marked(&self, findings: &[Finding]) -> Option<MarkedAnswers> {
+        let question = self.question;
+        let shown = question.shown(findings)?;
+        let [prediction, mut observation] =
+            [self.prediction, self.observation].map(|answer| MarkedAnswer {
+                answer,
+                mark: question.mark(answer, shown),
+                why: answer.map(|it| question.why(it, shown, findings)),
+            });
+        if observation.mark == Mark::Right && !question.is_read_from_run(self.observation, shown) {
+            observation.mark = Mark::Wrong;
+            observation.why = Some("The run shows another number. Look at the table again.");
+        }
+        Some(MarkedAnswers { shown, prediction, observation })
+    }
+}
+
 impl Question {
     /// Returns the answer that the run shows. Returns `None` if the findings do not support exactly one choice, or do
     /// not contain the number.
@@ -62,46 +99,30 @@ impl Question {
         }
     }
 
-    /// Compares a prediction with the answer that the run shows.
-    pub(crate) fn mark(&self, answer: Option<Answer>, shown: Shown) -> Mark {
+    /// Compares an answer with the answer that the run shows, by the question's tolerance.
+    pub(super) fn mark(&self, answer: Option<Answer>, shown: Shown) -> Mark {
         let is_right = match (answer, shown) {
             (None, _) => return Mark::None,
             (Some(Answer::Choice(given)), Shown::Choice(right)) => given == right,
-            (Some(Answer::Number(given)), Shown::Number(right)) => self.agrees(given, right),
+            (Some(Answer::Number(given)), Shown::Number(right)) => {
+                matches!(&self.form, AnswerForm::Number(it) if it.within.allows(given, right))
+            }
             _ => false,
         };
         if is_right { Mark::Right } else { Mark::Wrong }
     }
 
-    /// Compares an observation with the answer that the run shows. A student reads a number from the run, so it may differ
-    /// by rounding only. A prediction may differ by the question's tolerance.
-    pub(crate) fn mark_observation(&self, answer: Option<Answer>, shown: Shown) -> Mark {
-        let is_read = match (answer, shown) {
-            (Some(Answer::Number(given)), Shown::Number(right)) => {
-                let is_percent = matches!(&self.form, AnswerForm::Number(it) if it.unit == "%");
-                READING.allows(given, right) || is_percent && READING_PERCENT.allows(given, right)
-            }
-            _ => true,
+    /// Whether an observation can be a number that the student read from the run. The table rounds numbers.
+    fn is_read_from_run(&self, answer: Option<Answer>, shown: Shown) -> bool {
+        let (Some(Answer::Number(given)), Shown::Number(right)) = (answer, shown) else {
+            return true;
         };
-        if is_read { self.mark(answer, shown) } else { Mark::Wrong }
+        let is_percent = matches!(&self.form, AnswerForm::Number(it) if it.unit == "%");
+        READING.allows(given, right) || is_percent && READING_PERCENT.allows(given, right)
     }
 
-    /// Returns the reason why an observation is right or wrong.
-    pub(crate) fn why_observation(
-        &self,
-        answer: Answer,
-        shown: Shown,
-        findings: &[Finding],
-    ) -> &str {
-        let marks = [self.mark(Some(answer), shown), self.mark_observation(Some(answer), shown)];
-        if marks == [Mark::Right, Mark::Wrong] {
-            return "The run shows another number. Look at the table again.";
-        }
-        self.why(answer, shown, findings)
-    }
-
-    /// Returns the reason why a prediction is right or wrong.
-    pub(crate) fn why(&self, answer: Answer, shown: Shown, findings: &[Finding]) -> &str {
+    /// Returns the reason why an answer is right or wrong by the question's tolerance.
+    pub(super) fn why(&self, answer: Answer, shown: Shown, findings: &[Finding]) -> &str {
         match (&self.form, answer) {
             (AnswerForm::Choice(choices), Answer::Choice(given)) => {
                 choices.get(given).map_or("", |choice| &choice.why)
@@ -142,29 +163,19 @@ impl Question {
         };
         names.into_iter().filter_map(|(transport, what)| find(findings, transport, what)).collect()
     }
-
-    fn agrees(&self, given: f64, right: f64) -> bool {
-        matches!(&self.form, AnswerForm::Number(number) if number.within.allows(given, right))
-    }
 }
 
-/// Returns the indices of the choices that the findings support. If there are none, returns the choice that is marked
-/// `otherwise`.
+/// Returns the indices of the choices that the findings support.
 fn supported(choices: &[Choice], findings: &[Finding]) -> Vec<usize> {
-    let holds =
-        |it: &Choice| matches!(&it.holds, Holds::If(condition) if condition.holds(findings));
-    let supported: Vec<usize> = (0..choices.len()).filter(|at| holds(&choices[*at])).collect();
-    if supported.is_empty() {
-        let otherwise = |it: &Choice| matches!(it.holds, Holds::Otherwise);
-        return choices.iter().position(otherwise).into_iter().collect();
-    }
-    supported
+    let is_right =
+        |it: &Choice| it.is_right_if.as_ref().is_some_and(|condition| condition.holds(findings));
+    (0..choices.len()).filter(|at| is_right(&choices[*at])).collect()
 }
 
 impl Choice {
     /// Returns the names of the findings in the condition, without duplicates.
     fn findings(&self) -> Vec<(Transport, &'static str)> {
-        let Holds::If(Condition(alternatives)) = &self.holds else { return Vec::new() };
+        let Some(Condition(alternatives)) = &self.is_right_if else { return Vec::new() };
         let mut names = Vec::new();
         for ground in alternatives.iter().flatten() {
             let name = (ground.transport, ground.what);
@@ -239,21 +250,26 @@ mod tests {
         let question = lab.text.questions.iter().find(|it| it.id == "udp-share").expect("it");
         let shown = question.shown(report.findings()).expect("a share");
         let Shown::Number(share) = shown else { panic!("{shown:?}") };
+        let marked = |answer| {
+            let answered = AnsweredQuestion { question, prediction: answer, observation: answer };
+            answered.marked(report.findings()).expect("a verdict")
+        };
         for (given, prediction, observation) in [
             (share + 0.2, Mark::Right, Mark::Right),
             (share + 5.0, Mark::Right, Mark::Wrong),
             (share + 20.0, Mark::Wrong, Mark::Wrong),
         ] {
-            let answer = Answer::Number(given);
-            assert_eq!(question.mark(Some(answer), shown), prediction, "{given}");
-            assert_eq!(question.mark_observation(Some(answer), shown), observation, "{given}");
-            let why = question.why_observation(answer, shown, report.findings());
+            let marked = marked(Some(Answer::Number(given)));
+            assert_eq!(marked.prediction.mark, prediction, "{given}");
+            assert_eq!(marked.observation.mark, observation, "{given}");
+            let why = marked.observation.why.expect("a reason");
             assert_eq!(why.contains("table again"), prediction != observation, "{given}: {why}");
         }
-        assert_eq!(question.mark_observation(None, shown), Mark::None);
+        let none = marked(None);
+        assert_eq!([none.prediction.mark, none.observation.mark], [Mark::None; 2]);
+        assert_eq!([none.prediction.why, none.observation.why], [None; 2]);
         // The table shows 0.7 % for this share.
-        let read = question.mark_observation(Some(Answer::Number(0.7)), Shown::Number(0.714));
-        assert_eq!(read, Mark::Right);
+        assert!(question.is_read_from_run(Some(Answer::Number(0.7)), Shown::Number(0.714)));
     }
 
     #[test]

@@ -176,15 +176,9 @@ pub(crate) fn debrief(answers: &[AnsweredQuestion], report: &Report, detail: Det
 /// Returns the number of right predictions and observations, such as `2 of 3 predictions right, 3 of 3 observations
 /// right`.
 fn score(answers: &[AnsweredQuestion], report: &Report) -> String {
-    let right = |mark: fn(&AnsweredQuestion, Shown) -> Mark| {
-        let is_right = |it: &&AnsweredQuestion| {
-            let shown = it.question.shown(report.findings());
-            shown.is_some_and(|shown| mark(it, shown) == Mark::Right)
-        };
-        answers.iter().filter(is_right).count()
-    };
-    let predicted = right(|it, shown| it.question.mark(it.prediction, shown));
-    let observed = right(|it, shown| it.question.mark_observation(it.observation, shown));
+    let marked = || answers.iter().filter_map(|it| it.marked(report.findings()));
+    let predicted = marked().filter(|it| it.prediction.mark == Mark::Right).count();
+    let observed = marked().filter(|it| it.observation.mark == Mark::Right).count();
     let count = answers.len();
     format!("{predicted} of {count} predictions right, {observed} of {count} observations right")
 }

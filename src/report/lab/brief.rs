@@ -1,7 +1,7 @@
 //! The table of a lab run's brief report: observations over TCP and UDP side by side. A row shows the prediction only
 //! if the observation differs from it.
 
-use super::phrases::{expected, value};
+use super::phrases::{THEORY_PREDICTS, expected, value};
 use super::{ending_of, observed};
 use crate::duration::Unit;
 use crate::lab::{Finding, Report, Verdict};
@@ -50,12 +50,13 @@ pub(super) fn table(page: &mut Page, report: &Report) {
 
 fn row(finding: &Finding, unit: Unit) -> Row {
     let observed = finding.observed().map_or("–".to_owned(), |it| value(it, unit));
-    let predicted = || expected(finding.expected(), unit);
+    let differing =
+        || format!("{observed}; {THEORY_PREDICTS} {}", expected(finding.expected(), unit));
     let (style, value) = match finding.verdict() {
         Verdict::AsPredicted => (GOOD, observed),
-        Verdict::Differs => (BAD, format!("{observed}; predicted {}", predicted())),
+        Verdict::Differs => (BAD, differing()),
         Verdict::Observed => (PLAIN, observed),
-        Verdict::Varies => (NOTE, format!("{observed}; predicted {}", predicted())),
+        Verdict::Varies => (NOTE, differing()),
     };
     Row { name: finding.name().to_owned(), style, value }
 }

@@ -8,7 +8,7 @@ use super::{FinishedRun, ending, not_run};
 use crate::duration::Unit;
 use crate::lab::question::AnswerForm;
 use crate::lab::question::answer::Answer;
-use crate::lab::question::verdict::{AnsweredQuestion, Mark, Shown};
+use crate::lab::question::verdict::{AnsweredQuestion, MarkedAnswer, Shown};
 use crate::lab::{
     Engine, Expected, Finding, Ground, Lab, Lesson, OptionRange, Part, Procedure, Question, Report,
     TraceAction, TraceEvent, Value, fill,
@@ -89,25 +89,22 @@ pub(crate) fn runs(done: &[FinishedRun]) -> Json {
 fn answered(answered: &AnsweredQuestion, report: &Report) -> Json {
     let AnsweredQuestion { question, prediction, observation } = answered;
     let values = (report.procedure.values)(&report.setting);
-    let shown = question.shown(report.findings());
-    let answer = |answer: Option<Answer>, mark: Option<Mark>, why: Option<&str>| {
+    let marked = answered.marked(report.findings());
+    let shown = marked.map(|it| it.shown);
+    let answer = |answer: Option<Answer>, marked: Option<MarkedAnswer>| {
         json!({
             "answer": answer.map(|it| ask::in_words(question, Some(it), &values)),
-            "verdict": mark.map(Mark::name),
-            "reason": why.map(|it| fill(it, &values)),
+            "verdict": marked.map(|it| it.mark.name()),
+            "reason": marked.and_then(|it| it.why).map(|it| fill(it, &values)),
         })
     };
-    let findings = report.findings();
-    let predicted = prediction.zip(shown).map(|(it, shown)| question.why(it, shown, findings));
-    let observed =
-        observation.zip(shown).map(|(it, shown)| question.why_observation(it, shown, findings));
     let decision = deciding::decision(report, question);
     joined([
         Some(json!({
             "id": question.id,
             "question": fill(&question.text, &values),
-            "prediction": answer(*prediction, shown.map(|it| question.mark(*prediction, it)), predicted),
-            "observation": answer(*observation, shown.map(|it| question.mark_observation(*observation, it)), observed),
+            "prediction": answer(*prediction, marked.map(|it| it.prediction)),
+            "observation": answer(*observation, marked.map(|it| it.observation)),
             "shown": shown.map(|it| ask::shown_in_words(question, it, &values)),
             "reason": shown.map(|it| fill(question.why_right(it), &values)),
             "findings": shown.map(|it| rows(report, question, it)),

@@ -1,6 +1,6 @@
 //! The table of predictions, observations and verdicts.
 
-use super::phrases::{self, expected, value};
+use super::phrases::{self, THEORY_PREDICTS, expected, value};
 use crate::duration::Unit;
 use crate::lab::{Finding, Verdict};
 use crate::report::page::{BAD, Columns, GOOD, NOTE, PLAIN, Page, STRONG, wrap};
@@ -18,7 +18,7 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     for transport in Transport::BOTH {
         let mut its = findings.iter().filter(|it| it.prediction.transport == transport).peekable();
         if its.peek().is_some() {
-            let heads = [name(transport), "predicted", "observed", "verdict"];
+            let heads = [name(transport), THEORY_PREDICTS, "observed", "verdict"];
             page.row(&COLUMNS, heads.map(|head| (STRONG, head)));
         }
         for finding in its {
@@ -98,10 +98,10 @@ mod tests {
             [
                 "",
                 "OBSERVED",
-                "  TCP                       predicted          observed           verdict",
+                "  TCP                       theory predicts    observed           verdict",
                 "  reads to the end          1 read             3 reads            differs: 2 too",
                 "                                                                  many",
-                "  UDP                       predicted          observed           verdict",
+                "  UDP                       theory predicts    observed           verdict",
                 "  datagrams                 26 datagrams       24 datagrams       varies here:",
                 "                                                                  another system",
                 "                                                                  may throw some",

@@ -7,6 +7,9 @@ use crate::lab::{
 use crate::report::{escaped, plural};
 use std::fmt;
 
+/// The name of the program's predictions in tables: a student's prediction, which `--ask` asks for, never has this name.
+pub(crate) const THEORY_PREDICTS: &str = "theory predicts";
+
 /// Returns a value as text: `2 reads`, `30 %`, or a time in this unit, such as `20 ms`.
 pub(crate) fn value(value: &Value, unit: Unit) -> String {
     match value {

@@ -138,7 +138,7 @@ fn a_brief_run_is_question_table_and_lesson() {
     );
     let screen = whole(&bad, Detail::Brief);
     mentions(&screen, &["TCP", "differs", "1 of 1 finding"]);
-    assert!(screen.contains(" 20 octets; predicted 26 octets "), "{screen}");
+    assert!(screen.contains(" 20 octets; theory predicts 26 octets "), "{screen}");
     let screen = whole(&missing, Detail::Brief);
     assert!(screen.ends_with("\nNOT RUN\n  no namespaces here, run it as root\n"), "{screen}");
 }
@@ -287,6 +287,18 @@ fn csv_has_a_line_for_each_finding_with_quotes_where_needed() {
 }
 
 #[test]
+fn theorys_prediction_has_one_name_that_is_not_the_students() {
+    let [_, bad, _] = sample_runs();
+    let [usual, brief] = [Detail::Usual, Detail::Brief].map(|it| whole(&bad.report, it));
+    let after_answers = plain(&ask::debrief(&[], &bad.report, Detail::Usual));
+    for output in [usual, brief, after_answers] {
+        assert!(output.contains("theory predicts"), "{output}");
+        let others = output.replace("as predicted", "");
+        assert!(!others.contains("predicted"), "{output}");
+    }
+}
+
+#[test]
 fn json_has_the_traces_with_octets_fates_and_times() {
     let all = json::runs(&sample_runs());
     let run = &all["runs"][0];
@@ -362,6 +374,8 @@ Nowhere else.
   late?
 
 ## Answers
+
+### What to try next
 
 - Yes, it
   is late.

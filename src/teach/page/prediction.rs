@@ -32,18 +32,15 @@ impl StudentAnswer {
 
     fn of(answered: &AnsweredQuestion, report: &Report) -> Option<Self> {
         let AnsweredQuestion { question, prediction, observation } = *answered;
-        let shown = question.shown(report.findings())?;
+        let marked = answered.marked(report.findings())?;
         let values = (report.procedure.values)(&report.setting);
-        let reason = match prediction {
-            Some(answer) => question.why(answer, shown, report.findings()),
-            None => question.why_right(shown),
-        };
+        let reason = marked.prediction.why.unwrap_or_else(|| question.why_right(marked.shown));
         Some(Self {
             question: fill(&question.text, &values),
             prediction: in_words(question, prediction, &values),
             observation: observation.map(|it| in_words(question, Some(it), &values)),
-            result: shown_in_words(question, shown, &values),
-            is_right: question.mark(prediction, shown) == Mark::Right,
+            result: shown_in_words(question, marked.shown, &values),
+            is_right: marked.prediction.mark == Mark::Right,
             reason: fill(reason, &values),
             decided_by: deciding::decision(report, question).map(|it| it.in_words()),
         })

@@ -7,7 +7,8 @@ use super::prediction::StudentAnswer;
 use super::{MAX_OCTETS, STYLES, Styles};
 use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{Engine, Program, Report};
-use crate::report::lab::{engine, not_run, phrases};
+use crate::report::lab::phrases::{self, THEORY_PREDICTS};
+use crate::report::lab::{engine, not_run};
 use crate::transport::Transport;
 use askama::Template;
 

@@ -146,6 +146,9 @@ fn a_students_answers_are_on_the_page_with_the_reason_and_the_deciding_packet() 
     for text in ["2 packets", "you saw 6 to 9", "✗ not as observed", "over UDP", "Packet 7 of"] {
         assert!(section.contains(text), "{text}: {section}");
     }
+    let heads = [">your prediction</th>", ">theory predicts</th>"];
+    assert!(heads.iter().all(|it| section.contains(it)), "{section}");
+    assert!(!section.contains(">predicted</th>"), "{section}");
     assert!(!section.contains("ecided by"), "the sentence itself says what decides: {section}");
 }
 

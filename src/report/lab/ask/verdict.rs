@@ -3,7 +3,7 @@
 use super::{in_words, shown_in_words};
 use crate::lab::question::Question;
 use crate::lab::question::answer::Answer;
-use crate::lab::question::verdict::{AnsweredQuestion, Mark, Shown};
+use crate::lab::question::verdict::{AnsweredQuestion, Mark, MarkedAnswer, MarkedAnswers};
 use crate::lab::{Report, Values, fill};
 use crate::report::lab::Detail;
 use crate::report::lab::deciding::{self, TableRow};
@@ -16,26 +16,24 @@ const VERDICT: Columns<3> = Columns(2, [13, 8, 53]);
 
 /// Returns the verdict on the student's prediction and observation for one question, with the reasons.
 pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report, detail: Detail) -> String {
-    let AnsweredQuestion { question, prediction, observation } = answered;
+    let question = answered.question;
     let values = (report.procedure.values)(&report.setting);
     let mut page = Page::default();
     page.line("");
-    let Some(shown) = question.shown(report.findings()) else {
+    let Some(answers) = answered.marked(report.findings()) else {
         page.paragraph(2, "No verdict: this run does not show the answer.");
         return page.finish();
     };
-    for (whose, answer, verdict) in [
-        ("prediction", prediction, question.mark(*prediction, shown)),
-        ("observation", observation, question.mark_observation(*observation, shown)),
-    ] {
-        let (style, mark) = mark(verdict);
-        let answer = in_words(question, *answer, &values);
+    for (whose, given) in [("prediction", answers.prediction), ("observation", answers.observation)]
+    {
+        let (style, mark) = mark(given.mark);
+        let answer = in_words(question, given.answer, &values);
         page.row(&VERDICT, [(PLAIN, whose), (style, mark), (PLAIN, &answer)]);
     }
-    let right = shown_in_words(question, shown, &values);
+    let right = shown_in_words(question, answers.shown, &values);
     page.row(&VERDICT, [(PLAIN, "the run shows"), (PLAIN, ""), (STRONG, &right)]);
     page.line("");
-    for reason in reasons(answered, shown, report, &values) {
+    for reason in reasons(question, answers, report) {
         marked(&mut page, "  - ", &reason);
     }
     if let Some(decision) = deciding::decision(report, question) {
@@ -45,19 +43,10 @@ pub(crate) fn verdict(answered: &AnsweredQuestion, report: &Report, detail: Deta
 }
 
 /// Returns the explanations of the student's wrong answers and of the right answer, and the findings that decide.
-fn reasons(
-    AnsweredQuestion { question, prediction, observation }: &AnsweredQuestion,
-    shown: Shown,
-    report: &Report,
-    values: &Values,
-) -> Vec<String> {
-    let predicted = prediction.map(|it| (it, question.why(it, shown, report.findings())));
-    let observed =
-        observation.map(|it| (it, question.why_observation(it, shown, report.findings())));
-    let predicted = predicted.filter(|(it, _)| question.mark(Some(*it), shown) == Mark::Wrong);
-    let observed =
-        observed.filter(|(it, _)| question.mark_observation(Some(*it), shown) == Mark::Wrong);
-    let mut reasons = wrong_answers([predicted, observed], question, values);
+fn reasons(question: &Question, answers: MarkedAnswers, report: &Report) -> Vec<String> {
+    let values = &(report.procedure.values)(&report.setting);
+    let shown = answers.shown;
+    let mut reasons = wrong_answers([answers.prediction, answers.observation], question, values);
     let right = quoted(question, shown.into(), values);
     reasons.push(format!("{right} is right: {}", fill(question.why_right(shown), values)));
     let rows = deciding::rows(report, question, shown);
@@ -69,13 +58,11 @@ fn reasons(
 }
 
 /// Returns the student's wrong answers with their explanations. Two answers with the same explanation have one sentence.
-fn wrong_answers(
-    answers: [Option<(Answer, &str)>; 2],
-    question: &Question,
-    values: &Values,
-) -> Vec<String> {
-    let explained = |(answer, why)| (quoted(question, answer, values), fill(why, values));
-    let wrong: Vec<_> = answers.into_iter().flatten().map(explained).collect();
+fn wrong_answers(answers: [MarkedAnswer; 2], question: &Question, values: &Values) -> Vec<String> {
+    let wrong = answers.into_iter().filter(|it| it.mark == Mark::Wrong);
+    let explained =
+        |it: MarkedAnswer| Some((quoted(question, it.answer?, values), fill(it.why?, values)));
+    let wrong: Vec<_> = wrong.filter_map(explained).collect();
     match &wrong[..] {
         [(one, why), (other, same)] if why == same && one != other => {
             vec![format!("{one} and {other} are wrong: {why}")]
