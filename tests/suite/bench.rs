@@ -91,7 +91,7 @@ fn client_and_server_count_the_same_number_of_exchanges() {
     let load = ["--duration", "0.2", "--warm-up", "0", "--concurrency", "4", "--window", "8"];
     let all: Value = good(bench(&load).args(["--json", &host])).parse().expect("JSON");
     let counters = server.counters();
-    for (name, load) in [("TcpAnswered", &all["tcp"]), ("UdpAnswered", &all["udp"])] {
+    for (name, load) in [("tcp exchanges", &all["tcp"]), ("udp exchanges", &all["udp"])] {
         assert_eq!(number(load, "asked"), number(load, "answered"), "{load:#}");
         let counted = format!("{name}: {}", number(load, "answered"));
         assert!(counters.split(", ").any(|counter| counter == counted), "{counted}: {counters}");
