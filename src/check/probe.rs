@@ -53,7 +53,7 @@ named! {
 
 impl Probe {
     /// Whether this probe checks only that the server can be reached.
-    pub(super) fn is_reach(self) -> bool {
+    pub(crate) fn is_reach(self) -> bool {
         matches!(self, Self::TcpIpv4 | Self::TcpIpv6 | Self::UdpIpv4 | Self::UdpIpv6)
     }
 }

@@ -68,18 +68,25 @@ pub fn run_command_line() -> ExitCode {
     })
 }
 
-/// Prints help, or the error found in the arguments.
+/// Prints help, or the error found in the arguments. For a Nagios plugin, exit status 2 would mean that the service has
+/// failed, so there a wrong command line has status 3, "unknown".
 fn print_usage(error: clap::Error) -> ExitCode {
     let is_usage = error.use_stderr();
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    let error = usage_hints::explain(error, &words.collect::<Vec<_>>());
+    let words: Vec<String> = words.collect();
+    let is_plugin = words.iter().any(|word| word == "--nagios");
+    let error = usage_hints::explain(error, &words);
     if is_usage && logging::is_journal() {
         complain(&error.to_string());
     } else if !inherited::client_has_stderr() {
         // Help goes to standard output. If that is closed, the write error is ignored.
         let _ = error.print();
     }
-    ExitCode::from(if is_usage { 2 } else { 0 })
+    ExitCode::from(match (is_usage, is_plugin) {
+        (false, _) => 0,
+        (true, false) => 2,
+        (true, true) => 3,
+    })
 }
 
 /// Prints text for people to standard output. The terminal, the locale and the options determine whether the output has
@@ -90,8 +97,13 @@ fn print(text: &str) -> Result<(), Failure> {
 
 /// Prints text like [`print`], but through a pager if the text is longer than the terminal's screen.
 fn print_paged(text: &str) -> Result<(), Failure> {
+    print_paged_with_hint(text, None)
+}
+
+/// Prints text like [`print_paged`]. Only the pager shows the hint, which says what follows the pager.
+fn print_paged_with_hint(text: &str, hint: Option<&str>) -> Result<(), Failure> {
     let text = alphabet::shown(text);
-    if pager::show(&text) { Ok(()) } else { print_exactly(&text) }
+    if pager::show(&text, hint) { Ok(()) } else { print_exactly(&text) }
 }
 
 /// Prints JSON or CSV for programs. The choice of ASCII does not change such data.

@@ -45,15 +45,17 @@ pub(super) fn is_running() -> bool {
 /// Shows text in the pager if it is longer than the screen. Returns false if nothing was shown, either because the text
 /// is short or because no pager can be run.
 ///
+/// The hint says what follows the pager. It is the first line in the pager and, in less, the prompt on every page.
+///
 /// While the pager runs, no signal ends this process. Otherwise pager and shell would both read from the terminal. As
 /// with git, SIGTERM and SIGHUP end this process once the pager has exited. Ctrl-C and Ctrl-\ affect only the pager.
-pub(super) fn show(text: &str) -> bool {
+pub(super) fn show(text: &str, hint: Option<&str>) -> bool {
     let Some(command) = command().filter(|_| is_possible() && is_longer_than_screen(text)) else {
         return false;
     };
     MAY_END.store(false, Ordering::Relaxed);
     let_signals_end();
-    let shown = page(&command, text).unwrap_or(false);
+    let shown = page(&command, text, hint).unwrap_or(false);
     MAY_END.store(true, Ordering::Relaxed);
     if let Ok(signal @ 1..) = i32::try_from(POSTPONED.load(Ordering::Relaxed)) {
         // This call ends the process, so it returns only if the system refuses the signal.
@@ -93,8 +95,8 @@ fn is_longer_than_screen(text: &str) -> bool {
 }
 
 /// Shows text in the pager. Returns false if the pager cannot be run.
-fn page(command: &str, text: &str) -> io::Result<bool> {
-    let mut pager = match start(command) {
+fn page(command: &str, text: &str, hint: Option<&str>) -> io::Result<bool> {
+    let mut pager = match start(command, hint) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
             return Ok(false);
         }
@@ -106,8 +108,9 @@ fn page(command: &str, text: &str) -> io::Result<bool> {
             ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),
             _ => Cow::Borrowed(text),
         };
+        let first = hint.map(|hint| format!("  {hint}\n")).unwrap_or_default();
         // A write error is ignored, because the user may quit the pager before it has read the whole text.
-        let _ = input.write_all(text.as_bytes());
+        let _ = input.write_all(first.as_bytes()).and_then(|()| input.write_all(text.as_bytes()));
     }
     let status = pager.wait()?;
     Ok(!status.code().is_some_and(|code| NOT_RUN.contains(&code)))
@@ -116,17 +119,29 @@ fn page(command: &str, text: &str) -> io::Result<bool> {
 /// Starts the pager, through a shell if the command needs one. `LESS=FRX` makes less exit immediately if the text fits,
 /// show colours, and leave the text on the screen. `LESSCHARSET` makes less show the line-drawing characters in ladders
 /// even if no locale is set.
-fn start(command: &str) -> io::Result<Child> {
+fn start(command: &str, hint: Option<&str>) -> io::Result<Child> {
     let needs_shell =
         command.contains(|it: char| !it.is_ascii_alphanumeric() && !"/._-+".contains(it));
     let mut pager = if needs_shell { Command::new("sh") } else { Command::new(command) };
     if needs_shell {
         pager.args(["-c", command]);
     }
-    for (name, value) in [("LESS", "FRX"), ("LESSCHARSET", "utf-8"), ("LV", "-c")] {
+    for (name, value) in [("LESSCHARSET", "utf-8"), ("LV", "-c")] {
         if env::var_os(name).is_none() {
             pager.env(name, value);
         }
     }
+    let of_less = env::var("LESS").unwrap_or_else(|_| "FRX".to_owned());
+    pager.env("LESS", of_less + &hint.map(less_prompt).unwrap_or_default());
     pager.stdin(Stdio::piped()).spawn()
+}
+
+/// Returns options of less that make the hint its prompt: the short one, and the longer ones that the user may have
+/// chosen with `-m` and `-M`. In a prompt of less, `?e(END) .` prints "(END) " on the last page.
+fn less_prompt(hint: &str) -> String {
+    // Characters with a meaning in a prompt of less need a backslash.
+    let special = |it: char| "?:.%\\$".contains(it);
+    let escape = |it: char| if special(it) { format!("\\{it}") } else { it.to_string() };
+    let hint: String = hint.chars().map(escape).collect();
+    ["s", "m", "M"].map(|kind| format!(" -P{kind}?e(END) .{hint}$")).concat()
 }

@@ -10,7 +10,7 @@ use super::{gauges, inherited};
 use crate::clock::{Clock, Health};
 use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
-use crate::report::{json, plural};
+use crate::report::{counters, json, plural};
 use crate::server::endpoint::Endpoint;
 use crate::server::{
     Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Supervisor,
@@ -209,9 +209,7 @@ fn log_totals(metrics: &Metrics) {
         plural(metrics.count(Event::TcpAnswered), "connection"),
         plural(metrics.count(Event::UdpAnswered), "datagram")
     );
-    let count = |event: &Event| (*event, metrics.count(*event));
-    let counts = Event::ALL.iter().map(count).filter(|(_, count)| *count > 0);
-    let counts: Vec<String> = counts.map(|(event, count)| format!("{event} {count}")).collect();
-    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
-    log::debug!("counters that are not 0: {counts}");
+    for line in counters::lines(metrics) {
+        log::debug!("total: {line}");
+    }
 }

@@ -17,6 +17,8 @@ pub(crate) mod lab;
 pub(crate) mod ladder;
 #[cfg(feature = "cli")]
 pub(crate) mod meaning;
+#[cfg(feature = "cli")]
+pub(crate) mod nagios;
 pub(crate) mod packet;
 mod page;
 #[cfg(feature = "cli")]

@@ -184,6 +184,45 @@ fn a_public_address_is_asked_every_4_seconds_and_not_sent_64_kib() {
     assert_eq!(many.1, "pass");
 }
 
+/// Runs a check as a monitoring plugin. Returns its exit status and its standard output.
+fn plugin(command: &mut Command) -> (Option<i32>, String) {
+    let output = run(command.arg("--nagios"));
+    (output.status.code(), stdout(&output))
+}
+
+#[test]
+fn a_plugin_prints_one_line_with_performance_data_and_its_status_is_0() {
+    let server = Running::serve(&["--listen", "127.0.0.1"]);
+    let (status, line) = plugin(&mut check(&[&format!("127.0.0.1:{}", server.port())]));
+    assert_eq!((status, line.lines().count()), (Some(0), 1), "{line}");
+    let (text, data) = line.trim_end().split_once('|').expect("performance data");
+    mentions(text, &["DAYTIME OK - ", " passed, 0 failed, "]);
+    let labels = data.split(' ').map(|it| {
+        let (label, seconds) = it.split_once('=').expect("a value");
+        let seconds: f64 = seconds.strip_suffix('s').expect("a unit").parse().expect("a number");
+        assert!(seconds.abs() < 10.0, "{line}");
+        label
+    });
+    let labels: Vec<&str> = labels.collect();
+    assert_eq!(labels, ["tcp-ipv4", "udp-ipv4", "offset", "uncertainty"]);
+}
+
+#[test]
+fn a_plugin_has_status_1_for_a_wrong_reply_2_without_a_reply_and_3_without_a_check() {
+    let wrong = Running::serve(&["--listen", "127.0.0.1", "--strftime", "noon|OK"]);
+    let (status, line) = plugin(&mut check(&[&format!("127.0.0.1:{}", wrong.port())]));
+    assert_eq!(status, Some(1), "{line}");
+    mentions(&line, &["DAYTIME WARNING - syntax: ", "noon/OK", "1 failed"]);
+    let tcp = Running::serve(&["--proto", "tcp"]);
+    let (status, line) = plugin(&mut check(&["--timeout", "1", &tcp.tcp().to_string()]));
+    assert_eq!(status, Some(2), "{line}");
+    mentions(&line, &["DAYTIME CRITICAL - udp-ipv4: ", "ICMP", "|tcp-ipv4="]);
+    let (status, line) = plugin(&mut check(&["no-such-host.invalid"]));
+    assert_eq!((status, line.lines().count()), (Some(3), 1), "{line}");
+    mentions(&line, &["DAYTIME UNKNOWN - ", "resolve", "no-such-host.invalid"]);
+    assert_eq!(plugin(&mut check(&["--no-such-option"])).0, Some(3));
+}
+
 #[test]
 fn the_status_is_1_also_when_the_output_has_no_reader() {
     let (closed, _holder) = closed_port();

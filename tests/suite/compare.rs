@@ -13,7 +13,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The first words of the headings.
 const SECTIONS: [&str; 6] =
@@ -291,8 +291,12 @@ fn on_a_terminal_a_bar_shows_the_progress_after_one_second() {
     assert!(long.contains(" of 70, "), "{long:?}");
     let screen = &long[long.find("Asked ").expect("the screen")..];
     assert!(!screen.contains(" of 70, "), "the bar stays: {screen:?}");
+    let began = Instant::now();
     let short = or_skip!(shown("--count 1"));
-    assert!(short.contains("Asked ") && !short.contains(" of 1, "), "{short:?}");
+    // On a busy machine even this run may take a second.
+    let may_have_bar = began.elapsed() >= Duration::from_secs(1);
+    assert!(short.contains("Asked "), "{short:?}");
+    assert!(may_have_bar || !short.contains(" of 1, "), "{short:?}");
 }
 
 /// Starts a TCP server that answers `clients` clients, and calls `each` with the number of each client.

@@ -4,7 +4,9 @@ use crate::metrics::{lines, next_line};
 use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end, wait_in_vain};
-use crate::support::{Namespace, PATIENCE, Running, daytime, good, mentions, program};
+use crate::support::{
+    Namespace, PATIENCE, Running, count, counters, daytime, good, mentions, program,
+};
 use nix::pty::{OpenptyResult, openpty};
 use std::fs;
 use std::io::{Read, Write};
@@ -46,7 +48,7 @@ fn with_20_descriptors_and_100_held_clients_a_new_client_is_served_over_both_tra
         assert_is_prompt(server.tcp());
     }
     let counters = server.counters();
-    assert!(counters.contains("TcpMadeRoom: "), "{counters}");
+    assert!(counters.contains("tcp ended made-room: "), "{counters}");
 }
 
 #[test]
@@ -64,9 +66,9 @@ fn a_worker_gets_descriptors_from_workers_that_hold_them_all() {
         assert!(started.elapsed() < PROMPT, "{:?}", started.elapsed());
     }
     let counters = server.counters();
-    assert!(counters.contains("TcpMadeRoom: "), "{counters}");
+    assert!(counters.contains("tcp ended made-room: "), "{counters}");
     assert!(
-        counters.contains("TcpNoDescriptor: "),
+        counters.contains("tcp error no-descriptor: "),
         "no worker was without connections: {counters}"
     );
 }
@@ -96,7 +98,7 @@ fn without_descriptors_the_server_neither_spins_nor_stops_and_recovers() {
     assert!(waiting.iter().all(|stream| read_to_end(stream).ends_with(b"\n")));
     assert_is_prompt(server.tcp());
     let counters = server.counters();
-    assert!(counters.contains("TcpNoDescriptor: "), "{counters}");
+    assert!(counters.contains("tcp error no-descriptor: "), "{counters}");
 }
 
 /// Returns the processor time of a process, in user and system mode (proc(5), utime and stime).
@@ -135,7 +137,8 @@ fn a_forbidden_reply_is_counted_and_the_next_one_sent() {
     let forged =
         ["203.0.113.1 40000", "203.0.113.2 40000", "10.0.0.2 40000"].map(|from| (from, to, 0));
     or_skip!(forge(&inside, &forged));
-    let expected = "UdpReceived: 3, UdpAnswered: 1, UdpNotPermitted: 1, UdpUnreachable: 1";
+    let expected =
+        "udp arrivals: 3, udp exchanges: 1, udp error not-permitted: 1, udp error unreachable: 1";
     assert_eq!(server.counters(), expected);
 }
 
@@ -164,7 +167,7 @@ fn an_interface_that_goes_down_leaves_the_others_serving_and_recovers() {
     ask("10.9.0.1");
     ask("10.0.0.1");
     let counters = server.counters();
-    assert!(counters.contains("TcpAnswered: 4, "), "{counters}");
+    assert!(counters.contains("tcp exchanges: 4, "), "{counters}");
 }
 
 #[test]
@@ -187,7 +190,7 @@ fn the_connection_of_a_client_that_vanishes_ends_at_the_write_deadline() {
     eventually("the connection is given up", || server.descriptors() == idle);
     drop(client);
     let counters = server.counters();
-    assert!(counters.contains("TcpWriteDeadline: 1"), "{counters}");
+    assert!(counters.contains("tcp ended write-deadline: 1"), "{counters}");
 }
 
 #[test]
@@ -207,8 +210,8 @@ fn with_require_sync_the_server_replies_only_if_the_kernel_reports_synchronisati
     socket.send(b"").expect("sent");
     assert_eq!(socket.recv(&mut [0; 64]).is_ok(), synchronised, "{reply}");
     let log = server.stopped();
-    assert_eq!(log.contains("TcpNoTime 1, "), !synchronised, "{log}");
-    assert_eq!(log.contains("UdpNoTime 1"), !synchronised, "{log}");
+    assert_eq!(counters(&log).contains("tcp ignored no-time: 1"), !synchronised, "{log}");
+    assert_eq!(counters(&log).contains("udp ignored no-time: 1"), !synchronised, "{log}");
     let is_warning = |line: &&str| line.contains(" WARN ] ") && line.contains("no valid time");
     assert_eq!(log.lines().filter(is_warning).count(), 2 * usize::from(!synchronised), "{log}");
 }
@@ -227,8 +230,8 @@ fn the_log_has_few_lines_for_a_flood_and_they_count_every_event() {
     let made_room: Vec<u64> = made_room.collect();
     // One line at once, one after a second, and one at the end.
     assert!((1..=3).contains(&made_room.len()), "{log}");
-    let counted = format!("TcpMadeRoom {}", made_room.iter().sum::<u64>());
-    assert!(log.contains(&counted), "{counted}: {log}");
+    let counted = count(&counters(&log), "tcp ended made-room");
+    assert_eq!(counted, made_room.iter().sum::<u64>(), "{log}");
     drop(held);
 }
 

@@ -21,7 +21,7 @@ fn serving(options: &[&str]) -> Result<(Namespace, Running), String> {
 fn assert_counted(options: &[&str], datagram: Datagram, expected: &str) {
     let (inside, server) = or_skip!(serving(options));
     or_skip!(forge(&inside, &[datagram]));
-    let expected = format!("UdpReceived: 1, {expected}: 1");
+    let expected = format!("udp arrivals: 1, {expected}: 1");
     assert_eq!(server.counters(), expected, "{datagram:?}");
 }
 
@@ -29,45 +29,49 @@ const EVERYWHERE: [&str; 2] = ["--listen", "[::]"];
 
 #[test]
 fn a_forged_question_of_an_ordinary_client_is_answered() {
-    assert_counted(&EVERYWHERE, ("192.0.2.2 40000", "192.0.2.1 13", 0), "UdpAnswered");
-    assert_counted(&EVERYWHERE, ("2001:db8::2 40000", "2001:db8::1 13", 0), "UdpAnswered");
+    assert_counted(&EVERYWHERE, ("192.0.2.2 40000", "192.0.2.1 13", 0), "udp exchanges");
+    assert_counted(&EVERYWHERE, ("2001:db8::2 40000", "2001:db8::1 13", 0), "udp exchanges");
 }
 
 #[test]
 fn a_question_from_port_0_is_not_answered() {
-    assert_counted(&EVERYWHERE, ("192.0.2.2 0", "192.0.2.1 13", 0), "UdpPortZero");
-    assert_counted(&EVERYWHERE, ("2001:db8::2 0", "2001:db8::1 13", 0), "UdpPortZero");
+    assert_counted(&EVERYWHERE, ("192.0.2.2 0", "192.0.2.1 13", 0), "udp ignored port-zero");
+    assert_counted(&EVERYWHERE, ("2001:db8::2 0", "2001:db8::1 13", 0), "udp ignored port-zero");
 }
 
 #[test]
 fn a_question_from_another_service_is_not_answered() {
     for port in ["7", "17", "19", "37", "1023"] {
         let from = format!("192.0.2.2 {port}");
-        assert_counted(&EVERYWHERE, (&from, "192.0.2.1 13", 0), "UdpPortPrivileged");
+        assert_counted(&EVERYWHERE, (&from, "192.0.2.1 13", 0), "udp ignored port-privileged");
     }
-    assert_counted(&EVERYWHERE, ("192.0.2.2 2049", "192.0.2.1 13", 0), "UdpPortNfs");
+    assert_counted(&EVERYWHERE, ("192.0.2.2 2049", "192.0.2.1 13", 0), "udp ignored port-nfs");
 }
 
 #[test]
 fn a_question_from_a_privileged_port_is_answered_on_request() {
     let options = ["--listen", "[::]", "--answer-privileged-ports"];
-    assert_counted(&options, ("192.0.2.2 1023", "192.0.2.1 13", 0), "UdpAnswered");
-    assert_counted(&options, ("192.0.2.2 13", "192.0.2.1 13", 0), "UdpPortOwn");
+    assert_counted(&options, ("192.0.2.2 1023", "192.0.2.1 13", 0), "udp exchanges");
+    assert_counted(&options, ("192.0.2.2 13", "192.0.2.1 13", 0), "udp ignored port-own");
 }
 
 #[test]
 fn a_question_from_the_services_own_port_is_not_answered() {
-    assert_counted(&EVERYWHERE, ("192.0.2.2 13", "192.0.2.1 13", 0), "UdpPortOwn");
+    assert_counted(&EVERYWHERE, ("192.0.2.2 13", "192.0.2.1 13", 0), "udp ignored port-own");
     let high = ["--listen", "192.0.2.1:9999"];
-    assert_counted(&high, ("192.0.2.2 9999", "192.0.2.1 9999", 0), "UdpPortOwn");
+    assert_counted(&high, ("192.0.2.2 9999", "192.0.2.1 9999", 0), "udp ignored port-own");
 }
 
 #[test]
 fn a_question_from_an_address_that_no_host_has_is_not_answered() {
     for source in ["224.0.0.1", "255.255.255.255", "0.1.2.3"] {
         let from = format!("{source} 40000");
-        assert_counted(&EVERYWHERE, (&from, "192.0.2.1 13", 0), "UdpSourceNoHost");
-        assert_counted(&["--listen", "0.0.0.0"], (&from, "192.0.2.1 13", 0), "UdpSourceNoHost");
+        assert_counted(&EVERYWHERE, (&from, "192.0.2.1 13", 0), "udp ignored source-no-host");
+        assert_counted(
+            &["--listen", "0.0.0.0"],
+            (&from, "192.0.2.1 13", 0),
+            "udp ignored source-no-host",
+        );
     }
     // Linux itself drops datagrams from an IPv6 multicast address. Unit tests of the guard cover
     // them.
@@ -81,24 +85,24 @@ fn a_question_from_the_broadcast_address_of_an_interface_is_not_answered() {
     serve.args(["serve", "--strftime", "%Y", "-v", "--listen", "192.0.2.1"]);
     let server = Running::start(serve);
     or_skip!(forge(&here, &[("192.0.2.255 40000", "192.0.2.1 13", 0)]));
-    assert_eq!(server.counters(), "UdpReceived: 1, UdpSourceNoHost: 1");
+    assert_eq!(server.counters(), "udp arrivals: 1, udp ignored source-no-host: 1");
 }
 
 #[test]
 fn a_loopback_source_is_answered_over_the_loopback_interface() {
     for everywhere in [&EVERYWHERE[..], &["--listen", "0.0.0.0"]] {
-        assert_counted(everywhere, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpAnswered");
-        assert_counted(everywhere, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpAnswered");
+        assert_counted(everywhere, ("127.0.0.1 40000", "127.0.0.1 13", 0), "udp exchanges");
+        assert_counted(everywhere, ("127.0.0.1 40000", "192.0.2.1 13", 0), "udp exchanges");
     }
-    assert_counted(&EVERYWHERE, ("::1 40000", "::1 13", 0), "UdpAnswered");
+    assert_counted(&EVERYWHERE, ("::1 40000", "::1 13", 0), "udp exchanges");
     assert_counted(
         &["--listen", "127.0.0.1"],
         ("127.0.0.1 40000", "127.0.0.1 13", 0),
-        "UdpAnswered",
+        "udp exchanges",
     );
     // The interface is unknown on a socket that is bound to an address.
     let bound = ["--listen", "192.0.2.1"];
-    assert_counted(&bound, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpSourceLoopback");
+    assert_counted(&bound, ("127.0.0.1 40000", "192.0.2.1 13", 0), "udp ignored source-loopback");
 }
 
 #[test]
@@ -126,8 +130,8 @@ fn a_forged_loopback_source_that_comes_in_over_a_cable_is_not_answered() {
         // judged.
         good(&mut query);
         let counted = match local_net {
-            "1" => "UdpReceived: 3, UdpAnswered: 2, UdpSourceLoopback: 1",
-            _ => "UdpReceived: 2, UdpAnswered: 2", // the kernel dropped it
+            "1" => "udp arrivals: 3, udp exchanges: 2, udp ignored source-loopback: 1",
+            _ => "udp arrivals: 2, udp exchanges: 2", // the kernel dropped it
         };
         assert_eq!(server.counters(), counted, "route_localnet={local_net}");
     }
@@ -137,9 +141,9 @@ fn a_forged_loopback_source_that_comes_in_over_a_cable_is_not_answered() {
 fn without_amplification_only_a_question_as_long_as_the_reply_is_answered() {
     // The reply is the year and CR LF.
     let options = ["--listen", "[::]", "--no-amplification"];
-    assert_counted(&options, ("192.0.2.2 40000", "192.0.2.1 13", 5), "UdpTooShort");
-    assert_counted(&options, ("192.0.2.2 40000", "192.0.2.1 13", 6), "UdpAnswered");
-    assert_counted(&options, ("2001:db8::2 40000", "2001:db8::1 13", 1400), "UdpAnswered");
+    assert_counted(&options, ("192.0.2.2 40000", "192.0.2.1 13", 5), "udp ignored too-short");
+    assert_counted(&options, ("192.0.2.2 40000", "192.0.2.1 13", 6), "udp exchanges");
+    assert_counted(&options, ("2001:db8::2 40000", "2001:db8::1 13", 1400), "udp exchanges");
 }
 
 #[test]
@@ -153,7 +157,10 @@ fn a_question_sent_to_a_broadcast_address_is_not_answered() {
         let mut python = there.command(or_skip!(program("python3")));
         let said = run(python.args(["-c", TO_MANY]));
         assert_eq!((stderr(&said).as_str(), stdout(&said).as_str()), ("", "192.0.2.1\n"));
-        assert_eq!(server.counters(), "UdpReceived: 3, UdpAnswered: 1, UdpSentToMany: 2");
+        assert_eq!(
+            server.counters(),
+            "udp arrivals: 3, udp exchanges: 1, udp ignored sent-to-many: 2"
+        );
     }
 }
 
@@ -186,8 +193,9 @@ fn a_question_sent_to_an_ipv6_multicast_address_is_not_answered() {
         has_taken_datagrams(&here)
     });
     let counters = server.counters();
-    let (_, counts) = counters.split_once("UdpReceived: ").expect("received");
-    let (received, ignored) = counts.split_once(", UdpSentToMany: ").expect("nothing else");
+    let (_, counts) = counters.split_once("udp arrivals: ").expect("received");
+    let (received, ignored) =
+        counts.split_once(", udp ignored sent-to-many: ").expect("nothing else");
     assert_eq!(received, ignored);
 }
 
@@ -215,14 +223,14 @@ fn a_reply_that_cannot_be_sent_does_not_affect_the_next_one() {
         ("192.0.2.2 40001", "192.0.2.1 13", 0),
     ];
     or_skip!(forge(&inside, &datagrams));
-    assert_eq!(server.counters(), "UdpReceived: 3, UdpAnswered: 2, UdpUnreachable: 1");
+    assert_eq!(server.counters(), "udp arrivals: 3, udp exchanges: 2, udp error unreachable: 1");
 }
 
 #[test]
 fn two_sockets_of_one_service_pointed_at_each_other_exchange_nothing() {
     let options = ["--listen", "192.0.2.1:9998", "--listen", "192.0.2.2:9999"];
     let datagram = ("192.0.2.2 9999", "192.0.2.1 9998", 0);
-    assert_counted(&options, datagram, "UdpPortOwn");
+    assert_counted(&options, datagram, "udp ignored port-own");
 }
 
 #[test]
@@ -236,6 +244,6 @@ fn two_services_pointed_at_each_other_exchange_nothing() {
     for host in ["192.0.2.1", "192.0.2.2"] {
         good(inside.daytime().args(["query", "-q", "--proto", "udp", host, "--impolite"]));
     }
-    assert_eq!(one.counters(), "UdpReceived: 2, UdpAnswered: 1, UdpPortOwn: 1");
-    assert_eq!(other.counters(), "UdpReceived: 1, UdpAnswered: 1");
+    assert_eq!(one.counters(), "udp arrivals: 2, udp exchanges: 1, udp ignored port-own: 1");
+    assert_eq!(other.counters(), "udp arrivals: 1, udp exchanges: 1");
 }

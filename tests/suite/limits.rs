@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::forge::{forge, forge_range};
 use crate::support::wire::{ask_tcp, ask_udp, assert_prompt, connect, eventually, read_to_end};
-use crate::support::{Namespace, PATIENCE, Running, count, daytime};
+use crate::support::{Namespace, PATIENCE, Running, count, counters, daytime};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ fn a_source_above_its_rate_is_ignored_and_another_is_answered() {
     assert!((5..=20).contains(&first), "{first}");
     assert!(or_skip!(inside.enter(|| answered("10.0.0.3", 5, 5))) == 5);
     let counters = server.counters();
-    assert!(counters.contains("UdpSourceLimit: 1"), "{counters}");
+    assert!(counters.contains("udp ignored source-limit: 1"), "{counters}");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn all_sources_together_have_a_limit_too() {
         datagrams.iter().map(|from| (from.as_str(), "10.0.0.1 13", 0)).collect();
     or_skip!(forge(&inside, &datagrams));
     let counters = server.counters();
-    let limited = count(&counters, "UdpTotalLimit");
+    let limited = count(&counters, "udp ignored total-limit");
     // Python takes a while for 50 datagrams, and a token returns every 200 ms.
     assert!((1..=45).contains(&limited), "{counters}");
 }
@@ -79,7 +79,7 @@ fn a_flood_of_forged_sources_grows_neither_memory_nor_the_log() {
     assert!(lines < 20, "{log}");
     // A busy machine drops some of them before the server gets them; between 40 000 and 45 000 were
     // dropped in trials.
-    assert!(count(&log, "UdpReceived") > 20_000, "{log}");
+    assert!(count(&counters(&log), "udp arrivals") > 20_000, "{log}");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn above_the_limit_of_one_source_the_newest_connection_is_answered_and_closed_at
         drop((other, again));
     }));
     let counters = server.counters();
-    assert!(counters.contains("TcpSourceLimit: 2"), "{counters}");
+    assert!(counters.contains("tcp ended source-limit: 2"), "{counters}");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn above_the_limit_of_all_sources_the_newest_connection_is_answered_and_closed_a
         drop(again);
     }));
     let counters = server.counters();
-    assert!(counters.contains("TcpTotalLimit: 1"), "{counters}");
+    assert!(counters.contains("tcp ended total-limit: 1"), "{counters}");
 }
 
 /// Opens a connection from this address that has got its reply and the end of stream, and stays
@@ -146,7 +146,7 @@ fn loopback_is_limited_only_with_limit_loopback() {
     drop(held);
     let counted = server.counters();
     assert!(!counted.contains("Limit"), "{counted}");
-    assert_eq!(count(&counted, "UdpAnswered"), 10);
+    assert_eq!(count(&counted, "udp exchanges"), 10);
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "-v", "--limit-loopback"]).args(limits);
     let server = Running::start(serve);
@@ -154,7 +154,7 @@ fn loopback_is_limited_only_with_limit_loopback() {
     let held = [connect(server.tcp()), connect(server.tcp())];
     assert!(held.iter().all(|stream| !read_to_end(stream).is_empty()));
     let counted = server.counters();
-    assert!(counted.contains("TcpSourceLimit: 1"), "{counted}");
+    assert!(counted.contains("tcp ended source-limit: 1"), "{counted}");
 }
 
 #[test]

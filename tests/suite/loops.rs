@@ -37,12 +37,12 @@ fn a_service_that_takes_the_port_of_a_client_does_not_answer_the_late_reply() {
         drop(client);
         let late = serving(&port, &[&options[..], &["--metrics", "0"]].concat());
         asked.signal("CONT");
-        assert_eq!(asked.counters(), "UdpReceived: 1, UdpAnswered: 1", "{workers} workers");
+        assert_eq!(asked.counters(), "udp arrivals: 1, udp exchanges: 1", "{workers} workers");
         // On a busy machine the kernel may deliver the reply after `send` has returned.
         let metrics = late.address("metrics", |_| true);
         let ignored = "reason=\"reply\"} 1\n";
         eventually("the late reply arrives", || page(metrics).contains(ignored));
-        assert_eq!(late.counters(), "UdpReceived: 1, UdpContentIsReply: 1", "{workers} workers");
+        assert_eq!(late.counters(), "udp arrivals: 1, udp ignored reply: 1", "{workers} workers");
     }
 }
 
@@ -59,8 +59,8 @@ fn sixty_four_forged_questions_between_two_hosts_get_one_reply_each() {
     let other = serving(&there, "192.0.2.9:9999");
     // Sends from this host with the forged source of the other one.
     or_skip!(forge(&here, &[("192.0.2.9 9999", "192.0.2.1 9998", 0); 64]));
-    assert_eq!(one.counters(), "UdpReceived: 64, UdpAnswered: 64");
-    assert_eq!(other.counters(), "UdpReceived: 64, UdpContentIsReply: 64");
+    assert_eq!(one.counters(), "udp arrivals: 64, udp exchanges: 64");
+    assert_eq!(other.counters(), "udp arrivals: 64, udp ignored reply: 64");
 }
 
 /// Asks, sends back the reply as an echo service on any port would (RFC 862), and asks again.
@@ -85,7 +85,7 @@ fn an_echo_service_on_any_port_gets_one_reply_in_every_syntax_and_with_any_limit
         for limits in LIMITS {
             let server = serving("127.0.0.1:0", &[&printed[..], limits].concat());
             echoed_once(server.udp(), &[0; 512]);
-            let counted = "UdpReceived: 4, UdpAnswered: 2, UdpContentIsReply: 2";
+            let counted = "udp arrivals: 4, udp exchanges: 2, udp ignored reply: 2";
             assert_eq!(server.counters(), counted, "{printed:?} {limits:?}");
         }
     }
@@ -101,7 +101,7 @@ fn the_replies_of_other_servers_are_not_answered() {
         service.send(&saved.reply).expect("sent");
     }
     let count = times.len();
-    let counted = format!("UdpReceived: {count}, UdpContentIsReply: {count}");
+    let counted = format!("udp arrivals: {count}, udp ignored reply: {count}");
     assert_eq!(server.counters(), counted);
 }
 
@@ -117,7 +117,7 @@ fn a_question_with_any_other_content_is_answered() {
         let octets = client.recv(&mut [0; 512]).expect("an answer");
         assert!(octets > 20, "{}", question.escape_ascii());
     }
-    assert_eq!(server.counters(), "UdpReceived: 8, UdpAnswered: 8");
+    assert_eq!(server.counters(), "udp arrivals: 8, udp exchanges: 8");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::metrics::page;
 use crate::support::wire::{datagrams_with, eventually};
-use crate::support::{Running, count, daytime, mentions};
+use crate::support::{Running, count, counters, daytime, mentions};
 use std::net::SocketAddr;
 
 /// Sends `count` empty datagrams to a server that is stopped meanwhile.
@@ -25,10 +25,10 @@ fn every_datagram_of_a_flood_is_received_or_counted_as_lost() {
         flood(&server, 2000);
         let counters = server.counters();
         let count = |name: &str| count(&counters, name);
-        let (received, lost) = (count("UdpReceived"), count("UdpReceiveBufferFull"));
+        let (received, lost) = (count("udp arrivals"), count("udp error receive-buffer"));
         assert!(lost > 1000, "{counters}");
         assert_eq!(received + lost, 2000, "{counters}");
-        assert_eq!(count("UdpAnswered"), received);
+        assert_eq!(count("udp exchanges"), received);
     }
 }
 
@@ -94,9 +94,10 @@ fn all_datagrams_that_arrived_before_a_stop_are_answered() {
     server.signal("CONT");
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
-    let lost = "UdpReceiveBufferFull";
-    let lost = if log.contains(lost) { count(&log, lost) } else { 0 };
-    let answered = count(&log, "UdpAnswered");
+    let lost = "udp error receive-buffer";
+    let counters = counters(&log);
+    let lost = if counters.contains(lost) { count(&counters, lost) } else { 0 };
+    let answered = count(&counters, "udp exchanges");
     assert!(answered + lost == 2300 && answered > 400, "{log}");
 }
 

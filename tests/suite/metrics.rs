@@ -325,6 +325,40 @@ fn an_unavailable_metrics_address_stops_the_server_with_a_message() {
     mentions(&stderr(&usage), &["'127.0.0.1'", "'--metrics <[ADDR:]PORT>'", "not a port"]);
 }
 
+/// Returns the names of metrics and the values of labels in the configuration for Prometheus.
+fn names_in_the_configuration(document: &str) -> BTreeSet<String> {
+    let blocks = document.split("```yaml\n").skip(1).filter_map(|it| it.split("```").next());
+    let blocks: Vec<&str> = blocks.collect();
+    assert_eq!(blocks.len(), 2, "the configuration and the rules");
+    let is_part_of_name = |it: char| it.is_ascii_lowercase() || it == '_';
+    let words = blocks.iter().flat_map(|block| block.split(|it| !is_part_of_name(it)));
+    let metrics = words.filter(|word| word.starts_with("daytime_") || word.starts_with("process_"));
+    let selectors = blocks.iter().flat_map(|block| block.split(['{', ',']).skip(1));
+    let selectors = selectors.filter_map(|it| {
+        it.split_once('"')?
+            .0
+            .strip_suffix(['=', '~'])
+            .map(|label| (label.trim_end_matches('=').to_owned(), it))
+    });
+    let values = selectors.flat_map(|(label, it)| {
+        let values = it.split('"').nth(1).unwrap_or_default().split('|');
+        values.map(|value| format!("{label}=\"{value}\"")).collect::<Vec<_>>()
+    });
+    metrics.map(str::to_owned).chain(values).collect()
+}
+
+#[test]
+fn the_configuration_for_prometheus_names_metrics_and_labels_that_exist() {
+    let (_server, metrics) = serving();
+    let page = page(metrics);
+    let document = fs::read_to_string("docs/operating.md").expect("UTF-8");
+    let names = names_in_the_configuration(&document);
+    assert_eq!(names.len(), 3 + 1 + 5, "{names:?}");
+    for name in names {
+        assert!(page.contains(&name), "no {name}: {page}");
+    }
+}
+
 #[test]
 fn the_page_about_operating_has_every_value_of_a_label_with_its_transports() {
     const LABELS: [&str; 3] = ["reason=", "how=", "kind="];

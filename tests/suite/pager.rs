@@ -2,8 +2,10 @@
 
 use crate::or_skip;
 use crate::support::scripted::{Scripted, reply_and_close};
-use crate::support::{daytime, good, on_terminal, run, stdout};
+use crate::support::{Terminal, daytime, good, on_terminal, program, run, stdout};
+use std::io::Write;
 use std::process::Output;
+use tempfile::NamedTempFile;
 
 /// Runs a shell command on a terminal of this number of rows.
 fn on_rows(rows: u32, command: &str) -> Result<Output, String> {
@@ -78,6 +80,55 @@ fn the_pager_gets_the_options_of_git_unless_the_user_has_set_some() {
     assert_eq!(stdout(&or_skip!(shown(""))).trim(), "FRX utf-8 -c");
     let given = "LESS=S LESSCHARSET=ascii LV=-x";
     assert_eq!(stdout(&or_skip!(shown(given))).trim(), "S ascii -x");
+}
+
+const HINT: &str = "q goes on to the questions.";
+
+/// Returns a shell command that shows the run of a lab before its questions, with variables of the environment, and the
+/// file with the answers.
+fn asking(variables: &str) -> (String, NamedTempFile) {
+    let mut file = NamedTempFile::new().expect("a temporary file");
+    let none = "{ predicted = \"\", observed = \"\" }";
+    let answers = ["tcp-packets", "udp-packets", "tcp-time"].map(|it| format!("{it} = {none}\n"));
+    write!(file, "[exchange]\n{}", answers.concat()).expect("written");
+    let path = file.path().display();
+    (format!("{variables} daytime -q lab run exchange --ask-from {path}"), file)
+}
+
+#[test]
+fn the_pager_before_questions_says_on_its_first_line_and_in_the_prompt_of_less_what_follows() {
+    let pager = "DAYTIME_PAGER='echo \"LESS $LESS\"; sed s/^/P:/'";
+    for (less, options) in [("-u LESS", "FRX"), ("LESS=S", "S")] {
+        let (command, _file) = asking(&format!("env {less} {pager}"));
+        let screen = stdout(&or_skip!(on_rows(20, &command)));
+        let first = screen.lines().find(|line| line.starts_with("P:")).expect("a page");
+        assert!(first.contains(HINT), "{screen}");
+        let given = screen.lines().find(|line| line.starts_with("LESS ")).expect("the options");
+        assert!(given.starts_with(&format!("LESS {options} -Ps?e(END) .")), "{given}");
+        assert_eq!(given.matches("q goes on to the questions\\.$").count(), 3, "{given}");
+    }
+}
+
+#[test]
+fn output_that_needs_no_pager_does_not_name_the_keys_of_one() {
+    let (command, _file) = asking(MARK);
+    let screen = stdout(&or_skip!(on_rows(500, &command)));
+    assert!(screen.contains("WHAT HAPPENED") && !screen.contains(HINT), "{screen}");
+}
+
+#[test]
+fn less_shows_the_hint_on_its_second_page_too() {
+    or_skip!(program("less"));
+    let (command, _file) = asking("env -u LESS DAYTIME_PAGER=less");
+    let mut terminal = or_skip!(Terminal::start(&command));
+    terminal.expect(HINT); // the first line
+    terminal.expect(HINT); // the prompt
+    terminal.type_keys(" ");
+    terminal.expect(HINT);
+    terminal.type_keys("G");
+    terminal.expect("(END) Space shows the next page, and q goes on to the questions.");
+    terminal.type_keys("q");
+    terminal.expect("SCORE");
 }
 
 #[test]

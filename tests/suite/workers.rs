@@ -1,7 +1,7 @@
 //! Tests `daytime serve --workers`: several event loops that behave as one server.
 
 use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, eventually, read_to_end};
-use crate::support::{Running, bad, complains, count, daytime, mentions};
+use crate::support::{Running, bad, complains, count, counters, daytime, mentions};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -50,21 +50,23 @@ fn every_worker_serves_and_each_exchange_is_counted_once() {
     assert!(before.iter().all(|(number, sleeps)| after[number] > *sleeps), "{before:?} {after:?}");
     let log = server.stopped();
     assert_answered(&log, &[" 200 connections", " 200 datagrams"]);
-    let counters = ["TcpAccepted 200", "TcpAnswered 200", "UdpReceived 200", "UdpAnswered 200"];
-    assert!(counters.iter().all(|counter| log.contains(counter)), "{log}");
+    let counters = counters(&log);
+    for counter in ["tcp arrivals", "tcp exchanges", "udp arrivals", "udp exchanges"] {
+        assert_eq!(count(&counters, counter), 200, "{log}");
+    }
     assert_eq!(log.matches(": stopping").count(), 1, "{log}");
 }
 
 #[test]
 fn the_udp_limit_of_a_source_counts_all_workers() {
     let server = serve(&["--limit-loopback", "--udp-rate", "1", "--udp-burst", "5"]);
-    assert_answers_5_of_50(server, 1, "UdpSourceLimit");
+    assert_answers_5_of_50(server, 1, "udp ignored source-limit");
 }
 
 #[test]
 fn the_udp_limit_of_all_sources_counts_all_workers() {
     let server = serve(&["--limit-loopback", "--udp-rate", "0", "--udp-total-rate", "5"]);
-    assert_answers_5_of_50(server, 5, "UdpTotalLimit");
+    assert_answers_5_of_50(server, 5, "udp ignored total-limit");
 }
 
 /// Asserts that a server answers 5 of 50 questions, and `per_second` more while they arrive.
@@ -77,7 +79,7 @@ fn assert_answers_5_of_50(server: Running, per_second: u64, counter: &str) {
         assert_eq!(client.send(b"").expect("sent"), 0);
     }
     let counters = server.counters();
-    let answered = count(&counters, "UdpAnswered");
+    let answered = count(&counters, "udp exchanges");
     let refilled = per_second * (begun.elapsed().as_secs() + 1);
     assert!((5..=5 + refilled).contains(&answered), "{answered}: {counters}");
     assert_eq!(count(&counters, counter) + answered, 50, "{counters}");
@@ -92,7 +94,7 @@ fn the_limit_of_connections_counts_all_workers() {
     eventually("all but three are closed", || server.descriptors() == idle + 3);
     drop(held);
     eventually("the connections are closed", || server.descriptors() == idle);
-    assert_eq!(count(&server.counters(), "TcpSourceLimit"), 17);
+    assert_eq!(count(&server.counters(), "tcp ended source-limit"), 17);
 }
 
 #[test]
@@ -117,7 +119,7 @@ fn refused_in_a_row() -> u64 {
     let held: Vec<TcpStream> = (0..11).map(|_| connect(server.tcp())).collect();
     assert!(held.iter().all(|client| read_to_end(client).ends_with(b"\n")));
     eventually("all but eight are closed", || server.descriptors() == idle + 8);
-    let refused = count(&server.counters(), "TcpSourceLimit");
+    let refused = count(&server.counters(), "tcp ended source-limit");
     refused.checked_sub(3).expect("three of the eleven are refused")
 }
 

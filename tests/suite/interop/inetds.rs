@@ -291,7 +291,7 @@ fn one_forged_datagram_starts_nothing_between_two_of_our_servers() {
     good(there.daytime().args(ask).arg("192.0.2.1"));
     good(here.daytime().args(ask).arg("192.0.2.9"));
     let mut servers = servers.into_inner().into_iter().map(Running::counters);
-    let counted = "UdpReceived: 2, UdpAnswered: 1, UdpPortOwn: 1";
+    let counted = "udp arrivals: 2, udp exchanges: 1, udp ignored port-own: 1";
     assert_eq!(servers.next().as_deref(), Some(counted));
-    assert_eq!(servers.next().as_deref(), Some("UdpReceived: 1, UdpAnswered: 1"));
+    assert_eq!(servers.next().as_deref(), Some("udp arrivals: 1, udp exchanges: 1"));
 }

@@ -27,7 +27,7 @@ pub use ended::{bad, good, on_terminal, run};
 pub use mentions::mentions;
 pub use message::{before, complains};
 pub use namespace::Namespace;
-pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
+pub use running::{Running, assert_fits_80_columns, count, counters, daytime, stderr, stdout};
 pub use screen::assert_screen;
 
 #[cfg(feature = "teach")]

@@ -34,11 +34,30 @@ pub fn assert_fits_80_columns(screen: &str) {
     }
 }
 
-/// Returns a counter from the log of a server started with `-v`. The log leaves out counters that are 0.
+/// Returns a counter from the result of [`counters`].
 pub fn count(counters: &str, name: &str) -> u64 {
-    let mut words = counters.split(['{', '}', ',', ' ', '\n']).filter(|word| !word.is_empty());
-    let found = words.find(|word| word.trim_end_matches(':') == name).and_then(|_| words.next());
-    found.unwrap_or_else(|| panic!("no {name} in {counters}")).parse().expect("a number")
+    let count = counters.split(", ").find_map(|it| it.strip_prefix(name)?.strip_prefix(": "));
+    count.unwrap_or_else(|| panic!("no {name} in {counters}")).parse().expect("a number")
+}
+
+/// Returns the counters at the end of the log of a server that was started with `-v`, over IPv4 and IPv6 together:
+/// "udp arrivals: 2, udp exchanges: 1". Leaves out counters that are 0.
+pub fn counters(log: &str) -> String {
+    let mut sums: Vec<(String, u64)> = Vec::new();
+    for line in log.lines().filter_map(|line| line.split_once("DEBUG] total: ")) {
+        let (transport, counts) = line.1.split_once(" ipv").expect("transport and version");
+        let (_, counts) = counts.split_once(": ").expect("counts");
+        for (name, count) in counts.split(", ").filter_map(|it| it.rsplit_once(' ')) {
+            let (name, count) = (format!("{transport} {name}"), count.parse().expect("a number"));
+            match sums.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, sum)) => *sum += count,
+                None => sums.push((name, count)),
+            }
+        }
+    }
+    assert!(!sums.is_empty(), "no counters in {log}");
+    let counted = sums.iter().filter(|(_, sum)| *sum > 0);
+    counted.map(|(name, sum)| format!("{name}: {sum}")).collect::<Vec<_>>().join(", ")
 }
 
 /// A running `daytime serve`, ended when dropped.
@@ -157,14 +176,9 @@ impl Running {
         log
     }
 
-    /// Stops a server that was started with `-v`. Returns the counters from its log, which leaves out those that are 0.
+    /// Stops a server that was started with `-v`. Returns its [`counters`].
     pub fn counters(self) -> String {
-        let log = self.stopped();
-        let counters =
-            log.lines().find_map(|line| line.split_once("DEBUG] counters that are not 0:"));
-        let (_, counters) = counters.unwrap_or_else(|| panic!("no counters in {log}"));
-        let counters = counters.trim().split(", ").map(|counter| counter.replace(' ', ": "));
-        counters.collect::<Vec<_>>().join(", ")
+        counters(&self.stopped())
     }
 
     /// Returns a reader for the server's standard error.

@@ -2,11 +2,11 @@
 
 use crate::cli::args::LabRun;
 use crate::cli::failure::Failure;
-use crate::cli::{alphabet, pager, print, print_paged};
+use crate::cli::{alphabet, print, print_paged_with_hint};
 use std::io::{self, Write};
 
 /// Instructions for leaving the pager. Without them, a student only sees the prompt of `less`, which is a colon.
-const PAGER_HELP: &str = "  Space shows the next page, and q goes on to the questions.\n";
+const PAGER_HELP: &str = "Space shows the next page, and q goes on to the questions.";
 
 /// The output stream for the questions and verdicts. If the user wants JSON, standard output contains only JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +40,10 @@ impl Screen {
         }
     }
 
-    /// Prints text that may be longer than the screen. Uses a pager if possible, and prints [`PAGER_HELP`] above the
-    /// text.
+    /// Prints text that may be longer than the screen. The pager, if one is used, also shows [`PAGER_HELP`].
     pub(super) fn show(self, text: &str) -> Result<(), Failure> {
         match self {
-            Self::Output if pager::is_possible() => print_paged(&format!("{PAGER_HELP}{text}")),
-            Self::Output => print(text),
+            Self::Output => print_paged_with_hint(text, Some(PAGER_HELP)),
             Self::Error | Self::Nowhere => self.print(text),
         }
     }
