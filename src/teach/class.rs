@@ -144,7 +144,7 @@ fn length(row: &csv::StringRecord) -> usize {
 }
 
 /// Rejects a field that has a line break. If a quote is missing, the field contains the lines of the next students.
-fn one_line(row: &csv::StringRecord) -> Result<(), String> {
+pub(super) fn one_line(row: &csv::StringRecord) -> Result<(), String> {
     match row.iter().find(|field| field.contains(['\n', '\r'])) {
         None => Ok(()),
         Some(field) => {

@@ -1,19 +1,21 @@
 //! The answer key: the right answer to each item on a student's sheet.
 
+use super::class::Student;
 use super::item::{Item, Kind};
 use super::sheet::Sheet;
 use crate::report::{escaped, wrapped};
 use serde_json::{Value, json};
 
-/// Returns the answer keys as text for people.
-pub(crate) fn text(sheets: &[Sheet]) -> String {
+/// Returns the answer keys of students as text for people.
+pub(crate) fn text(sheets: &[(Student, Sheet)]) -> String {
     sheets.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
-fn one(sheet: &Sheet) -> String {
-    let name = &sheet.header.name;
-    let (student, assignment) = (escaped(&name.student), escaped(&name.assignment));
-    let mut text = format!("{student}, {assignment}, sheet {}\n", sheet.header.sheet);
+fn one((student, sheet): &(Student, Sheet)) -> String {
+    let name = student.name.as_deref().map(|name| format!("{}, ", escaped(name)));
+    let (id, assignment) = (escaped(&student.id), escaped(&sheet.header.name.assignment));
+    let name = name.unwrap_or_default();
+    let mut text = format!("{id}, {name}{assignment}, sheet {}\n", sheet.header.sheet);
     for lab in &sheet.labs {
         text.extend(["  ", &lab.command, "\n"]);
         text.extend(lab.items.iter().map(lines));
@@ -49,18 +51,19 @@ fn tolerance(item: &Item) -> String {
     }
 }
 
-/// Returns the answer keys as JSON.
-pub(crate) fn json(sheets: &[Sheet]) -> Value {
-    let sheet = |sheet: &Sheet| {
+/// Returns the answer keys of students as JSON.
+pub(crate) fn json(sheets: &[(Student, Sheet)]) -> Value {
+    let key = |(student, sheet): &(Student, Sheet)| {
         json!({
-            "student": sheet.header.name.student,
+            "student": student.id,
+            "name": student.name,
             "assignment": sheet.header.name.assignment,
             "sheet": sheet.header.sheet,
             "items": sheet.labs.iter().flat_map(|lab| lab.items.iter().map(|it| item(&lab.command, it)))
                 .collect::<Vec<_>>(),
         })
     };
-    json!({ "keys": sheets.iter().map(sheet).collect::<Vec<_>>() })
+    json!({ "keys": sheets.iter().map(key).collect::<Vec<_>>() })
 }
 
 fn item(command: &str, item: &Item) -> Value {

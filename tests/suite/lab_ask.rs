@@ -102,6 +102,8 @@ fn input_that_is_no_answer_is_asked_again_and_an_empty_line_is_no_answer() {
         let again = terminal.expect(prompt);
         assert!(again.contains("not an answer: "), "{wrong:?}: {again}");
     }
+    terminal.type_keys("1,080,000\n");
+    assert!(terminal.expect(prompt).contains("not an answer: write 1080000, without separators."));
     terminal.type_keys("0.08s\n");
     terminal.expect("Your observation");
     terminal.type_keys("r\n");

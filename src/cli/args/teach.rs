@@ -89,6 +89,9 @@ pub(in crate::cli) struct Grade {
     /// CSV with points for explanations: student_id, item, points, comment
     #[arg(long, value_name = "FILE")]
     pub marks: Option<PathBuf>,
+    /// Write the explanations to mark to a new CSV, which --marks reads
+    #[arg(long, value_name = "FILE")]
+    pub explanations: Option<PathBuf>,
     /// Class list: gives names and order; each student without a file is reported
     #[arg(long, value_name = "FILE")]
     pub class: Option<PathBuf>,

@@ -3,6 +3,7 @@
 mod files;
 
 use super::class::{class, list, report, secret, shown};
+use super::sheet::write_whole;
 use crate::cli::args::{Format, Grade as Arguments};
 use crate::cli::failure::Failure;
 use crate::cli::{complain, print, print_exactly, print_json};
@@ -11,12 +12,14 @@ use crate::teach::bank::Runs;
 use crate::teach::class::Student;
 use crate::teach::draw::Secret;
 use crate::teach::grade::{
-    Grade, Marks, autolab, csv, grade, gradescope, gradescope_refusal, json, junit, text,
+    Grade, Marks, autolab, csv, explanations, grade, gradescope, gradescope_refusal, json, junit,
+    text,
 };
 use crate::teach::mistake::Mistake;
 use crate::teach::submission::read;
 use files::{AnswerFile, Found, Identity};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -45,6 +48,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(path) = &arguments.marks {
         run.report(path, &run.marks.mistakes(&grades));
     }
+    if let Some(path) = &arguments.explanations {
+        write_explanations(path, &grades)?;
+    }
     match print_grades(&grades, &run.refusals, arguments.format) {
         // The exit status does not depend on whether standard output has a reader.
         Err(Failure::OutputClosed) => {}
@@ -57,6 +63,20 @@ fn marks(path: Option<&Path>) -> Result<Marks, Failure> {
     let Some(path) = path else { return Ok(Marks::default()) };
     Marks::read(&list(path)?)
         .map_err(|mistake| Failure::Message(format!("{}:{mistake}", shown(path))))
+}
+
+/// Writes a file for the marks. Never replaces a file, because it may have marks.
+fn write_explanations(path: &Path, grades: &[Grade]) -> Result<(), Failure> {
+    let cannot = |error: &dyn std::error::Error| {
+        Failure::Message(format!("cannot write {}: {error}", shown(path)))
+    };
+    let table = explanations(grades).map_err(|error| cannot(&error))?;
+    write_whole(path, &table).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Failure::Message(format!("{} exists: name another file", shown(path)))
+        }
+        _ => cannot(&error),
+    })
 }
 
 /// One invocation of the command, with the number of problems reported so far.
@@ -77,14 +97,15 @@ impl Run {
         for path in &arguments.paths {
             let Found { mut files, problems } = files::collect(path);
             if files.is_empty() && problems.is_empty() {
-                self.refuse(path, "has no file *.toml");
+                self.refuse(path, &label(path, path), "has no file *.toml");
             }
-            for (path, problem) in problems {
-                self.refuse(&path, &problem);
+            for (problem_path, problem) in problems {
+                self.refuse(&problem_path, &label(path, &problem_path), &problem);
             }
             files.sort_by(|one, other| one.path.cmp(&other.path));
             for file in files {
-                let grade = self.grade_file(&file, arguments.assignment.as_deref());
+                let label = label(path, &file.path);
+                let grade = self.grade_file(&file, &label, arguments.assignment.as_deref());
                 graded.extend(grade.map(|grade| (file.path, grade)));
             }
         }
@@ -92,13 +113,18 @@ impl Run {
     }
 
     /// Grades a file. Reports a file that cannot be graded, and returns `None`. Also returns `None` for a file that this
-    /// run has already read.
-    fn grade_file(&mut self, file: &AnswerFile, assignment: Option<&str>) -> Option<Grade> {
+    /// run has already read. `label` names the file in an autograder's result.
+    fn grade_file(
+        &mut self,
+        file: &AnswerFile,
+        label: &str,
+        assignment: Option<&str>,
+    ) -> Option<Grade> {
         let path = &*file.path;
         let (identity, content) = match file.read() {
             Ok(read) => read,
             Err(error) => {
-                self.refuse(path, &format!("cannot be read: {error}"));
+                self.refuse(path, label, &format!("cannot be read: {error}"));
                 return None;
             }
         };
@@ -120,7 +146,7 @@ impl Run {
                 Some(grade)
             }
             Err(mistakes) => {
-                self.refusals.extend(mistakes.iter().map(|it| format!("answers.toml:{it}")));
+                self.refusals.extend(mistakes.iter().map(|it| format!("{label}:{it}")));
                 self.report(path, &mistakes);
                 None
             }
@@ -167,8 +193,8 @@ impl Run {
     }
 
     /// Reports a path that cannot be graded.
-    fn refuse(&mut self, path: &Path, reason: &str) {
-        self.refusals.push(format!("the answer file {reason}"));
+    fn refuse(&mut self, path: &Path, label: &str, reason: &str) {
+        self.refusals.push(format!("{label} {reason}"));
         self.complain(&format!("{} {reason}", shown(path)));
     }
 
@@ -176,6 +202,12 @@ impl Run {
         self.problems += 1;
         complain(&format!("daytime: {text}"));
     }
+}
+
+/// Returns the name of a file for its student: the path below the folder that the user named.
+fn label(named: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(named).ok().filter(|it| !it.as_os_str().is_empty());
+    shown(below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path))
 }
 
 /// Puts the grades into the order of the class list, and gives each its student there. Students who are not in the list
@@ -212,18 +244,20 @@ fn print_grades(grades: &[Grade], refusals: &[String], format: Format) -> Result
     }
 }
 
-/// Prints the grade of the only file for an autograder. If there is no such grade, Gradescope gets the reason.
+/// Prints the grade of the only file for an autograder, with the reasons why other files have no grade. If no file has a
+/// grade, Gradescope gets the reasons.
 fn print_one(grades: &[Grade], refusals: &[String], format: Format) -> Result<(), Failure> {
     let is_gradescope = format == Format::Gradescope;
     match grades {
-        [grade] if is_gradescope => print_json(&gradescope(grade)),
-        [grade] => print_exactly(&autolab(grade)),
+        [grade] if is_gradescope => print_json(&gradescope(grade, refusals)),
+        [grade] => print_exactly(&autolab(grade, refusals)),
         [] if is_gradescope => print_json(&gradescope_refusal(refusals)),
         [] => Ok(()),
         [..] => {
             if is_gradescope {
                 let reason = format!("files of {} students: hand in one file", grades.len());
-                let _ = print_json(&gradescope_refusal(&[reason]));
+                let reasons = [&[reason], refusals].concat();
+                let _ = print_json(&gradescope_refusal(&reasons));
             }
             Err(Failure::Usage(
                 "gradescope and autolab grade one student at a time: name one answer file"

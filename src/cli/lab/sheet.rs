@@ -100,7 +100,7 @@ fn is_unfinished(name: &str) -> bool {
 
 /// Writes a new file under another name first, so that no file has only half of its content. Never replaces a file that
 /// another program makes at the same time.
-fn write_whole(path: &Path, content: &str) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, content: &str) -> io::Result<()> {
     let new = unfinished(path);
     let mut file = File::create_new(&new)?;
     let written = file.write_all(content.as_bytes()).and_then(|()| publish(&new, path));
@@ -131,11 +131,10 @@ pub(super) fn print_key(arguments: &Key) -> Result<ExitCode, Failure> {
             .iter()
             .try_for_each(|(student, sheet)| write_packets(&folder.join(&student.folder), sheet))?;
     }
-    let sheets: Vec<_> = wanted.into_iter().map(|(_, sheet)| sheet).collect();
     if arguments.json {
-        print_json(&key::json(&sheets))?;
+        print_json(&key::json(&wanted))?;
     } else {
-        print(&key::text(&sheets))?;
+        print(&key::text(&wanted))?;
     }
     Ok(ExitCode::SUCCESS)
 }

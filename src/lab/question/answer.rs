@@ -1,5 +1,6 @@
 //! Reads a student's answer to a question from the text that the student entered.
 
+use super::separators::advice;
 use super::{AnswerForm, Choice, NumberAnswer, Question, unit_of_time};
 
 /// Exclusive upper bound of a number. No lab counts or measures anything this large, and the digits of a smaller number
@@ -56,11 +57,11 @@ fn by_letter(text: &str, count: usize) -> Option<usize> {
 
 impl NumberAnswer {
     fn read(&self, text: &str) -> Result<f64, String> {
+        if let Some(advice) = advice(text) {
+            return Err(advice);
+        }
         let of_unit = |it: char| !it.is_ascii_digit() && !matches!(it, '.' | ',' | '-' | '+');
         let (number, unit) = text.split_at(text.find(of_unit).unwrap_or(text.len()));
-        if let Some((whole, part)) = ambiguous(number) {
-            return Err(format!("write {whole}{part} or {whole}.{part}, without a comma"));
-        }
         let factor = self.factor(unit.trim());
         let number: Option<f64> = number.replace(',', ".").parse().ok();
         let read = number.zip(factor).map(|(number, factor)| number * factor);
@@ -84,16 +85,6 @@ impl NumberAnswer {
         }
         Some(unit_of_time(self.unit)? / unit_of_time(unit)?)
     }
-}
-
-/// Splits a number at its first comma if the comma may separate thousands or decimals, as in `1,080`.
-fn ambiguous(number: &str) -> Option<(&str, &str)> {
-    let number = number.trim_start_matches(['+', '-']);
-    let (whole, part) = number.split_once(',')?;
-    let is_number = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
-    let may_have_thousands = matches!(whole.len(), 1..=3) && whole != "0";
-    (may_have_thousands && part.len() == 3 && is_number(whole) && is_number(part))
-        .then_some((whole, part))
 }
 
 #[cfg(test)]

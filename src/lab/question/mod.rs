@@ -6,6 +6,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod page;
+pub(crate) mod separators;
 pub(crate) mod verdict;
 
 use super::finding::{Finding, Prediction, Value, Verdict, find};

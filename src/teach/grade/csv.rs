@@ -31,6 +31,11 @@ pub(crate) fn csv(grades: &[Grade]) -> Result<String, ::csv::Error> {
     for grade in grades {
         writer.write_record(row(grade))?;
     }
+    text_of(writer)
+}
+
+/// Returns the text that was written to memory.
+pub(super) fn text_of(writer: ::csv::Writer<Vec<u8>>) -> Result<String, ::csv::Error> {
     let octets = writer.into_inner().map_err(::csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8_lossy(&octets).into_owned())
 }
@@ -60,8 +65,13 @@ fn row(grade: &Grade) -> [String; 16] {
     ]
 }
 
-/// Returns a name that no spreadsheet takes for a formula: an apostrophe before the name makes it a text.
-fn inert(name: &str) -> String {
-    let mark = if name.starts_with(FORMULA_STARTS) { "'" } else { "" };
-    format!("{mark}{name}")
+/// Returns a text that no spreadsheet takes for a formula: an apostrophe before it makes it a text.
+pub(super) fn inert(text: &str) -> String {
+    let mark = if text.starts_with(FORMULA_STARTS) { "'" } else { "" };
+    format!("{mark}{text}")
+}
+
+/// Returns a text without the apostrophe that [`inert`] puts before it.
+pub(super) fn active(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|it| it.starts_with(FORMULA_STARTS)).unwrap_or(text)
 }

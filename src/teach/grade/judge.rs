@@ -1,6 +1,7 @@
 //! Reads a student's answer and compares it with the right one.
 
 use super::Points;
+use crate::lab::question::separators::{advice, advice_on_whole};
 use crate::teach::item::{Choice, Field, FieldValue, Item, Kind, Number, Order, letter};
 use crate::teach::submission::excerpt;
 use crate::wire::decode::Flags;
@@ -46,6 +47,9 @@ fn corrected(wrong: &str, right: &str, reason: &str) -> String {
 }
 
 fn judge_number(number: &Number, answer: &str, all: Points) -> Result<Judged, String> {
+    if let Some(advice) = advice(answer) {
+        return Err(advice);
+    }
     let given = read_number(answer, number.unit)
         .ok_or_else(|| format!("not a number of {} such as 12.5", number.unit))?;
     if number.accepts(given) {
@@ -127,7 +131,9 @@ fn judge_field(field: &Field, answer: &str, all: Points) -> Result<Judged, Strin
     let given = match field.answer {
         FieldValue::Flags(_) => FieldValue::Flags(read_flags(answer)?),
         FieldValue::Number(_) => {
-            let number = answer.parse().map_err(|_| "not a whole number".to_owned())?;
+            let number = answer.parse().map_err(|_| {
+                advice_on_whole(answer).unwrap_or_else(|| "not a whole number".to_owned())
+            })?;
             FieldValue::Number(number)
         }
     };
@@ -183,6 +189,21 @@ mod tests {
         for text in ["eighty", "80 m", "8,0,0", "1e1", "nan", "inf", "8 0", "--", "80 %"] {
             assert!(judge(&number(), text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn separators_of_thousands_get_advice_and_no_points() {
+        let reason = |answer| judge(&number(), answer).expect_err("separators");
+        assert_eq!(reason("1,080,000"), "write 1080000, without separators");
+        assert_eq!(reason("1,080 ms"), "write 1080 or 1.080, without a comma");
+        let field = Field {
+            blank: 0,
+            asked: PacketField::Sequence,
+            answer: FieldValue::Number(4_294_967_295),
+            explanation: String::new(),
+        };
+        let reason = judge(&item(1, Kind::Field(field)), "4,294,967,295").expect_err("separators");
+        assert_eq!(reason, "write 4294967295, without separators");
     }
 
     #[test]

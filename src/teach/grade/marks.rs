@@ -1,7 +1,8 @@
 //! Points that a teacher gave by hand.
 
+use super::csv::active;
 use super::{Grade, GradedItem, Points};
-use crate::teach::class::{ID_COLUMNS, delimiter, plain};
+use crate::teach::class::{ID_COLUMNS, delimiter, one_line, plain};
 use crate::teach::mistake::Mistake;
 use std::collections::BTreeMap;
 
@@ -18,11 +19,9 @@ pub(crate) struct Mark {
     pub line: usize,
 }
 
-/// Columns of the file beside the student's id; `comment` may be missing.
-const COLUMNS: [&str; 3] = ["item", "points", "comment"];
-
 impl Marks {
-    /// Reads CSV with the columns `item`, `points`, `comment`, and the student's id as in a class list.
+    /// Reads CSV with the columns `item`, `points`, `comment`, and the student's id as in a class list. Ignores other
+    /// columns, and rows without points and comment. `comment` may be missing.
     ///
     /// # Errors
     /// Returns an error for the first mistake in the file.
@@ -33,33 +32,15 @@ impl Marks {
             .delimiter(delimiter(text))
             .flexible(true)
             .from_reader(text.as_bytes());
-        let error = |error: &::csv::Error| {
-            let line = error.position().map_or(1, ::csv::Position::line);
-            Mistake::at(usize::try_from(line).unwrap_or(usize::MAX), &error.to_string())
-        };
-        let header = reader.headers().map_err(|it| error(&it))?.clone();
-        let names: Vec<String> = header.iter().map(plain).collect();
-        let column = |name: &str| names.iter().position(|it| it == name);
-        let student = ID_COLUMNS.iter().find_map(|name| column(name));
-        let [item, points, comment] = COLUMNS.map(column);
-        let (Some(student), Some(item), Some(points)) = (student, item, points) else {
-            return Err(Mistake::at(1, "the header needs student_id, item and points"));
-        };
+        let header = reader.headers().map_err(|error| not_csv(&error))?.clone();
+        let columns = Columns::of(&header).map_err(|reason| Mistake::at(1, &reason))?;
         let mut marks = Self::default();
         for record in reader.records() {
-            let record = record.map_err(|it| error(&it))?;
+            let record = record.map_err(|error| not_csv(&error))?;
             let line = record.position().map_or(1, ::csv::Position::line);
             let line = usize::try_from(line).unwrap_or(usize::MAX);
-            if record.iter().skip(header.len()).any(|it| !it.trim().is_empty()) {
-                let advice =
-                    "more fields than the header has: put a comment with a separator into quotes";
-                return Err(Mistake::at(line, advice));
-            }
-            let field = |at: usize| record.get(at).unwrap_or_default().trim().to_owned();
-            let points = read_points(&field(points))
-                .ok_or_else(|| Mistake::at(line, "points is not a number such as 2 or 1.5"))?;
-            let comment = comment.map(field).unwrap_or_default();
-            let key = (field(student), field(item));
+            let row = columns.row(&record).map_err(|reason| Mistake::at(line, &reason))?;
+            let Some((key, points, comment)) = row else { continue };
             if marks.0.insert(key, Mark { points, comment, line }).is_some() {
                 return Err(Mistake::at(line, "this student has two marks for this item"));
             }
@@ -79,9 +60,7 @@ impl Marks {
             let item = grades.find_map(|grade| grade.items.iter().find(|it| it.id == *item));
             let reason = match item {
                 None => "no graded file has this student with this item".to_owned(),
-                Some(GradedItem { is_by_hand: false, .. }) => {
-                    "this item is not marked by hand".to_owned()
-                }
+                Some(item) if !item.is_by_hand() => "this item is not marked by hand".to_owned(),
                 Some(GradedItem { max, .. }) if mark.points > *max => {
                     format!("more than the maximum of {max} points: the item has no mark")
                 }
@@ -95,9 +74,60 @@ impl Marks {
     }
 }
 
-/// Reads a number of points with at most two decimals.
+fn not_csv(error: &::csv::Error) -> Mistake {
+    let line = error.position().map_or(1, ::csv::Position::line);
+    Mistake::at(usize::try_from(line).unwrap_or(usize::MAX), &error.to_string())
+}
+
+/// Columns of a file with marks: their number, and the indices of those that are read.
+struct Columns {
+    count: usize,
+    student: usize,
+    item: usize,
+    points: usize,
+    comment: Option<usize>,
+}
+
+impl Columns {
+    fn of(header: &::csv::StringRecord) -> Result<Self, String> {
+        one_line(header)?;
+        let names: Vec<String> = header.iter().map(plain).collect();
+        let column = |name: &str| names.iter().position(|it| it == name);
+        let student = ID_COLUMNS.iter().find_map(|name| column(name));
+        let (Some(student), Some(item), Some(points)) = (student, column("item"), column("points"))
+        else {
+            return Err("the header needs student_id, item and points".to_owned());
+        };
+        Ok(Self { count: header.len(), student, item, points, comment: column("comment") })
+    }
+
+    /// Reads a row: student and item, the points and the comment. Returns `None` for a row that the teacher has not
+    /// filled in.
+    fn row(&self, row: &::csv::StringRecord) -> Result<Option<Row>, String> {
+        one_line(row)?;
+        if row.iter().skip(self.count).any(|it| !it.trim().is_empty()) {
+            let advice =
+                "more fields than the header has: put a comment with a separator into quotes";
+            return Err(advice.to_owned());
+        }
+        let field = |at: usize| row.get(at).unwrap_or_default().trim().to_owned();
+        let comment = active(&self.comment.map(field).unwrap_or_default()).to_owned();
+        if row.len() > self.points && field(self.points).is_empty() {
+            let is_empty = comment.is_empty();
+            return if is_empty { Ok(None) } else { Err("a comment without points".to_owned()) };
+        }
+        let points = read_points(&field(self.points))
+            .ok_or_else(|| "points is not a number such as 2 or 1.5".to_owned())?;
+        Ok(Some(((field(self.student), field(self.item)), points, comment)))
+    }
+}
+
+/// Student and item, points, and comment.
+type Row = ((String, String), Points, String);
+
+/// Reads a number of points with at most two decimals. A decimal comma is as good as a point.
 fn read_points(text: &str) -> Option<Points> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
     if !is_digits(whole) || !is_digits(part) || part.len() > 2 {
         return None;
@@ -128,9 +158,36 @@ mod tests {
         assert_eq!(line("id,item,points,comment\ns1,a,1,Good, but short\n"), 2, "a cut comment");
         assert!(Marks::read(b"id,item,points\ns1,a,1,,\n").is_ok(), "empty fields at the end");
         assert_eq!(line("student,item\n"), 1);
-        for points in ["", "-1", "1.234", "two", "99999999999", "1.", ".5"] {
+        for points in ["-1", "1.234", "\"1,080\"", "two", "99999999999", "1.", ".5"] {
             assert_eq!(line(&format!("student_id,item,points\ns1,a,1\ns1,b,{points}\n")), 3);
         }
         assert_eq!(line("student_id,item,points\ns1,a,1\ns1,a,2\n"), 3);
+        assert_eq!(line("student_id,item,points\ns1,a,1\ns1;a;2\n"), 3, "a wrong separator");
+    }
+
+    #[test]
+    fn a_missing_quote_has_its_line_and_swallows_no_mark() {
+        for (file, line) in [
+            ("id,item,points,comment\ns1,a,1,\"good\ns2,a,2,\ns3,a,1,\n", 2),
+            ("id,item,points,comment\ns1,a,1,\ns2,a,1,\"good\ns3,a,2,\"fine\"\n", 3),
+            ("id,item,points,comment\ns1,a,1,\"good\ns2,a,2,x\ns3,a,1,fine\"\n", 2),
+            ("id,item,points,comment\n\"s1,a,1,\ns2,a,2,\n", 2),
+            ("id,item,points,\"comment\ns1,a,1,\ns2,a,2,\n", 1),
+        ] {
+            let mistake = Marks::read(file.as_bytes()).expect_err("a quote is missing");
+            assert_eq!(mistake.line, line, "{file}: {mistake}");
+            assert!(mistake.reason.contains("a quote is missing"), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_points_is_no_mark_but_a_comment_needs_points() {
+        let read = |rows: &str| Marks::read(format!("id,item,points,comment\n{rows}").as_bytes());
+        let marks = read("s1,a,,\n,,,\ns2,a,\" \",\ns3,a,\"1,5\",\n").expect("marks");
+        assert_eq!(marks.0.len(), 1);
+        assert_eq!(marks.of("s3", "a").map(|mark| mark.points), Some(Points(150)));
+        let mistake = read("s1,a,,\ns2,a,,good\n").expect_err("a comment");
+        assert_eq!(mistake, Mistake::at(3, "a comment without points"));
+        assert_eq!(read("s1,a\n").expect_err("no points").line, 2);
     }
 }

@@ -2,6 +2,7 @@
 
 mod autograders;
 mod csv;
+mod explanations;
 mod json;
 mod judge;
 mod junit;
@@ -10,6 +11,7 @@ mod text;
 
 pub(crate) use autograders::{autolab, gradescope, gradescope_refusal};
 pub(crate) use csv::csv;
+pub(crate) use explanations::explanations;
 pub(crate) use json::json;
 pub(crate) use junit::junit;
 pub(crate) use marks::{Mark, Marks};
@@ -18,7 +20,7 @@ pub(crate) use text::text;
 use super::bank::Runs;
 use super::class::Student;
 use super::draw::{Secret, SheetName};
-use super::item::{Item, Kind};
+use super::item::{Criterion, Item, Kind};
 use super::mistake::Mistake;
 use super::sheet::Sheet;
 use super::submission::{Answer, Answers, Submission, excerpt};
@@ -50,8 +52,15 @@ pub(crate) struct GradedItem {
     pub max: Points,
     /// The reason why the answer is right or wrong, and the right answer.
     pub feedback: String,
+    /// The rubric by which a teacher marks the answer by hand; empty if the program grades it.
+    pub rubric: Vec<Criterion>,
+}
+
+impl GradedItem {
     /// Whether a teacher marks the answer by hand.
-    pub is_by_hand: bool,
+    pub(crate) fn is_by_hand(&self) -> bool {
+        !self.rubric.is_empty()
+    }
 }
 
 named! {
@@ -173,7 +182,7 @@ pub(crate) fn grade(
     }
     mistakes.sort_by_key(|mistake| mistake.line);
     let has_readable = items.iter().zip(&answers_to_items).any(|(item, answer)| {
-        answer.mistake.is_none() || item.is_by_hand && !answer.text.is_empty()
+        answer.mistake.is_none() || item.is_by_hand() && !answer.text.is_empty()
     });
     let grade = Grade { name: header.name.clone(), student: None, items, mistakes };
     if has_readable { Ok(grade) } else { Err(grade.mistakes) }
@@ -224,6 +233,10 @@ fn graded(item: &Item, answer: &Answer, mark: Option<&Mark>) -> GradedItem {
             Err(reason) => (Outcome::Unreadable, Some(Points(0)), reason),
         },
     };
+    let rubric = match &item.kind {
+        Kind::Explanation(rubric) => rubric.clone(),
+        _ => Vec::new(),
+    };
     GradedItem {
         id: item.id.clone(),
         prompt: item.prompt.clone(),
@@ -232,7 +245,7 @@ fn graded(item: &Item, answer: &Answer, mark: Option<&Mark>) -> GradedItem {
         points,
         max: Points::whole(item.points),
         feedback,
-        is_by_hand: matches!(item.kind, Kind::Explanation(_)),
+        rubric,
     }
 }
 

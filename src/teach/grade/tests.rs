@@ -35,6 +35,23 @@ fn graded(file: &str, marks: &Marks) -> Result<Grade, Vec<Mistake>> {
     grade(&secret(), &submission, marks, &mut Runs::default())
 }
 
+/// Grades a sheet with the same text for each explanation, and with these marks.
+pub(super) fn graded_explanations(
+    student: &str,
+    explanation: &str,
+    marks: &[(&str, Points, &str)],
+) -> Grade {
+    let text = toml::Value::String(explanation.to_owned()).to_string();
+    let file = answers_file(&sheet(student)).replace("'''\n\n'''", &text);
+    let mut grade = graded(&file, &Marks::default()).expect("a grade");
+    for (id, points, comment) in marks {
+        let item = grade.items.iter_mut().find(|it| it.id == *id).expect("the item");
+        (item.outcome, item.points) = (Outcome::Marked, Some(*points));
+        (*comment).clone_into(&mut item.feedback);
+    }
+    grade
+}
+
 fn best() -> Grade {
     graded(&filled(&sheet("s1"), right), &Marks::default()).expect("a grade")
 }
@@ -49,7 +66,7 @@ fn the_key_gets_all_points_and_an_empty_file_none() {
     let empty = none.items.iter().filter(|it| it.outcome == Outcome::Empty);
     assert!(
         empty.clone().count() > 10
-            && empty.clone().all(|it| it.is_by_hand || it.feedback.starts_with("Right: "))
+            && empty.clone().all(|it| it.is_by_hand() || it.feedback.starts_with("Right: "))
     );
 }
 
@@ -269,7 +286,7 @@ fn every_format_has_the_same_maximum_and_says_what_is_not_marked_yet() {
 fn autograders_get_no_score_for_what_is_not_marked_yet_and_say_so() {
     let [best, marked] = [Marks::default(), all_marks()]
         .map(|marks| graded(&filled(&sheet("s1"), right), &marks).expect("a grade"));
-    let [results, complete] = [&best, &marked].map(gradescope);
+    let [results, complete] = [&best, &marked].map(|grade| gradescope(grade, &[]));
     let tests = |value: &serde_json::Value| value["tests"].as_array().map(Vec::len);
     assert_eq!(tests(&results), Some(best.items.len() - 3));
     assert_eq!(tests(&complete), Some(best.items.len()));
@@ -277,7 +294,7 @@ fn autograders_get_no_score_for_what_is_not_marked_yet_and_say_so() {
     let [before, after] = [&results, &complete].map(|it| it["output"].as_str().expect("a text"));
     assert!(before.contains("loss-explanation (3 points)"), "{before}");
     assert_eq!(after, format!("The sheet has {} points.", best.max()));
-    let lines = autolab(&best);
+    let lines = autolab(&best, &[]);
     let last: serde_json::Value = lines.lines().last().expect("a line").parse().expect("JSON");
     assert_eq!(last["scores"]["exchange-tcp-time"], 2.0);
     assert_eq!(last["scores"].get("loss-explanation"), None);
@@ -288,7 +305,7 @@ fn gradescope_shows_at_once_what_cannot_be_read_but_no_right_answer() {
     let file =
         filled(&sheet("s1"), right).replacen("exchange-tcp-time = \"", "exchange-tcp-time = ", 1);
     let grade = graded(&file, &Marks::default()).expect("a grade");
-    let results = gradescope(&grade);
+    let results = gradescope(&grade, &[]);
     let output = results["output"].as_str().expect("a text");
     assert!(output.contains("exchange-tcp-time: the quotes are missing"), "{output}");
     assert!(!output.contains("Right") && !output.contains(" ms"), "{output}");

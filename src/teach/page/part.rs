@@ -5,7 +5,7 @@ use crate::lab::{Part, Report};
 use crate::report::lab::drawings;
 use crate::report::plural;
 use crate::teach::picture::{
-    CallLine, Events, Lettered, Picture, ShownPacket, Style, usual_flight,
+    CallLine, Events, Lettered, Picture, ShownPacket, Slice, SliceLimits, Style, usual_flight,
 };
 use crate::transport::Transport;
 use std::time::Duration;
@@ -14,14 +14,12 @@ use std::time::Duration;
 /// [`MAX_OCTETS`](super::MAX_OCTETS).
 pub(super) const MAX_LISTED: usize = 1_500;
 
-/// Height in pixels of a printed page, and of a part's caption.
-const PAGE: f64 = 960.0;
+/// Height in pixels of a printed page, and of a part's caption, at [`SCALE`].
+const PAGE: f64 = 960.0 / SCALE;
 const CAPTION: f64 = 120.0;
-/// Minimum and maximum scale of a part on a printed page. If a part is too long even at the minimum scale, its table
-/// begins on the next page. `MIN_ALONE` is the minimum scale of its picture: below, text would be illegible.
-const MIN_FIT: f64 = 0.55;
-const MAX_FIT: f64 = 0.82;
-const MIN_ALONE: f64 = 0.48;
+/// Scale of a part on a printed page, as in `page.css`. The smallest text has 10 pixels on the screen, and so 6 points
+/// on paper.
+const SCALE: f64 = 0.8;
 
 /// A part of a run.
 #[derive(Debug)]
@@ -145,34 +143,22 @@ impl PartView {
         &self.picture.calls
     }
 
-    /// Returns the scale, with two decimals, at which the part fits on a printed page. If the part is too long, its
-    /// picture fits, and its table does not.
-    pub(super) fn fit(&self) -> String {
-        let alone = PAGE / (self.picture.height() + CAPTION);
-        let fit = if self.is_tall() {
-            alone.clamp(MIN_ALONE, MIN_FIT)
-        } else {
-            self.page_share().min(MAX_FIT)
-        };
-        // Rounded down, so that the part is not longer than the page.
-        format!("{:.2}", (fit * 100.0).floor() / 100.0)
-    }
-
-    /// Whether the part is longer than a printed page, even at the minimum scale. A page break inside the part is
-    /// allowed only in this case.
+    /// Whether the part is longer than a printed page. Only such a part may have a page break inside: above its table,
+    /// between rows of the table, or between slices of the picture.
     pub(super) fn is_tall(&self) -> bool {
-        self.page_share() < MIN_FIT
-    }
-
-    /// Returns the fraction of this part that fits on one printed page: the page's height divided by the part's
-    /// estimated height. Above 1, the whole part fits.
-    fn page_share(&self) -> f64 {
         const ROW: f64 = 27.0;
         // On paper, the list has two columns, and only the calls that the picture shows as letters.
         let listed = self.calls().iter().filter(|call| call.is_letter_only).count().div_ceil(2);
         let rows = self.first.len() + self.last.len() + listed;
         let rows = f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
-        PAGE / (self.picture.height() + CAPTION + ROW * rows)
+        self.picture.height() + CAPTION + ROW * rows > PAGE
+    }
+
+    /// Returns the first slice and the others, if the picture alone is longer than a printed page.
+    pub(super) fn slices(&self) -> Option<(Slice, Vec<Slice>)> {
+        let slices = self.picture.slices(SliceLimits { first: PAGE - CAPTION, other: PAGE });
+        let (first, others) = slices.split_first()?;
+        (!others.is_empty()).then(|| (*first, others.to_vec()))
     }
 
     pub(super) fn has_packets(&self) -> bool {

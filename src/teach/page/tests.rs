@@ -93,29 +93,47 @@ fn a_run_with_too_many_packets_for_a_page_says_so() {
     assert!(page.contains("They are too many for a page; <code>--json</code> prints them."));
 }
 
-/// Returns the scale of each part on paper, the height of its picture in pixels, and whether its table begins on the
-/// next page.
-fn printed(page: &str) -> Vec<(f64, f64, bool)> {
+/// Returns the heights of the unbreakable pieces of each picture on paper, in pixels, and whether its part may have a
+/// page break inside.
+fn printed(page: &str) -> Vec<(Vec<f64>, bool)> {
+    let number = |text: &str| text.split(['"', 'p']).next().and_then(|it| it.parse().ok());
     let part = |figure: &str| {
-        let (_, fit) = figure.split_once("--fit:")?;
-        let (head, picture) = figure.split_once("<svg class=\"ladder")?;
-        let (_, height) = picture.split_once(" height=\"")?;
-        let number = |text: &str| text.split('"').next()?.parse().ok();
-        Some((number(fit)?, number(height)?, head.contains(" tall\"")))
+        let (head, _) = figure.split_once("<figcaption>")?;
+        let slices: Vec<f64> = figure.split("--height:").skip(1).filter_map(number).collect();
+        let (_, picture) = figure.split_once("<svg class=\"ladder")?;
+        let height: f64 = number(picture.split_once(" height=\"")?.1)?;
+        let is_whole = slices.is_empty() || (slices.iter().sum::<f64>() - height).abs() < 0.3;
+        assert!(is_whole, "{slices:?} {height}");
+        let pieces = if slices.is_empty() { vec![height] } else { slices };
+        Some((pieces, head.contains(" tall\"")))
     };
     page.split("<figure ").skip(1).map(|it| part(it).expect("a picture")).collect()
 }
 
 #[test]
-fn every_picture_fits_a_printed_page_with_its_caption() {
+fn every_picture_fits_printed_pages_with_its_caption_and_no_text_is_below_6_points() {
     let mut reports = simulated();
     reports.push(run("loss", &Setting::default().drop(1..=7)));
-    let all: Vec<_> = reports.iter().flat_map(|report| printed(&page(report))).collect();
-    assert!(all.len() > 10 && all.iter().any(|it| it.2), "{all:?}");
-    for (fit, height, is_tall) in all {
-        assert!(fit * (height + 120.0) <= 960.0, "{fit} {height}");
-        assert!(fit >= if is_tall { 0.48 } else { 0.55 } && fit <= 0.82, "{fit} {height}");
+    let pages: Vec<String> = reports.iter().map(page).collect();
+    let all: Vec<_> = pages.iter().flat_map(|page| printed(page)).collect();
+    assert!(all.len() > 10 && all.iter().any(|(pieces, _)| pieces.len() > 1), "{all:?}");
+    let scale = 0.8;
+    for (pieces, is_tall) in &all {
+        assert!(scale * (pieces[0] + 120.0) <= 960.0, "{pieces:?}");
+        assert!(pieces.iter().all(|it| scale * it <= 960.0), "{pieces:?}");
+        assert!(pieces.len() == 1 || *is_tall, "{pieces:?}");
     }
+    assert!(
+        include_str!("../../../templates/page.css").contains("figure{break-inside:avoid;zoom:.8;")
+    );
+    let sizes = include_str!("../../../templates/picture.css").split("px").filter_map(|rule| {
+        let (_, property) = rule.rsplit_once(['{', ';'])?;
+        let (_, size) = property.strip_prefix("font")?.rsplit_once([' ', ':'])?;
+        size.parse::<f64>().ok()
+    });
+    let sizes: Vec<f64> = sizes.collect();
+    // A pixel on paper is 0.75 points.
+    assert!(sizes.len() > 10 && sizes.iter().all(|it| it * scale * 0.75 >= 6.0), "{sizes:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod labels;
 mod layout;
 pub(crate) mod number;
 mod scale;
+mod slices;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -21,4 +22,5 @@ mod view;
 pub(crate) use events::{Events, ShownPacket, usual_flight};
 pub(crate) use items::CallLine;
 pub(crate) use layout::Lettered;
+pub(crate) use slices::{Slice, SliceLimits};
 pub(crate) use view::{Picture, Style, standalone};

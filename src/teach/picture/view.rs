@@ -9,8 +9,9 @@ use super::events::{Events, PacketKind, ShownPacket};
 use super::frame::{Frame, frame};
 use super::items::{BreakView, CallLine, ColumnView, HostView, LabelView, LeftOutView, PacketView};
 use super::layout::{Layout, Lettered};
-use super::number::Px;
+use super::number::{Px, real_count};
 use super::scale::{Segment, TOP, is_middle};
+use super::slices::{self, Slice, SliceLimits};
 use crate::duration::Unit;
 use crate::report::plural;
 use crate::transport::Transport;
@@ -19,6 +20,13 @@ use std::time::Duration;
 
 /// Height of the space below a picture's last line.
 const MARGIN: f64 = 8.0;
+/// Height of a text above and below its baseline.
+const ASCENT: f64 = 10.0;
+const DESCENT: f64 = 3.0;
+/// Maximum width of a letter in a state's name.
+const LETTER: f64 = 7.0;
+/// Distance from the tick of a time to the baseline of its text.
+const TIME_BASELINE: f64 = 3.8;
 /// The settings for a picture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style<'a> {
@@ -162,6 +170,46 @@ impl Picture {
     /// Returns the picture's height in pixels.
     pub(crate) const fn height(&self) -> f64 {
         self.scale.height.0
+    }
+
+    /// Returns the picture's CSS classes.
+    pub(crate) fn class(&self) -> &str {
+        &self.head.class
+    }
+
+    /// Cuts the picture into slices for paper.
+    pub(crate) fn slices(&self, limits: SliceLimits) -> Vec<Slice> {
+        let lines = self.baselines().map(|y| (y - ASCENT, y + DESCENT));
+        let breaks = self.breaks.iter().map(|it| (it.edges[0].0 - 1.0, it.edges[1].0 + 7.0));
+        let texts: Vec<_> = lines.chain(breaks).chain(self.band_names()).collect();
+        slices::slices(self.height(), &texts, limits)
+    }
+
+    /// Iterates over the top and the bottom of each state's name, which runs downwards.
+    fn band_names(&self) -> impl Iterator<Item = (f64, f64)> {
+        let bands = self.hosts.iter().flat_map(|it| &it.bands);
+        let named = bands.flat_map(|(band, pieces)| {
+            pieces.iter().filter_map(|it| Some((it.name?.1.0, band.name.len())))
+        });
+        named.map(|(y, letters)| (y, y + LETTER * real_count(letters)))
+    }
+
+    /// Iterates over the baselines of all texts that are not in a break or a band.
+    fn baselines(&self) -> impl Iterator<Item = f64> {
+        let quotes = self.labels.iter().filter_map(|it| it.quote.as_ref());
+        let rows = self.columns.iter().filter(|it| !it.letters_only).flat_map(|it| &it.rows);
+        let letters = self.columns.iter().filter(|it| it.letters_only).flat_map(|it| &it.letters);
+        let crosses = self.packets.iter().filter_map(|it| it.cross.as_ref());
+        let labels = self.labels.iter().flat_map(|it| [it.what_y, it.below_y]);
+        let lines = quotes.flat_map(|it| &it.lines).chain(rows.flat_map(|it| &it.lines));
+        let times = self.scale.times.iter().map(|(y, _)| y.0 + TIME_BASELINE);
+        let crosses = crosses.flat_map(|it| [it.y.0 + 4.0, it.y.0 + 17.0]);
+        lines
+            .chain(letters)
+            .map(|(y, _)| y.0)
+            .chain(labels.map(|y| y.0))
+            .chain(times)
+            .chain(crosses)
     }
 
     /// Whether any packet has this CSS class.

@@ -97,24 +97,28 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Returns the number of lines of a text that ends with these quotes. If the quotes are missing, the text ends before
-    /// the next item and its comment. A line inside the quotes is an item if no other line has this item's answer.
+    /// Returns the number of lines of a text that ends with these quotes. A line inside the quotes is text, even if it
+    /// looks like an item, because students quote items. Only two lines show that the quotes are missing: an item
+    /// whose answer begins with the same quotes, and the only line of an item, below its comment. If the quotes are
+    /// missing, the text ends before the next item and its comment.
     fn count_text(&self, first: usize, quotes: &str) -> usize {
-        let mut below_heading = None;
+        let mut next_item = None;
         for (at, line) in self.from(first + 1) {
             let item = self.opening(line).filter(|it| self.ids.contains(it.id));
             let is_only = item.is_some_and(|it| self.counts.get(it.id).is_none_or(|it| *it == 1));
-            if is_only || item.is_some_and(|it| it.value.starts_with(quotes)) {
-                return self.count_above(first, below_heading.unwrap_or(at));
+            let is_below_heading = item.is_some() && is_heading(self.all[at - 1]);
+            if is_only || is_below_heading {
+                next_item.get_or_insert(at);
+            }
+            let is_outside = item.is_some_and(|it| it.value.starts_with(quotes));
+            if is_outside || is_only && is_below_heading {
+                return self.count_above(first, next_item.unwrap_or(at));
             }
             if has_quotes(line, quotes) {
                 return at + 1 - first;
             }
-            if item.is_some() && is_heading(self.all[at - 1]) {
-                below_heading.get_or_insert(at);
-            }
         }
-        self.count_above(first, below_heading.unwrap_or(self.all.len()))
+        self.count_above(first, next_item.unwrap_or(self.all.len()))
     }
 
     /// Returns the number of lines to the last one with text above `end`.

@@ -108,7 +108,7 @@ fn every_colour_of_the_style_has_a_place_in_the_check_of_contrast() {
     let shapes =
         |it: &str| ["fill", "stroke", "border", "background"].iter().any(|of| it.starts_with(of));
     assert_eq!(unknown(used(&style, shapes), &known()), none);
-    let sizes_and_fonts = ["sans", "serif", "mono", "left", "right", "axis", "fit"];
+    let sizes_and_fonts = ["sans", "serif", "mono", "left", "right", "axis", "height"];
     let all = used(&style, |_| true);
     assert_eq!(unknown(all, &[&known()[..], &sizes_and_fonts].concat()), none);
     let outside = style.split('}').filter(|it| !it.contains(":root")).collect::<String>();

@@ -103,6 +103,22 @@ fn a_text_in_its_quotes_may_have_lines_like_those_of_items() {
 }
 
 #[test]
+fn a_quoted_item_whose_own_line_is_deleted_stays_a_part_of_the_text() {
+    for quotes in ["'''", "\"\"\""] {
+        for quoted in ["loss-a = '40'", "loss-a: 40", "loss-a"] {
+            let file = format!(
+                "loss-explanation = {quotes}\nAs\n{quoted}\nsays\n{quotes}\nloss-b = '1\nloss-c = '2'\n"
+            );
+            let found = recovered(&file);
+            let [a, explanation, c] = texts(&found, ["loss-a", "loss-explanation", "loss-c"]);
+            assert_eq!((&*a, &*c), ("missing", "2"), "{file}");
+            assert_eq!(explanation, format!("As\n{quoted}\nsays"), "{file}");
+            assert!(found.answers[0].mistake.is_none(), "{found:?}");
+        }
+    }
+}
+
+#[test]
 fn a_text_without_its_quotes_takes_no_other_item_even_if_the_item_is_there_twice() {
     let block = "# 1. (3 points) Text.\nloss-explanation = '''\nTCP\n\n# 2. (2 points) A number.\n\
                  loss-a = '1'\n# 3. (3 points) Text.\nloop-b = '''\nUDP\n'''\n";

@@ -1,0 +1,124 @@
+//! The explanations of all students as CSV, with empty columns for the marks. [`super::Marks`] reads the same file once
+//! the teacher has filled it in.
+
+use super::csv::{inert, text_of};
+use super::{Grade, GradedItem, Outcome};
+use crate::report::escaped;
+use crate::teach::item::Criterion;
+
+const COLUMNS: [&str; 8] =
+    ["student_id", "name", "item", "rubric", "answer", "max_points", "points", "comment"];
+
+/// Maximum number of characters of an explanation in a cell. Spreadsheets hold 32 767.
+const MAX_CHARACTERS: usize = 8_000;
+/// Takes the place of a line break. Each field has one line, so that a missing quote is found.
+const LINE_BREAK: &str = " ¶ ";
+
+/// Returns the header, and one row for each explanation that a teacher marks: those of one item after another, so that
+/// they are marked alike. A mark that is there already is in its row. An explanation without a text has no row.
+///
+/// # Errors
+/// Returns an error if the rows cannot be written to memory.
+pub(crate) fn explanations(grades: &[Grade]) -> Result<String, ::csv::Error> {
+    let is_to_mark =
+        |item: &&GradedItem| matches!(item.outcome, Outcome::Unmarked | Outcome::Marked);
+    let items = |grade| {
+        let grade: &Grade = grade;
+        grade.items.iter().filter(is_to_mark).map(move |item| (grade, item))
+    };
+    let mut rows: Vec<(&Grade, &GradedItem)> = grades.iter().flat_map(items).collect();
+    rows.sort_by_key(|(_, item)| &item.id);
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS)?;
+    for (grade, item) in rows {
+        writer.write_record(row(grade, item))?;
+    }
+    // Without the byte order mark, some spreadsheets do not read UTF-8.
+    Ok(format!("\u{feff}{}", text_of(writer)?))
+}
+
+fn row(grade: &Grade, item: &GradedItem) -> [String; 8] {
+    let is_marked = item.outcome == Outcome::Marked;
+    let points = item.points.filter(|_| is_marked).map(|points| points.to_string());
+    let comment = if is_marked { &*item.feedback } else { "" };
+    let criterion = |it: &Criterion| format!("{}: {}", it.points, it.text);
+    let rubric: Vec<String> = item.rubric.iter().map(criterion).collect();
+    [
+        grade.name.student.clone(),
+        inert(grade.student_name()),
+        item.id.clone(),
+        inert(&rubric.join(LINE_BREAK)),
+        inert(&one_line(&item.answer)),
+        item.max.to_string(),
+        points.unwrap_or_default(),
+        inert(comment),
+    ]
+}
+
+/// Returns a student's text on one line, safe to print, and not longer than a cell may be.
+fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let text = lines.join(LINE_BREAK);
+    match text.char_indices().nth(MAX_CHARACTERS) {
+        None => escaped(&text),
+        Some((end, _)) => format!("{} … (the rest is in the answer file)", escaped(&text[..end])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::graded_explanations;
+    use super::super::{Marks, Points};
+    use super::*;
+
+    /// Returns the rows below the header.
+    fn rows(grades: &[Grade]) -> Vec<[String; 8]> {
+        let table = explanations(grades).expect("a table");
+        let table = table.strip_prefix('\u{feff}').expect("a byte order mark");
+        let mut reader = ::csv::Reader::from_reader(table.as_bytes());
+        assert!(reader.headers().expect("a header").iter().eq(COLUMNS));
+        let rows = reader.records().map(|row| row.expect("a row"));
+        rows.map(|row| std::array::from_fn(|at| row[at].to_owned())).collect()
+    }
+
+    #[test]
+    fn each_explanation_has_a_row_with_its_rubric_and_empty_columns_for_the_mark() {
+        let grades = ["s1", "s2"].map(|it| graded_explanations(it, "One.\n\n Two.", &[]));
+        let rows = rows(&grades);
+        let of = |row: &[String; 8]| format!("{} {}", row[2], row[0]);
+        let labs = ["exchange", "loss", "stale"];
+        let wanted = labs.map(|lab| ["s1", "s2"].map(|it| format!("{lab}-explanation {it}")));
+        assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), wanted.concat());
+        for [_, _, _, rubric, answer, max, points, comment] in rows {
+            assert_eq!((&*answer, &*max), ("One. ¶ Two.", "3"));
+            assert!(rubric.starts_with("1: ") && rubric.matches(" ¶ 1: ").count() == 2, "{rubric}");
+            assert_eq!(points + &comment, "");
+        }
+    }
+
+    #[test]
+    fn a_filled_table_gives_marks_and_the_next_table_has_them() {
+        let mark = ("loss-explanation", Points(150), "-1 for \"UDP\", sorry");
+        let table = explanations(&[graded_explanations("s1", "So.", &[mark])]).expect("a table");
+        let marks = Marks::read(table.as_bytes()).expect("marks");
+        let read = marks.of("s1", "loss-explanation").expect("a mark");
+        assert_eq!((read.points, &*read.comment), (mark.1, mark.2));
+        assert_eq!(marks.of("s1", "stale-explanation"), None, "not filled in");
+    }
+
+    #[test]
+    fn a_hostile_explanation_is_one_short_cell_and_no_formula() {
+        let long = "=x\"\r\n,;\u{202e}\u{1b}\u{9b}".to_owned() + &"ä".repeat(20_000);
+        let rows = rows(&[graded_explanations("s1", &long, &[])]);
+        let cell = &rows[0][4];
+        assert!(cell.starts_with("'=x\" ¶ ,;\\u{202e}\\u{1b}\\u{9b}ä"), "{}", &cell[..80]);
+        assert!(cell.ends_with("ä … (the rest is in the answer file)"));
+        assert!(cell.chars().count() < 9_000 && !cell.contains(['\n', '\r']));
+        assert!(rows[0].iter().all(|it| !it.starts_with(['=', '+', '-', '@', '\t', '\r'])));
+    }
+
+    #[test]
+    fn an_explanation_without_a_text_has_no_row() {
+        assert_eq!(rows(&[graded_explanations("s1", "  ", &[])]).len(), 0);
+    }
+}
