@@ -51,7 +51,7 @@ fn tcp_time(report: &Report, delay: Duration, drop: u32) -> Option<Item> {
     let number = Number::new(ms(*time), 1.0, "ms", explanation)
         .wrong(
             ms(4 * delay),
-            "Without a loss. The host that misses an acknowledgement first waits for its timeout.",
+            "This is the time without a loss. The host that misses an acknowledgement first waits for its timeout.",
         )
         .wrong(ms(second), "This is the timeout alone. The exchange still needs its round trips.")
         .wrong(ms(second + 2 * delay), "TCP needs two round trips besides the timeout, not one.")
