@@ -212,17 +212,20 @@ impl Procedure {
         Ok(results)
     }
 
-    /// Returns the findings that theory fixes on every system, without a run: each has one expected value.
+    /// Returns the findings that theory fixes on every system, without a run: first with the lowest expected values, then
+    /// with the highest ones. A comparison (`<`, `>`) that holds for both holds on every system.
     #[cfg(feature = "teach")]
-    pub(crate) fn certain_findings(&self, setting: &Setting) -> Vec<Finding> {
-        let is_certain = |it: &Prediction| it.varies.is_none() && it.expected.only().is_some();
+    pub(crate) fn certain_findings(&self, setting: &Setting) -> [Vec<Finding>; 2] {
+        let is_certain = |it: &Prediction| it.varies.is_none();
         let certain: Vec<_> = (self.predict)(setting).into_iter().filter(is_certain).collect();
-        let observe = |it: &Prediction| {
-            let (transport, what) = (it.transport, it.what.to_owned());
-            it.expected.only().map(|value| Observation { transport, what, value: value.clone() })
-        };
-        let observed: Vec<_> = certain.iter().filter_map(observe).collect();
-        finding::compare(certain, &observed)
+        [Expected::lowest, Expected::highest].map(|end| {
+            let observe = |it: &Prediction| {
+                let (transport, what) = (it.transport, it.what.to_owned());
+                end(&it.expected).map(|value| Observation { transport, what, value: value.clone() })
+            };
+            let observed: Vec<_> = certain.iter().filter_map(observe).collect();
+            finding::compare(certain.clone(), &observed)
+        })
     }
 
     /// Returns the seed; `None` if the run draws no random numbers.

@@ -2,6 +2,7 @@
 //! their numbers of words are those of the screen.
 
 use crate::lab::{lab, labs, name};
+use crate::lab_sheets::Desk;
 use crate::support::{skip, stdout};
 use serde_json::Value;
 use std::fs;
@@ -96,15 +97,42 @@ fn the_minutes_of_the_lesson_add_up_to_90_and_each_lab_has_those_of_the_list() {
     let listed = listed();
     for (lab, minutes) in of_labs {
         assert!(listed.contains(&(lab.clone(), minutes)), "{lab}: {minutes}");
-        let phases = text.split_once(&format!("\n## {lab}\n\n")).expect("a section").1;
-        let (line, _) = phases.split_once('\n').expect("a line");
-        let numbers: Vec<u64> = line
-            .split(|it: char| !it.is_ascii_digit())
-            .filter_map(|word| word.parse().ok())
-            .collect();
-        let [total, predict, observe, explain] = numbers[..] else { panic!("{lab}: {line}") };
-        assert_eq!((total, predict + observe + explain), (minutes, minutes), "{lab}: {line}");
+        let (total, steps) = minutes_of_section(&text, &lab);
+        assert_eq!((total, steps.len(), steps.iter().sum()), (minutes, 3, minutes), "{lab}");
     }
+    for section in ["Opening", "Debrief"] {
+        let row = text.lines().find(|line| line.contains(&format!("| [{section}](")));
+        let minutes = row.and_then(|row| row.split('|').nth(1)?.trim().parse().ok());
+        let (total, steps) = minutes_of_section(&text, section);
+        assert_eq!((Some(total), steps.iter().sum()), (minutes, total), "{section}");
+    }
+}
+
+/// Returns the minutes in the first sentence of a section, such as `10 minutes: predict 3, observe 4, explain 3.`: the
+/// total, and those of the steps.
+fn minutes_of_section(text: &str, section: &str) -> (u64, Vec<u64>) {
+    let begin = format!("\n## {section}\n\n");
+    let (sentence, _) =
+        text.split_once(&begin).expect("a section").1.split_once('.').expect("an end");
+    let words = sentence.split(|it: char| !it.is_ascii_digit());
+    let mut numbers = words.filter_map(|word| word.parse().ok());
+    (numbers.next().expect("the minutes"), numbers.collect())
+}
+
+#[test]
+fn the_lesson_has_the_points_of_its_sheet() {
+    let text = page("lesson.md");
+    let (_, labs) = text.split_once(" --lab ").expect("the labs of the sheet");
+    let (labs, _) = labs.split_once(' ').expect("an end");
+    let items = Desk::new().keys(labs).remove("s1").expect("a key");
+    let points = |item: &Value| item["points"].as_u64().expect("points");
+    let all: u64 = items.iter().map(points).sum();
+    let by_hand: u64 = items.iter().filter(|it| !it["rubric"].is_null()).map(points).sum();
+    let sentence = format!(
+        "Each sheet has {all} points. The program gives {} of them, and you mark explanations with {by_hand} points",
+        all - by_hand
+    );
+    assert!(text.contains(&sentence), "{sentence}");
 }
 
 #[test]

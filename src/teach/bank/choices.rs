@@ -1,8 +1,8 @@
 //! Creates multiple-choice items from the questions on a lab's page.
 //!
-//! A lab that has the engine `sim` is run on that engine with default options. Any other lab is not run: the
-//! predictions that hold on every machine take the place of its findings. A question is left out if the findings do not
-//! decide it, or if they decide it differently for two engines.
+//! A lab that has the engine `sim` is run on that engine with default options. Any other lab is not run: the lowest and
+//! the highest values that theory predicts for every machine take the place of its findings. A question is left out if
+//! these findings do not decide it, or if two engines or the two values decide it differently.
 
 use super::runs::Runs;
 use crate::lab::question::Question;
@@ -29,8 +29,11 @@ fn decide(lab: &'static Lab, runs: &mut Runs) -> Vec<Option<usize>> {
         let run = runs.get(lab.name(), &setting);
         run.map(|run| Case::new(procedure, run.findings().to_vec())).into_iter().collect()
     } else {
-        let cases = lab.procedures.iter();
-        cases.map(|it| Case::new(it, it.certain_findings(&setting))).collect()
+        let cases = lab
+            .procedures
+            .iter()
+            .flat_map(|it| it.certain_findings(&setting).map(|findings| Case::new(it, findings)));
+        cases.collect()
     };
     lab.text.questions.iter().map(|question| agreed(question, &cases)).collect()
 }

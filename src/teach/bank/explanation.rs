@@ -18,8 +18,8 @@ pub(super) fn of(lab: &'static Lab) -> Item {
         .collect();
     let points: u32 = criteria.iter().map(|it| it.points).sum();
     let prompt = format!(
-        "{} Explain it in your own words, for TCP and for UDP. Name the rules that decide: {points} rules, a point for \
-         each.",
+        "{} Explain your answer in your own words, for TCP and for UDP. Name the {points} rules of TCP, UDP and sockets \
+         that explain your answer. Each rule gives a point.",
         lab.question()
     );
     let kind = Kind::Explanation(criteria);
@@ -41,6 +41,6 @@ mod tests {
         let is_beyond =
             |it: &Criterion| it.text.contains("fast retransmit") || it.text.contains('=');
         assert!(!criteria.iter().any(is_beyond), "{criteria:?}");
-        assert!(prompt.contains(": 3 rules"), "{prompt}");
+        assert!(prompt.contains("the 3 rules"), "{prompt}");
     }
 }

@@ -1,5 +1,6 @@
 //! Creates items that ask for fields left blank in a packet table.
 
+use super::mistakes;
 use crate::teach::draw::Draw;
 use crate::teach::item::{Blank, Field, Item, Kind, PacketField, PacketTable, letter};
 
@@ -25,7 +26,8 @@ fn item(lab: &str, table: &PacketTable, number: usize, blank: Blank, name: &str)
         row + 1
     );
     let explanation = explanation(field).to_owned();
-    let kind = Kind::Field(Field { blank: number, asked: field, answer, explanation });
+    let wrong = mistakes::of(table, row, field);
+    let kind = Kind::Field(Field { blank: number, asked: field, answer, explanation, wrong });
     Some(Item { id: format!("{lab}-{name}"), points: 1, prompt, table: Some(table.clone()), kind })
 }
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 /// One-way delays in milliseconds. Four times one delay differs from four times any other delay by more than three
 /// tolerances.
 const DELAYS: [u64; 8] = [15, 20, 25, 30, 35, 40, 45, 50];
-/// Possible numbers of the packet that the link drops.
-const DROPS: [u32; 5] = [1, 2, 3, 4, 5];
-/// Number of the reply, which is the last packet whose loss delays the reply's arrival.
+/// Possible numbers of the packet that the link drops. The loss of each of them delays the reply by one timeout, so the
+/// items are equally difficult for all students.
+const DROPS: [u32; 4] = [1, 2, 3, REPLY];
 const REPLY: u32 = 4;
 /// Possible loss rates in percent. The resulting shares of answered questions are more than three tolerances apart.
 const LOSSES: [u8; 11] = [10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60];
@@ -25,7 +25,7 @@ pub(super) fn draw(draw: &mut Draw, runs: &mut Runs) -> Option<Drawn> {
     let setting = Setting::default().delay(delay).drop([drop]).loss(f64::from(loss)).count(1);
     let report = runs.get("loss", &setting)?;
     let mut items = vec![tcp_time(&report, delay, drop)?];
-    items.extend(tcp_order(&report, draw));
+    items.extend(tcp_order(&report, drop, draw));
     items.extend([one_try(loss), two_tries(loss)]);
     let options = vec![
         format!("A packet takes {} ms from one host to the other.", ms(delay)),
@@ -44,20 +44,14 @@ fn tcp_time(report: &Report, delay: Duration, drop: u32) -> Option<Item> {
         return None;
     };
     let second = Duration::from_secs(1);
-    let explanation = if drop > REPLY {
-        "The reply arrives before this packet is lost, so the loss costs the client no time: two round trips."
-    } else {
-        "Two round trips, and the retransmission timeout of one second after which a host sends the lost packet again \
-         (RFC 6298, section 2)."
-    };
-    let number = Number::new(ms(*time), 1.0, "ms", explanation.to_owned())
+    let explanation = format!(
+        "Two round trips, and one retransmission timeout of one second (RFC 6298, section 2). {}",
+        repair(drop)
+    );
+    let number = Number::new(ms(*time), 1.0, "ms", explanation)
         .wrong(
             ms(4 * delay),
-            "Without a loss. The host that misses an acknowledgement first waits for its timeout.",
-        )
-        .wrong(
-            ms(second + 4 * delay),
-            "The lost packet is sent after the reply, so its loss does not delay the reply.",
+            "This is the time without a loss. The host that misses an acknowledgement first waits for its timeout.",
         )
         .wrong(ms(second), "This is the timeout alone. The exchange still needs its round trips.")
         .wrong(ms(second + 2 * delay), "TCP needs two round trips besides the timeout, not one.")
@@ -70,11 +64,32 @@ fn tcp_time(report: &Report, delay: Duration, drop: u32) -> Option<Item> {
     Some(Item { id, points: 2, prompt, table: None, kind })
 }
 
-fn tcp_order(report: &Report, draw: &mut Draw) -> Option<Item> {
+/// Returns what the hosts do after the loss of this packet.
+const fn repair(drop: u32) -> &'static str {
+    match drop {
+        1 => "The client gets no answer to its SYN. It sends the SYN again after one second.",
+        2 => {
+            "The client gets no answer to its SYN. It sends the SYN again after one second, and the server sends its \
+             SYN, ACK again too."
+        }
+        3 => {
+            "The server gets no ACK for its SYN, ACK. It sends the SYN, ACK again after one second, and the client \
+             answers with a new ACK. No host retransmits an ACK alone: it has no timer."
+        }
+        _ => {
+            "The server gets no ACK for its reply. It sends the reply again after one second, with its FIN."
+        }
+    }
+}
+
+fn tcp_order(report: &Report, drop: u32, draw: &mut Draw) -> Option<Item> {
     let part = report.parts().iter().find(|part| part.transport == Tcp)?;
-    let explanation = "The opening comes first: SYN, then SYN, ACK. The reply and the FINs follow, and the last ACK is \
-                       the answer to the last FIN. A host sends a lost packet again when its timeout passes.";
-    let kind = Kind::Order(order::of(order::packets(&part.trace), explanation, draw)?);
+    let explanation = format!(
+        "The opening comes first: SYN, then SYN, ACK. The reply and the FINs follow, and the last ACK is the answer to \
+         the last FIN. {}",
+        repair(drop)
+    );
+    let kind = Kind::Order(order::of(order::packets(&part.trace), &explanation, draw)?);
     let prompt =
         "Bring these packets of the exchange over TCP into the order in which they are sent."
             .to_owned();
@@ -97,7 +112,8 @@ fn one_try(loss: u8) -> Item {
             100.0 * (1.0 - arrives * arrives),
             "This is the share of questions without a reply.",
         );
-    share_item("loss-one-try", loss, "asks once", number)
+    let client = "A client asks once, and no reply comes late. With which probability does the client get a reply";
+    share_item("loss-one-try", loss, client, number)
 }
 
 fn two_tries(loss: u8) -> Item {
@@ -117,7 +133,9 @@ fn two_tries(loss: u8) -> Item {
         "Each try needs two packets to arrive, not one.",
     )
     .wrong(100.0 * fails * fails, "This is the share of questions without a reply.");
-    share_item("loss-two-tries", loss, "asks, and asks a second time if no reply arrives,", number)
+    let client = "A client asks. If no reply arrives, it asks a second time. No reply comes late. With which \
+                  probability does the client get a reply, to its first or its second question";
+    share_item("loss-two-tries", loss, client, number)
 }
 
 /// Creates an answer in percent with a tolerance of one percentage point.
@@ -127,9 +145,8 @@ fn share(share: f64, explanation: &str) -> Number {
 
 fn share_item(id: &str, loss: u8, client: &str, number: Number) -> Item {
     let prompt = format!(
-        "Over UDP a link loses each packet with a probability of {loss} %. A client {client} and never receives a late \
-         reply. With which probability does a query get a reply, in percent? Calculate it: a run shows a share that differs by \
-         chance."
+        "Over UDP a link loses each packet with a probability of {loss} %. {client}, in percent? Calculate the \
+         probability: a run shows a share that differs by chance."
     );
     Item { id: id.to_owned(), points: 2, prompt, table: None, kind: Kind::Number(number) }
 }

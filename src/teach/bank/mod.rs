@@ -10,6 +10,7 @@ mod fields;
 mod initial_numbers;
 mod loop_;
 mod loss;
+mod mistakes;
 mod order;
 mod runs;
 mod silent;

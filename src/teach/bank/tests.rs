@@ -3,7 +3,7 @@
 use super::*;
 use crate::lab::{self, Engine};
 use crate::teach::draw::{Secret, SheetName};
-use crate::teach::item::{Kind, Number};
+use crate::teach::item::{FieldValue, Kind, Number, PacketField};
 use crate::transport::Transport;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -173,4 +173,94 @@ fn a_lab_on_sim_has_numbers_and_orders_or_fields_and_every_lab_has_an_explanatio
             assert!(!has(|it| !matches!(it, Kind::Choice(_) | Kind::Explanation(_))));
         }
     }
+}
+
+/// The labs flood and hold need sockets.
+#[cfg(all(feature = "client", feature = "server"))]
+#[test]
+fn a_predicted_range_decides_a_question_if_both_its_ends_do() {
+    if !crate::sys::REPORTS_QUEUES {
+        return; // such a system does not report dropped datagrams
+    }
+    for (lab, id, right) in [
+        ("flood", "flood-udp-kept", "some: as many as the buffer had room for"),
+        ("hold", "hold-tcp-connect", "It succeeds at once, without accept"),
+    ] {
+        let items = sheets(lab::find(lab).expect("a lab")).next().expect("a student").items;
+        let Some(Item { kind: Kind::Choice(choices), .. }) = items.iter().find(|it| it.id == id)
+        else {
+            panic!("no choice {id}")
+        };
+        let of_item: Vec<&str> =
+            choices.iter().filter(|it| it.is_right).map(|it| &*it.text).collect();
+        assert_eq!(of_item, [right]);
+    }
+    let flood = sheets(lab::find("flood").expect("a lab")).next().expect("a student");
+    let is_varying = |it: &Item| it.id == "flood-udp-sends";
+    assert!(!flood.items.iter().any(is_varying), "on BSD a send may fail with ENOBUFS");
+}
+
+/// Returns the explanation of an item.
+fn explanation(kind: &Kind) -> &str {
+    match kind {
+        Kind::Number(number) => &number.explanation,
+        Kind::Order(order) => &order.explanation,
+        _ => "",
+    }
+}
+
+#[test]
+fn the_feedback_on_a_lost_packet_names_the_host_and_the_packet_of_the_retransmission() {
+    let mut checked = BTreeSet::new();
+    for drawn in sheets(lab::find("loss").expect("a lab")).take(200) {
+        let part = drawn.parts().find(|it| it.transport == Transport::Tcp).expect("a part");
+        let events = order::packets(&part.trace);
+        let is_again = |it: &&(Duration, String)| it.1.contains("again: ");
+        let (at, label) = events.iter().find(is_again).expect("a retransmission");
+        let (host, packet) = label.split_once(" sends again: ").expect("a host");
+        let packet = if packet.contains("octets") { "reply" } else { packet };
+        for item in drawn
+            .items
+            .iter()
+            .filter(|it| it.id.starts_with("loss-tcp-") && !explanation(&it.kind).is_empty())
+        {
+            let text = explanation(&item.kind);
+            let again = format!("sends the {packet} again after one second");
+            assert!(
+                text.contains(&format!("{host} gets no ")) && text.contains(&again),
+                "{label}: {text}"
+            );
+        }
+        let first = format!("{host} sends {}", &label[label.find("again: ").expect("again") + 7..]);
+        let sent =
+            events.iter().find(|(_, it)| it.starts_with(&first)).expect("the first transmission");
+        let wait = at.checked_sub(sent.0);
+        assert_eq!(wait, Some(Duration::from_secs(1)), "every student's loss costs a timeout");
+        checked.insert(
+            drawn.command.split(" --").find(|it| it.starts_with("drop")).map(str::to_owned),
+        );
+    }
+    assert_eq!(checked.len(), 4, "{checked:?}");
+}
+
+#[test]
+fn a_known_wrong_field_differs_from_the_right_one_and_the_usual_mistakes_are_known() {
+    let mut known: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for lab in ["exchange", "silent"] {
+        let items = sheets(lab::find(lab).expect("a lab")).take(300).flat_map(|it| it.items);
+        for item in items {
+            let Kind::Field(field) = item.kind else { continue };
+            assert!(field.mistake(field.answer).is_none(), "{field:?}");
+            if let FieldValue::Number(right) = field.answer
+                && field.asked == PacketField::Acknowledgement
+            {
+                let reason = field.mistake(FieldValue::Number(right.wrapping_sub(1)));
+                assert!(reason.is_some_and(|it| it.contains("one too low")), "{field:?}");
+            }
+            let reasons = known.entry(field.asked.name()).or_default();
+            reasons.extend(field.wrong.iter().map(|it| it.explanation));
+        }
+    }
+    let counts: Vec<usize> = known.values().map(BTreeSet::len).collect();
+    assert_eq!(counts, [2, 4, 1, 3], "{known:#?}");
 }

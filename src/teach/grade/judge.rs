@@ -140,7 +140,8 @@ fn judge_field(field: &Field, answer: &str, all: Points) -> Result<Judged, Strin
     if given == field.answer {
         return Ok((all, field.explanation.clone()));
     }
-    Ok((Points(0), corrected("", &field.answer.to_string(), &field.explanation)))
+    let mistake = field.mistake(given).unwrap_or_default();
+    Ok((Points(0), corrected(mistake, &field.answer.to_string(), &field.explanation)))
 }
 
 /// Reads the names of TCP flags, in any order. Ignores PSH.
@@ -255,7 +256,13 @@ mod tests {
         let field = |field, answer| {
             item(
                 1,
-                Kind::Field(Field { blank: 0, asked: field, answer, explanation: String::new() }),
+                Kind::Field(Field {
+                    blank: 0,
+                    asked: field,
+                    answer,
+                    explanation: String::new(),
+                    wrong: Vec::new(),
+                }),
             )
         };
         let sequence = field(PacketField::Sequence, FieldValue::Number(4_294_967_295));

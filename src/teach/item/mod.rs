@@ -8,7 +8,9 @@ mod packets;
 
 pub(crate) use number::Number;
 pub(crate) use order::Order;
-pub(crate) use packets::{Blank, Cell, Field, FieldValue, PacketField, PacketTable};
+pub(crate) use packets::{
+    Blank, Cell, Field, FieldValue, PacketField, PacketRow, PacketTable, WrongValue,
+};
 
 /// One task for a student.
 #[derive(Clone, Debug, PartialEq)]

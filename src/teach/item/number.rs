@@ -57,15 +57,29 @@ impl Number {
         (number - self.answer).abs() <= self.tolerance
     }
 
-    /// Returns the known misconception that leads to this number, if there is one.
+    /// Returns the known mistake that leads to this number, if there is one: a number of another unit, or a misconception.
     pub(crate) fn misconception(&self, number: f64) -> Option<&'static str> {
+        let in_unit = |(factor, _): &&(f64, &str)| self.accepts(number * factor);
+        let of_unit = unit_mistakes(self.unit).iter().find(in_unit).map(|it| it.1);
         let is_near = |wrong: &&WrongNumber| (number - wrong.value).abs() <= self.tolerance;
-        self.wrong.iter().find(is_near).map(|wrong| wrong.explanation)
+        of_unit.or_else(|| self.wrong.iter().find(is_near).map(|wrong| wrong.explanation))
     }
 
     pub(crate) fn right_answer(&self) -> String {
         let text = format!("{:.2}", self.answer);
         format!("{} {}", text.trim_end_matches('0').trim_end_matches('.'), self.unit)
+    }
+}
+
+/// Returns the factors between the wrong units and the unit of an answer, each with the explanation of the mistake.
+const fn unit_mistakes(unit: &str) -> &'static [(f64, &'static str)] {
+    match unit.as_bytes() {
+        b"ms" => &[
+            (1e3, "This number is right in seconds, but not in milliseconds."),
+            (1e-3, "This time is a thousand times too long: the number is right in milliseconds."),
+        ],
+        b"%" => &[(100.0, "This is the probability as a fraction: 1 is 100 %.")],
+        _ => &[],
     }
 }
 
@@ -86,5 +100,21 @@ mod tests {
         assert_eq!(number.misconception(50.0), None);
         assert!(number.accepts(81.0) && !number.accepts(81.1));
         assert_eq!(number.right_answer(), "80 ms");
+    }
+
+    #[test]
+    fn a_number_of_another_unit_is_a_known_mistake() {
+        let reason = |unit, given| {
+            let number = Number::new(42.25, 1.0, unit, String::new()).wrong(0.0, "nothing");
+            number.misconception(given).unwrap_or_default()
+        };
+        assert!(reason("ms", 0.042).contains("right in seconds"));
+        assert!(reason("ms", 42_250.0).contains("a thousand times too long"));
+        assert!(reason("%", 0.42).contains("as a fraction"));
+        assert_eq!(
+            (reason("%", 0.2), reason("ms", 0.02), reason("ms", 43_300.0)),
+            ("nothing", "nothing", "")
+        );
+        assert_eq!(reason("datagrams", 0.042), "nothing");
     }
 }

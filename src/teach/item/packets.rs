@@ -68,6 +68,15 @@ pub(crate) struct Field {
     pub answer: FieldValue,
     /// The derivation of the value from the other packets.
     pub explanation: String,
+    /// Wrong values that result from common mistakes. They differ from each other and from the right one.
+    pub wrong: Vec<WrongValue>,
+}
+
+/// A wrong value of a field, with the mistake that leads to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WrongValue {
+    pub value: FieldValue,
+    pub explanation: &'static str,
 }
 
 /// The value of a field.
@@ -86,6 +95,13 @@ impl PacketField {
             Self::Length => "octets of data",
             Self::Sequence => "sequence number",
         }
+    }
+}
+
+impl Field {
+    /// Returns the known mistake that leads to this value, if there is one.
+    pub(crate) fn mistake(&self, value: FieldValue) -> Option<&'static str> {
+        self.wrong.iter().find(|it| it.value == value).map(|it| it.explanation)
     }
 }
 
@@ -120,6 +136,13 @@ impl PacketRow {
         let acknowledgement = flags.contains(Flags::ACK).then_some(acknowledgement);
         let (flags, length) = (flags.without(Flags::PSH), packet.carried);
         Some(Self { from, to, flags, sequence, acknowledgement, length, is_lost })
+    }
+
+    /// Returns how many sequence numbers the packet takes: its octets of data, and one for a SYN or a FIN.
+    pub(crate) fn numbers(&self) -> u32 {
+        let count = |flag| u32::from(self.flags.contains(flag));
+        let data = u32::try_from(self.length).unwrap_or(u32::MAX);
+        data.saturating_add(count(Flags::SYN)).saturating_add(count(Flags::FIN))
     }
 
     /// Returns a field's value; `None` for the acknowledgement number of a packet without the ACK flag.

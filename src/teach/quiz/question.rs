@@ -62,9 +62,12 @@ fn of_field<'a>(field: &Field) -> Question<'a> {
     let right = match field.answer {
         FieldValue::Flags(right) => right,
         FieldValue::Number(number) => {
-            #[expect(clippy::cast_precision_loss, reason = "a field has at most 32 bits")]
-            let answer = number as f64;
-            let number = Number::new(answer, 0.0, "", field.explanation.clone());
+            let number = Number::new(float(number), 0.0, "", field.explanation.clone());
+            let wrong = field.wrong.iter();
+            let number = wrong.fold(number, |number, it| match it.value {
+                FieldValue::Number(value) => number.wrong(float(value), it.explanation),
+                FieldValue::Flags(_) => number,
+            });
             return Question::Number(Cow::Owned(number));
         }
     };
@@ -77,6 +80,11 @@ fn of_field<'a>(field: &Field) -> Question<'a> {
         explanation: String::new(),
     };
     Question::Choice(flags.into_iter().map(choice).collect(), field.explanation.clone())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a field has at most 32 bits")]
+const fn float(number: u64) -> f64 {
+    number as f64
 }
 
 /// Returns a number with at most two decimals, as in the answer key.

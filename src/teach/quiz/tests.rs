@@ -311,3 +311,14 @@ fn a_field_of_zero_octets_is_a_short_answer_for_text2qti() {
     let text = text2qti(&Quiz { categories: vec![category] });
     assert!(text.contains("\n*   0\n") && !text.contains("\n= "), "{text}");
 }
+
+#[test]
+fn a_wrong_number_in_a_field_has_its_explanation() {
+    let xml = moodle(&quiz(&["exchange"], 3), Ordering::Ordering).expect("XML");
+    let fields: Vec<&str> = xml
+        .split("<question type=\"numerical\">")
+        .filter(|it| it.contains("<text>exchange-acknowledgement "))
+        .collect();
+    assert_eq!(fields.len(), 3);
+    assert!(fields.iter().all(|it| it.contains("This number is one too low")));
+}

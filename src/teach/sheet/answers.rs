@@ -4,8 +4,8 @@ use super::{Explanations, Header, Sheet};
 use crate::report::plural;
 use crate::teach::item::{Item, Kind, PacketField, letter};
 
-/// Returns the `answers.toml` for a sheet. It contains the header, and one line per item. A comment above each line
-/// describes the form of the answer.
+/// Returns the `answers.toml` for a sheet. It contains the header, and one line per item. The comment above each line
+/// has the task and the form of the answer. The comment is one line, so that the end of an answer above it can be found.
 pub(crate) fn answers_file(sheet: &Sheet) -> String {
     let mut file = head(&sheet.header);
     for (number, item) in sheet.items().enumerate() {
@@ -16,7 +16,8 @@ pub(crate) fn answers_file(sheet: &Sheet) -> String {
             Kind::Explanation(_) => " = '''\n\n'''\n",
             _ => " = ''\n",
         };
-        file.extend(["\n# ", &number, ". (", &points, ") ", &form(item), "\n", &item.id, empty]);
+        let comment = ["\n# ", &number, ". (", &points, ") ", &item.prompt, " ", &form(item), "\n"];
+        file.extend(comment.into_iter().chain([&*item.id, empty]));
     }
     file
 }
@@ -73,8 +74,24 @@ mod tests {
         let answers = table["answers"].as_table().expect("a table");
         assert_eq!(answers.len(), sheet.items().count());
         assert!(sheet.items().all(|item| answers.contains_key(&item.id)));
-        assert!(file.contains("\n# 1. (2 points) A number in ms.\nexchange-tcp-time = ''\n"));
+        let time = "# 1. (2 points) The client begins at 0 ms. After how many milliseconds does it have the reply over \
+                    TCP? A number in ms.\nexchange-tcp-time = ''\n";
+        assert!(file.contains(time), "{file}");
         assert_eq!(table["student"].as_str(), Some("s1"));
+    }
+
+    #[cfg(all(feature = "client", feature = "server"))]
+    #[test]
+    fn the_task_of_every_item_is_one_line_of_at_most_500_characters_above_its_answer() {
+        let labs: Vec<&str> = crate::lab::LABS.iter().map(|lab| lab.name).collect();
+        let sheet = sheet(&labs);
+        let file = answers_file(&sheet);
+        for item in sheet.items() {
+            let (before, _) = file.split_once(&format!("\n{} = ''", item.id)).expect("a line");
+            let line = before.lines().last().expect("a comment");
+            assert!(line.starts_with("# ") && line.contains(&item.prompt), "{}: {line}", item.id);
+            assert!(line.chars().count() <= 500, "{line}");
+        }
     }
 
     #[test]
