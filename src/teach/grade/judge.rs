@@ -202,6 +202,7 @@ mod tests {
             asked: PacketField::Sequence,
             answer: FieldValue::Number(4_294_967_295),
             explanation: String::new(),
+            wrong: Vec::new(),
         };
         let reason = judge(&item(1, Kind::Field(field)), "4,294,967,295").expect_err("separators");
         assert_eq!(reason, "write 4294967295, without separators");
