@@ -19,26 +19,30 @@ pub(super) fn run(arguments: &args::Check, quiet: bool) -> Result<ExitCode, Fail
     let checked = check(&arguments.host, &CheckOptions { ask }, &mut show);
     progress.finish();
     if arguments.nagios {
-        return print_status(checked);
+        return Ok(print_status(checked));
     }
     let checked = print_result(checked, arguments.json, json::check, report::check::text)?;
     Ok(status(checked.is_good()))
 }
 
-/// Prints one line as a Nagios plugin does, and returns the exit status of its state.
-fn print_status(checked: Result<Check, AskError>) -> Result<ExitCode, Failure> {
+/// Prints one line as a Nagios plugin does, and returns the exit status of its state. The state is unknown if the line
+/// cannot be printed.
+fn print_status(checked: Result<Check, AskError>) -> ExitCode {
     let (state, line) = match checked.map_err(Failure::from) {
         Ok(check) => (State::of(&check), nagios::line(&check)),
         Err(failure) => (State::Unknown, nagios::unknown(&failure.to_string())),
     };
-    match print(&line) {
-        Err(Failure::OutputClosed) => {}
-        printed => printed?,
-    }
-    Ok(ExitCode::from(match state {
+    let state = match print(&line) {
+        Ok(()) | Err(Failure::OutputClosed) => state,
+        Err(failure) => {
+            failure.print();
+            State::Unknown
+        }
+    };
+    ExitCode::from(match state {
         State::Ok => 0,
         State::Warning => 1,
         State::Critical => 2,
         State::Unknown => 3,
-    }))
+    })
 }

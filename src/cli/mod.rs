@@ -74,7 +74,8 @@ fn print_usage(error: clap::Error) -> ExitCode {
     let is_usage = error.use_stderr();
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let words: Vec<String> = words.collect();
-    let is_plugin = words.iter().any(|word| word == "--nagios");
+    let has = |it: &str| words.iter().any(|word| word == it);
+    let is_plugin = has("check") && has("--nagios");
     let error = usage_hints::explain(error, &words);
     if is_usage && logging::is_journal() {
         complain(&error.to_string());

@@ -8,6 +8,7 @@ use signal_hook::flag::{register_conditional_default, register_usize};
 use signal_hook::low_level::emulate_default_handler;
 use std::borrow::Cow;
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -131,8 +132,10 @@ fn start(command: &str, hint: Option<&str>) -> io::Result<Child> {
             pager.env(name, value);
         }
     }
-    let of_less = env::var("LESS").unwrap_or_else(|_| "FRX".to_owned());
-    pager.env("LESS", of_less + &hint.map(less_prompt).unwrap_or_default());
+    // The user's options follow ours: a prompt of the user wins, and an option with text does not swallow ours.
+    let mut of_less = OsString::from(hint.map(less_prompt).unwrap_or_default());
+    of_less.push(env::var_os("LESS").unwrap_or_else(|| "FRX".into()));
+    pager.env("LESS", of_less);
     pager.stdin(Stdio::piped()).spawn()
 }
 
@@ -140,8 +143,8 @@ fn start(command: &str, hint: Option<&str>) -> io::Result<Child> {
 /// chosen with `-m` and `-M`. In a prompt of less, `?e(END) .` prints "(END) " on the last page.
 fn less_prompt(hint: &str) -> String {
     // Characters with a meaning in a prompt of less need a backslash.
-    let special = |it: char| "?:.%\\$".contains(it);
+    let special = |it: char| "?:.%\\".contains(it);
     let escape = |it: char| if special(it) { format!("\\{it}") } else { it.to_string() };
     let hint: String = hint.chars().map(escape).collect();
-    ["s", "m", "M"].map(|kind| format!(" -P{kind}?e(END) .{hint}$")).concat()
+    ["s", "m", "M"].map(|kind| format!("-P{kind}?e(END) .{hint}$ ")).concat()
 }

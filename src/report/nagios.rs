@@ -41,18 +41,23 @@ impl State {
     }
 }
 
-/// Returns the status line: the state, the failed probes with their reasons, the totals and the performance data.
+/// Returns the status line: the state, the failed probes with their reasons (if no address could be asked, the reasons for
+/// this), the totals and the performance data.
 pub(crate) fn line(check: &Check) -> String {
+    let state = State::of(check);
     let mut text = String::new();
-    for failed in check.findings.iter().filter(|it| it.verdict == Verdict::Fail) {
-        let _ = write!(text, "{}: {}; ", failed.probe, failed.reason);
+    // Without any reply, the reasons why the addresses were not asked are all there is to know.
+    let is_unknown = |it: &&Finding| state == State::Unknown && it.probe.is_reach();
+    let is_named = |it: &&Finding| it.verdict == Verdict::Fail || is_unknown(it);
+    for named in check.findings.iter().filter(is_named) {
+        let _ = write!(text, "{}: {}; ", named.probe, named.reason);
     }
     let [pass, fail, not_tried] =
         [Verdict::Pass, Verdict::Fail, Verdict::NotTried].map(|verdict| check.count(verdict));
     let _ = write!(text, "{pass} passed, {fail} failed, {not_tried} not tried");
     let measured: Vec<String> = check.findings.iter().flat_map(performance).collect();
     let bar = if measured.is_empty() { "" } else { "|" };
-    format!("{}{bar}{}\n", status(State::of(check), &text), measured.join(" "))
+    format!("{}{bar}{}\n", status(state, &text), measured.join(" "))
 }
 
 /// Returns the status line of a check that has no result.
@@ -122,6 +127,15 @@ mod tests {
             line(&failed),
             "DAYTIME CRITICAL - tcp-ipv6: its reason; clock: its reason; 1 passed, 2 failed, \
              0 not tried\n"
+        );
+    }
+
+    #[test]
+    fn a_line_without_any_reply_names_the_reasons() {
+        let unknown = of_verdicts(&[Verdict::NotTried], Verdict::NotTried);
+        assert_eq!(
+            line(&unknown),
+            "DAYTIME UNKNOWN - tcp-ipv4: its reason; 0 passed, 0 failed, 2 not tried\n"
         );
     }
 

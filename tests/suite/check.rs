@@ -7,6 +7,7 @@ use crate::support::{
     mentions, run, stderr, stdout,
 };
 use serde_json::Value;
+use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -230,4 +231,15 @@ fn the_status_is_1_also_when_the_output_has_no_reader() {
     let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("ended").code(), Some(1));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plugin_that_cannot_print_has_status_3() {
+    let server = Running::serve(&["--listen", "127.0.0.1"]);
+    let mut command = check(&[&format!("127.0.0.1:{}", server.port()), "--nagios"]);
+    let full = File::options().write(true).open("/dev/full").expect("a full device");
+    let output = command.stdout(full).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    mentions(&String::from_utf8_lossy(&output.stderr), &["standard output", "No space left"]);
 }

@@ -52,6 +52,7 @@ mod lab_reports;
 mod lab_screens;
 #[cfg(feature = "teach")]
 mod lab_sheets;
+#[cfg(feature = "teach")]
 mod lab_sheets_marks;
 #[cfg(feature = "teach")]
 mod lab_sheets_mistakes;

@@ -340,6 +340,8 @@ fn names_in_the_configuration(document: &str) -> BTreeSet<String> {
             .strip_suffix(['=', '~'])
             .map(|label| (label.trim_end_matches('=').to_owned(), it))
     });
+    // Prometheus itself adds the label `job`.
+    let selectors = selectors.filter(|(label, _)| label != "job");
     let values = selectors.flat_map(|(label, it)| {
         let values = it.split('"').nth(1).unwrap_or_default().split('|');
         values.map(|value| format!("{label}=\"{value}\"")).collect::<Vec<_>>()

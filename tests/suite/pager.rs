@@ -104,7 +104,10 @@ fn the_pager_before_questions_says_on_its_first_line_and_in_the_prompt_of_less_w
         let first = screen.lines().find(|line| line.starts_with("P:")).expect("a page");
         assert!(first.contains(HINT), "{screen}");
         let given = screen.lines().find(|line| line.starts_with("LESS ")).expect("the options");
-        assert!(given.starts_with(&format!("LESS {options} -Ps?e(END) .")), "{given}");
+        assert!(
+            given.starts_with("LESS -Ps?e(END) .") && given.ends_with(&format!("$ {options}")),
+            "{given}"
+        );
         assert_eq!(given.matches("q goes on to the questions\\.$").count(), 3, "{given}");
     }
 }
@@ -126,7 +129,7 @@ fn less_shows_the_hint_on_its_second_page_too() {
     terminal.type_keys(" ");
     terminal.expect(HINT);
     terminal.type_keys("G");
-    terminal.expect("(END) Space shows the next page, and q goes on to the questions.");
+    terminal.expect("(END) Before the end, Space shows the next page; q goes on to the questions.");
     terminal.type_keys("q");
     terminal.expect("SCORE");
 }

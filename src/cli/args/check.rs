@@ -18,8 +18,8 @@ check also asks from a port below 1024, which no server should answer. Questions
 to a public address are 4 s apart, so its check takes about half a minute.
 Exit status: 0 if the server answered and no probe failed, else 1; 2 for a wrong
 command line. With --nagios: 0 OK, 1 WARNING (the server answers, but a probe
-failed), 2 CRITICAL (an address gives no reply over TCP or UDP), 3 UNKNOWN (the
-server could not be asked, or wrong command line).";
+failed), 2 CRITICAL (no reply over TCP, or none over UDP), 3 UNKNOWN (the server
+could not be asked, or wrong command line).";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Check {

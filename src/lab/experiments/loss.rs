@@ -42,7 +42,10 @@ fn values(setting: &Setting) -> Values {
              the first question"
                 .to_owned()
         }
-        numbers => format!("the packets with the numbers {}", numbers.join(", ")),
+        [number] => format!("packet {number} of each exchange, counted over both directions"),
+        numbers => {
+            format!("packets {} of each exchange, counted over both directions", numbers.join(", "))
+        }
     };
     vec![
         ("drop", lost),
@@ -54,17 +57,17 @@ fn values(setting: &Setting) -> Values {
     ]
 }
 
-/// Returns the sentence on duplicated and overtaken packets, without the share that is zero.
+/// Returns the sentence on duplicated and reordered packets, without the share that is zero.
 fn faults(setting: &Setting) -> String {
     let LabOptions { duplicate, reorder, .. } = &setting.options;
     let share = |percent: &Option<f64>| percent.filter(|percent| *percent > 0.0);
     match (share(duplicate), share(reorder)) {
         (None, None) => "Packets arrive once and in order".to_owned(),
         (Some(twice), None) => format!("Of the packets, {twice} % arrive twice"),
-        (None, Some(late)) => format!("Of the packets, {late} % are overtaken by later packets"),
-        (Some(twice), Some(late)) => format!(
-            "Of the packets, {twice} % arrive twice, and {late} % are overtaken by later packets"
-        ),
+        (None, Some(late)) => format!("The link holds back {late} % of the packets"),
+        (Some(twice), Some(late)) => {
+            format!("Of the packets, {twice} % arrive twice, and the link holds back {late} %")
+        }
     }
 }
 
@@ -145,7 +148,7 @@ mod tests {
             let options = LabOptions { duplicate, reorder, ..LabOptions::default() };
             LAB.method(&LAB.procedures[0], &Setting { seed: 1, options })
         };
-        let says = |method: &str| ["twice", "overtaken"].map(|it| method.contains(it));
+        let says = |method: &str| ["twice", "holds back"].map(|it| method.contains(it));
         assert_eq!(says(&method(None, Some(0.0))), [false, false]);
         assert_eq!(says(&method(Some(50.0), Some(0.0))), [true, false]);
         assert_eq!(says(&method(None, Some(50.0))), [false, true]);

@@ -71,7 +71,7 @@ const KEYS: Columns<2> = Columns(4, [10, 61]);
 fn keys(questions: &[AnsweredQuestion]) -> Vec<(&'static str, &'static str)> {
     let has_choices = |it: &AnsweredQuestion| !it.question.choices().is_empty();
     let choice = ("a, b, …", "the letter of your choice");
-    let value = ("12, 12 ms", "your value, with or without its unit");
+    let value = ("12", "your value, with or without its unit: 12 ms, 12 %");
     let others = [
         ("?", "to read the question again"),
         ("Enter", "without an answer, to skip the question"),

@@ -80,8 +80,8 @@ fn column(
 fn first_trace<'a>(parts: &'a [Part], part: &Part) -> Option<ReferenceTrace<'a>> {
     let first = parts.iter().find(|it| it.transport == part.transport)?;
     let name = match part.transport {
-        Transport::Tcp => "the first TCP ladder",
-        Transport::Udp => "the first UDP ladder",
+        Transport::Tcp => "the first TCP drawing",
+        Transport::Udp => "the first UDP drawing",
     };
     (!std::ptr::eq(first, part)).then_some(ReferenceTrace { trace: &first.trace, name })
 }

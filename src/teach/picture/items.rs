@@ -240,6 +240,7 @@ impl BreakView {
         // In a narrow picture, a break has room for some 30 characters a line.
         let lines = match &left_out {
             Some(it) => vec![(21.0, it.what.clone()), (35.0, it.rest(&time))],
+            None if events.packets.is_empty() => vec![(27.0, format!("{time} later"))],
             None => vec![(27.0, format!("nothing for {time}"))],
         };
         let lines = lines.into_iter().map(|(y, line)| (Px(torn.top + y), line)).collect();

@@ -288,7 +288,7 @@ fn a_trace_without_packets_or_without_any_event_is_drawn_too() {
     }
     let svg = draw(&trace);
     assert!(svg.contains("calls-only") && svg.contains("recv(900)"), "{svg}");
-    assert!(svg.contains("nothing for 898 ms"), "{svg}");
+    assert!(svg.contains("898 ms later"), "{svg}");
 }
 
 #[test]

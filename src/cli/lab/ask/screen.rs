@@ -6,7 +6,7 @@ use crate::cli::{alphabet, print, print_paged_with_hint};
 use std::io::{self, Write};
 
 /// Instructions for leaving the pager. Without them, a student only sees the prompt of `less`, which is a colon.
-const PAGER_HELP: &str = "Space shows the next page, and q goes on to the questions.";
+const PAGER_HELP: &str = "Before the end, Space shows the next page; q goes on to the questions.";
 
 /// The output stream for the questions and verdicts. If the user wants JSON, standard output contains only JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
