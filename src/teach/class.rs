@@ -1,6 +1,6 @@
 //! Reads a class list in the CSV format that learning-management systems export.
 
-use super::mistake::{Mistake, line_of as line_at};
+use super::mistake::{Mistake, line_of as line_at, line_of_row};
 use crate::report::{escaped, plural};
 use std::collections::BTreeMap;
 
@@ -52,7 +52,9 @@ pub(crate) fn students(file: &[u8], id_column: Option<&str>) -> Result<Vec<Stude
     let (mut class, mut mistakes) = (Class::default(), Vec::new());
     for record in reader.records() {
         let read = record.map_err(|error| Mistake::at(line_of(&error), &error.to_string()));
-        if let Err(mistake) = read.and_then(|record| class.read(&columns, &record)) {
+        if let Err(mistake) =
+            read.and_then(|record| class.read(&columns, &record, line_of_row(text, &record)))
+        {
             mistakes.push(mistake);
         }
     }
@@ -173,9 +175,12 @@ struct Class {
 
 impl Class {
     /// Reads a row. Skips a row of separators only, as spreadsheets write it below a table.
-    fn read(&mut self, columns: &Columns, row: &csv::StringRecord) -> Result<(), Mistake> {
-        let line = row.position().map_or(1, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or(usize::MAX);
+    fn read(
+        &mut self,
+        columns: &Columns,
+        row: &csv::StringRecord,
+        line: usize,
+    ) -> Result<(), Mistake> {
         columns.check(row).map_err(|reason| Mistake::at(line, &reason))?;
         if row.len() > 1 && length(row) == 0 {
             return Ok(());
@@ -315,6 +320,14 @@ mod tests {
         {
             assert!(found[at].1.contains(words), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_mistake_has_its_line_after_empty_lines_and_with_the_line_ends_of_windows() {
+        let list = "id,name\ns1,Jo\n\n\ns1,Al\n";
+        assert_eq!(reasons(list)[0].0, 5);
+        let found = &reasons(&list.replace('\n', "\r\n"))[0];
+        assert!(found.0 == 5 && found.1.ends_with("already in line 2"), "{found:?}");
     }
 
     #[test]

@@ -16,27 +16,29 @@ fn one((student, sheet): &(Student, Sheet)) -> String {
     let (id, assignment) = (escaped(&student.id), escaped(&sheet.header.name.assignment));
     let name = name.unwrap_or_default();
     let mut text = format!("{id}, {name}{assignment}, sheet {}\n", sheet.header.sheet);
+    let mut numbers = 1..;
     for lab in &sheet.labs {
         text.extend(["  ", &lab.command, "\n"]);
-        text.extend(lab.items.iter().map(lines));
+        text.extend(lab.items.iter().zip(numbers.by_ref()).map(lines));
     }
     text
 }
 
-fn lines(item: &Item) -> String {
+/// Returns the lines for an item and its number on the sheet.
+fn lines((item, number): (&Item, usize)) -> String {
     match &item.kind {
         Kind::Explanation(criteria) => {
             let criteria =
                 criteria.iter().map(|it| wrapped(&format!("      {}: {}", it.points, it.text), 9));
             format!(
-                "    {}: by hand, at most {} points\n{}",
+                "    {number}. {}: by hand, at most {} points\n{}",
                 item.id,
                 item.points,
                 criteria.collect::<String>()
             )
         }
         _ => format!(
-            "    {}: {}{}\n",
+            "    {number}. {}: {}{}\n",
             item.id,
             item.right_answer().unwrap_or_default(),
             tolerance(item)

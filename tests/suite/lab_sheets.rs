@@ -355,10 +355,12 @@ fn autograders_get_one_student_and_marks_by_hand_count() {
     assert_eq!(scores["scores"]["exchange-udp-time"], 2.0);
     desk.write("marks.csv", "student_id,item,points,comment\ns1,exchange-explanation,2.5,Good\n");
     let marked = good(&mut desk.lab(&format!("{one} --marks marks.csv")));
-    assert!(marked.contains("exchange-explanation: 2.50 of 3, marked by hand"), "{marked}");
-    desk.write("marks.csv", "student_id,item,points\ns1,exchange-explanation,9\n");
+    assert!(marked.contains(". exchange-explanation: 2.50 of 3, marked by hand"), "{marked}");
+    desk.write("marks.csv", "student_id,item,points\r\ns1,exchange-explanation,9\r\n");
     let complaint = desk.complaint(&format!("{one} --marks marks.csv"));
-    assert!(complaint.contains("marks.csv:2: more than the maximum of 3 points"), "{complaint}");
+    let wanted =
+        "marks.csv:2: student s1, item exchange-explanation: more than the maximum of 3 points";
+    assert!(complaint.contains(wanted), "{complaint}");
     desk.write("marks.csv", "student_id,item,points\ns1,exchange-explanation,many\n");
     assert!(desk.complaint(&format!("{one} --marks marks.csv")).contains("marks.csv:2: points"));
 }

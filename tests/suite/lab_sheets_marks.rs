@@ -24,6 +24,26 @@ fn a_key_has_the_names_of_the_class_list() {
 }
 
 #[test]
+fn the_key_and_the_grades_have_the_number_of_each_item_on_the_sheet() {
+    let desk = Desk::new();
+    desk.sheets("exchange,loss");
+    let key = good(&mut desk.lab(&format!("key {} --student s1", of("exchange,loss"))));
+    let grade = good(&mut desk.lab("grade sheets/s1 --secret-file secret"));
+    let (file, page) = (desk.read("sheets/s1/answers.toml"), desk.read("sheets/s1/sheet.html"));
+    let tasks = file.lines().filter(|line| line.contains(" point"));
+    let ids = file.lines().filter_map(|line| line.split_once(" = ''")).map(|it| it.0);
+    let (tasks, ids): (Vec<&str>, Vec<&str>) = (tasks.collect(), ids.collect());
+    assert_eq!((tasks.len(), ids.len()), (16, 16));
+    for (number, (task, id)) in (1..).zip(tasks.iter().zip(ids)) {
+        assert!(task.starts_with(&format!("# {number}. (")), "{task}");
+        assert!(page.contains(&format!(">{number}. ")), "{number}");
+        for text in [&key, &grade] {
+            assert!(text.contains(&format!(" {number}. {id}: ")), "{number} {id}: {text}");
+        }
+    }
+}
+
+#[test]
 fn the_file_with_explanations_is_filled_in_and_read_as_marks() {
     let desk = Desk::new();
     desk.sheets("exchange,loss");

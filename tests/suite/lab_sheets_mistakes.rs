@@ -39,7 +39,7 @@ fn a_missing_quote_costs_one_item_and_is_reported_with_its_line_and_advice() {
     assert!((score(&before[0]) - score(&after[0]) - 3.0).abs() < 1e-9, "{after:?}");
     assert_eq!((&*after[0][1], &after[1..]), ("1", &before[1..]));
     let shown = stdout(&run(&mut desk.lab("grade sheets/s1 --secret-file secret")));
-    assert!(shown.contains("  loss-tcp-order: 0 of 3, cannot be read\n    answer: "), "{shown}");
+    assert!(shown.contains(". loss-tcp-order: 0 of 3, cannot be read\n    answer: "), "{shown}");
 }
 
 #[test]

@@ -26,9 +26,8 @@ impl Question {
         let text = text.trim();
         match &self.form {
             AnswerForm::Choice(choices) => {
-                let by_text = choices.iter().position(|it| it.text.eq_ignore_ascii_case(text));
-                let index = by_text.or_else(|| by_letter(text, choices.len()));
-                index.map(Answer::Choice).ok_or_else(|| {
+                let texts: Vec<&str> = choices.iter().map(|it| &*it.text).collect();
+                chosen(text, &texts).map(Answer::Choice).ok_or_else(|| {
                     format!("enter a letter from {}, or the text of a choice", letters(choices))
                 })
             }
@@ -48,9 +47,15 @@ pub(crate) fn letters(choices: &[Choice]) -> String {
     format!("{} to {}", letter(0), letter(choices.len().saturating_sub(1)))
 }
 
-/// Returns the index of the choice that a letter names. The letter may be a capital, and `)` may follow it.
+/// Returns the index of the choice that its text or its letter names. Case does not count.
+pub(crate) fn chosen(text: &str, choices: &[&str]) -> Option<usize> {
+    let by_text = choices.iter().position(|it| it.eq_ignore_ascii_case(text));
+    by_text.or_else(|| by_letter(text, choices.len()))
+}
+
+/// Returns the index of the choice that a letter names. `)` or a full stop may follow the letter.
 fn by_letter(text: &str, count: usize) -> Option<usize> {
-    let mut characters = text.strip_suffix(')').unwrap_or(text).chars();
+    let mut characters = text.strip_suffix(['.', ')']).unwrap_or(text).chars();
     let (given, None) = (characters.next()?, characters.next()) else { return None };
     (0..count).find(|index| letter(*index) == given.to_ascii_lowercase())
 }
@@ -103,7 +108,7 @@ mod tests {
     #[test]
     fn a_choice_is_named_by_its_letter_or_its_text() {
         let read = |text| read("exchange", "tcp-packets", text);
-        for (text, index) in [(" a ", 0), ("D", 3), ("b)", 1), ("6 TO 9 packets", 2)] {
+        for (text, index) in [(" a ", 0), ("D", 3), ("b)", 1), ("b.", 1), ("6 TO 9 packets", 2)] {
             assert_eq!(read(text), Some(Answer::Choice(index)), "{text}");
         }
         // One of the choices is "4 packets", so a number does not name the choice at this position.

@@ -211,14 +211,18 @@ impl NumberAnswer {
 
 impl Tolerance {
     fn allows(self, given: f64, right: f64) -> bool {
-        /// Maximum relative error that a conversion between units may cause.
-        const ROUNDING: f64 = 1e-9;
-        let tolerance = match self {
-            Self::Share(share) => share * right.abs(),
-            Self::Absolute(number) => number,
-        };
-        (given - right).abs() <= tolerance + right.abs() * ROUNDING
+        match self {
+            Self::Share(share) => is_within(given, right, share * right.abs()),
+            Self::Absolute(number) => is_within(given, right, number),
+        }
     }
+}
+
+/// Whether a number differs from the right one by at most the tolerance. Both edges count.
+pub(crate) fn is_within(given: f64, right: f64, tolerance: f64) -> bool {
+    /// Maximum relative error that binary fractions and a conversion between units may cause.
+    const ROUNDING: f64 = 1e-9;
+    (given - right).abs() <= tolerance + right.abs() * ROUNDING
 }
 
 #[cfg(test)]
@@ -279,7 +283,8 @@ mod tests {
         assert_eq!(shown, Shown::Number(800.0));
         for (given, expected, beginning) in [
             (800.0, Mark::Right, "Four packets follow"),
-            (807.9, Mark::Right, "Four packets follow"),
+            (808.0, Mark::Right, "Four packets follow"),
+            (792.0, Mark::Right, "Four packets follow"),
             (809.0, Mark::Wrong, "Count the packets"),
             (400.0, Mark::Wrong, "One round trip is enough"),
             (1200.0, Mark::Wrong, "The third round trip"),

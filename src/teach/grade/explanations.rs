@@ -5,6 +5,7 @@ use super::csv::{inert, text_of};
 use super::{Grade, GradedItem, Outcome};
 use crate::report::escaped;
 use crate::teach::item::Criterion;
+use std::collections::HashMap;
 
 const COLUMNS: [&str; 8] =
     ["student_id", "name", "item", "rubric", "answer", "max_points", "points", "comment"];
@@ -15,7 +16,7 @@ const MAX_CHARACTERS: usize = 8_000;
 const LINE_BREAK: &str = " ¶ ";
 
 /// Returns the header, and one row for each explanation that a teacher marks: those of one item after another, so that
-/// they are marked alike. A mark that is there already is in its row. An explanation without a text has no row.
+/// they are marked alike. The items are in the order of the sheet. A mark that is there already is in its row. An explanation without a text has no row.
 ///
 /// # Errors
 /// Returns an error if the rows cannot be written to memory.
@@ -27,7 +28,12 @@ pub(crate) fn explanations(grades: &[Grade]) -> Result<String, ::csv::Error> {
         grade.items.iter().filter(is_to_mark).map(move |item| (grade, item))
     };
     let mut rows: Vec<(&Grade, &GradedItem)> = grades.iter().flat_map(items).collect();
-    rows.sort_by_key(|(_, item)| &item.id);
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for item in grades.iter().flat_map(|grade| &grade.items) {
+        let next = places.len();
+        places.entry(&item.id).or_insert(next);
+    }
+    rows.sort_by_key(|(_, item)| places.get(&*item.id));
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for (grade, item) in rows {
@@ -94,6 +100,19 @@ mod tests {
             assert!(rubric.starts_with("1: ") && rubric.matches(" ¶ 1: ").count() == 2, "{rubric}");
             assert_eq!(points + &comment, "");
         }
+    }
+
+    #[test]
+    fn the_items_are_in_the_order_of_the_sheet() {
+        let mut grades = ["s1", "s2"].map(|it| graded_explanations(it, "So.", &[]));
+        for grade in &mut grades {
+            grade.items.reverse();
+        }
+        // The first student's text for the first item is empty.
+        grades[0].items[0].outcome = Outcome::Empty;
+        let ids: Vec<String> = rows(&grades).into_iter().map(|it| it[2].clone()).collect();
+        let labs = ["stale", "loss", "loss", "exchange", "exchange"];
+        assert_eq!(ids, labs.map(|lab| format!("{lab}-explanation")));
     }
 
     #[test]

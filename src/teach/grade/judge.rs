@@ -1,6 +1,7 @@
 //! Reads a student's answer and compares it with the right one.
 
 use super::Points;
+use crate::lab::question::answer::chosen;
 use crate::lab::question::separators::{advice, advice_on_whole};
 use crate::teach::item::{Choice, Field, FieldValue, Item, Kind, Number, Order, letter};
 use crate::teach::submission::excerpt;
@@ -27,23 +28,35 @@ pub(super) fn judge(item: &Item, answer: &str) -> Result<Judged, String> {
 
 /// Returns the right answer to an item, with the reason.
 pub(super) fn solution(item: &Item) -> String {
-    let right = item.right_answer().unwrap_or_default();
-    let reason = match &item.kind {
-        Kind::Number(number) => &number.explanation,
-        Kind::Choice(choices) => {
-            choices.iter().find(|it| it.is_right).map_or("", |it| &it.explanation)
-        }
-        Kind::Order(order) => &order.explanation,
-        Kind::Field(field) => &field.explanation,
-        Kind::Explanation(_) => "",
-    };
-    format!("Right: {right}. {reason}")
+    match &item.kind {
+        Kind::Number(number) => corrected("", &number.right_answer(), &number.explanation),
+        Kind::Choice(choices) => corrected_choice("", choices),
+        Kind::Order(order) => corrected_order("", order),
+        Kind::Field(field) => corrected("", &field.answer.to_string(), &field.explanation),
+        Kind::Explanation(_) => String::new(),
+    }
 }
 
 /// Combines the mistake, the right answer and its reason into one feedback text.
 fn corrected(wrong: &str, right: &str, reason: &str) -> String {
     let space = if wrong.is_empty() { "" } else { " " };
     format!("{wrong}{space}Right: {right}. {reason}")
+}
+
+/// Combines the mistake with the letter, the text and the reason of the right choice.
+fn corrected_choice(wrong: &str, choices: &[Choice]) -> String {
+    let right = choices.iter().enumerate().find(|(_, it)| it.is_right);
+    right.map_or_else(String::new, |(number, right)| {
+        let named = format!("{}, \"{}\"", letter(number), right.text);
+        corrected(wrong, &named, &right.explanation)
+    })
+}
+
+/// Combines the mistake with the letters and the names of the events in the right order, and the reason.
+fn corrected_order(wrong: &str, order: &Order) -> String {
+    let labels: Vec<&str> = order.in_order().collect();
+    let right = format!("{}. That is: {}", order.right_answer(), labels.join("; "));
+    corrected(wrong, &right, &order.explanation)
 }
 
 fn judge_number(number: &Number, answer: &str, all: Points) -> Result<Judged, String> {
@@ -84,19 +97,15 @@ fn per_second(unit: &str) -> Option<f64> {
 }
 
 fn judge_choice(choices: &[Choice], answer: &str, all: Points) -> Result<Judged, String> {
-    let wanted = answer.trim_end_matches(['.', ')']).to_ascii_uppercase();
-    let is_it = |number: &usize| wanted == letter(*number).to_string();
-    let given = (0..choices.len()).find(is_it).and_then(|number| choices.get(number));
+    let texts: Vec<&str> = choices.iter().map(|it| &*it.text).collect();
+    let given = chosen(answer, &texts).and_then(|number| choices.get(number));
     let last = letter(choices.len().saturating_sub(1));
-    let given = given.ok_or_else(|| format!("not one letter from A to {last}"))?;
+    let given = given
+        .ok_or_else(|| format!("not one letter from A to {last}, and not the text of a choice"))?;
     if given.is_right {
         return Ok((all, given.explanation.clone()));
     }
-    let right = choices.iter().enumerate().find(|(_, it)| it.is_right);
-    let right = right.map_or_else(String::new, |(number, right)| {
-        format!(" Right: {}, \"{}\". {}", letter(number), right.text, right.explanation)
-    });
-    Ok((Points(0), format!("{}{right}", given.explanation)))
+    Ok((Points(0), corrected_choice(&given.explanation, choices)))
 }
 
 fn judge_order(order: &Order, answer: &str, all: Points) -> Result<Judged, String> {
@@ -117,13 +126,7 @@ fn judge_order(order: &Order, answer: &str, all: Points) -> Result<Judged, Strin
     }
     let Points(all) = all;
     let share = u64::from(all) * right as u64 / count.max(1) as u64;
-    let labels: Vec<&str> = order.in_order().collect();
-    let key = order.right.iter().map(|at| letter(*at).to_string()).collect::<Vec<_>>().join(" ");
-    let feedback = format!(
-        "{right} of {count} are in their place. Right: {key}. That is: {}. {}",
-        labels.join("; "),
-        order.explanation
-    );
+    let feedback = corrected_order(&format!("{right} of {count} are in their place."), order);
     Ok((Points(u32::try_from(share).unwrap_or(0)), feedback))
 }
 
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_a_letter() {
+    fn a_choice_is_a_letter_or_its_text() {
         let choice = |text: &str, is_right| Choice {
             text: text.to_owned(),
             is_right,
@@ -228,11 +231,13 @@ mod tests {
             (points(&choices, "B"), points(&choices, "b)"), points(&choices, "a")),
             (100, 100, 0)
         );
+        assert_eq!((points(&choices, "Yes"), points(&choices, "no")), (100, 0));
         let (_, feedback) = judge(&choices, "A").expect("an answer");
         assert_eq!(feedback, "Because no. Right: B, \"yes\". Because yes.");
-        for text in ["C", "AB", "1", "yes"] {
+        for text in ["C", "AB", "1", "yes, no"] {
             assert!(judge(&choices, text).is_err(), "{text}");
         }
+        assert_eq!(solution(&choices), "Right: B, \"yes\". Because yes.");
     }
 
     #[test]
@@ -247,6 +252,7 @@ mod tests {
         assert_eq!((points(&order, "C B A"), points(&order, "A B C")), (100, 0));
         let (_, feedback) = judge(&order, "C B A").expect("an answer");
         assert_eq!(feedback, "1 of 3 are in their place. Right: C A B. That is: z; x; y. So.");
+        assert_eq!(solution(&order), "Right: C A B. That is: z; x; y. So.");
         for text in ["C A", "A A B", "A B C D", "3 1 2", "ö"] {
             assert!(judge(&order, text).is_err(), "{text}");
         }

@@ -3,7 +3,8 @@
 use super::csv::active;
 use super::{Grade, GradedItem, Points};
 use crate::teach::class::{ID_COLUMNS, delimiter, one_line, plain};
-use crate::teach::mistake::Mistake;
+use crate::teach::mistake::{Mistake, line_of_row};
+use crate::teach::submission::excerpt;
 use std::collections::BTreeMap;
 
 /// The marks, by student and item.
@@ -37,8 +38,7 @@ impl Marks {
         let mut marks = Self::default();
         for record in reader.records() {
             let record = record.map_err(|error| not_csv(&error))?;
-            let line = record.position().map_or(1, ::csv::Position::line);
-            let line = usize::try_from(line).unwrap_or(usize::MAX);
+            let line = line_of_row(text, &record);
             let row = columns.row(&record).map_err(|reason| Mistake::at(line, &reason))?;
             let Some((key, points, comment)) = row else { continue };
             if marks.0.insert(key, Mark { points, comment, line }).is_some() {
@@ -55,9 +55,9 @@ impl Marks {
     /// Returns the mistakes in the marks. A mark is a mistake if it does not belong to an item that is marked by hand,
     /// or if it exceeds the item's maximum.
     pub(crate) fn mistakes(&self, grades: &[Grade]) -> Vec<Mistake> {
-        let wrong = self.0.iter().filter_map(|((student, item), mark)| {
+        let wrong = self.0.iter().filter_map(|((student, id), mark)| {
             let mut grades = grades.iter().filter(|grade| grade.name.student == *student);
-            let item = grades.find_map(|grade| grade.items.iter().find(|it| it.id == *item));
+            let item = grades.find_map(|grade| grade.items.iter().find(|it| it.id == *id));
             let reason = match item {
                 None => "no graded file has this student with this item".to_owned(),
                 Some(item) if !item.is_by_hand() => "this item is not marked by hand".to_owned(),
@@ -66,6 +66,8 @@ impl Marks {
                 }
                 Some(_) => return None,
             };
+            let (student, item) = (excerpt(student), excerpt(id));
+            let reason = format!("student {student}, item {item}: {reason}");
             Some(Mistake { line: mark.line, reason })
         });
         let mut wrong: Vec<Mistake> = wrong.collect();
@@ -163,6 +165,17 @@ mod tests {
         }
         assert_eq!(line("student_id,item,points\ns1,a,1\ns1,a,2\n"), 3);
         assert_eq!(line("student_id,item,points\ns1,a,1\ns1;a;2\n"), 3, "a wrong separator");
+    }
+
+    #[test]
+    fn a_mistake_has_its_line_with_the_line_ends_of_windows() {
+        let line = |rows: &str| {
+            let file = format!("id,item,points\r\n{rows}");
+            Marks::read(file.as_bytes()).expect_err("a mistake").line
+        };
+        assert_eq!((line("s1,a,two\r\n"), line("s1,a,1\r\n\r\ns1,b,two\r\n")), (2, 4));
+        let marks = Marks::read(b"id,item,points\r\ns1,a,1\r\n").expect("marks");
+        assert_eq!(marks.of("s1", "a").map(|mark| mark.line), Some(2));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) struct Grade {
 /// An item with the student's answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GradedItem {
+    /// Number of the item on the sheet (1-based).
+    pub number: usize,
     pub id: String,
     pub prompt: String,
     /// The answer as the student wrote it.
@@ -173,10 +175,10 @@ pub(crate) fn grade(
     mistakes.extend(foreign_lines(&ids, &answers));
     let answers_to_items = answers_to_items(&sheet, &answers);
     let mut items = Vec::new();
-    for (item, answer) in sheet.items().zip(&answers_to_items) {
+    for (number, (item, answer)) in (1..).zip(sheet.items().zip(&answers_to_items)) {
         let is_possible = |mark: &&Mark| mark.points <= Points::whole(item.points);
         let mark = marks.of(&header.name.student, &item.id).filter(is_possible);
-        let graded = graded(item, answer, mark);
+        let graded = graded(number, item, answer, mark);
         mistakes.extend(mistake(&graded, answer));
         items.push(graded);
     }
@@ -223,7 +225,7 @@ fn mistake(item: &GradedItem, answer: &Answer) -> Option<Mistake> {
     Some(Mistake::at(line, &format!("{}: {reason}", item.id)))
 }
 
-fn graded(item: &Item, answer: &Answer, mark: Option<&Mark>) -> GradedItem {
+fn graded(number: usize, item: &Item, answer: &Answer, mark: Option<&Mark>) -> GradedItem {
     let (outcome, points, feedback) = match (&item.kind, &answer.mistake) {
         (Kind::Explanation(_), _) => by_hand(answer, mark),
         (_, Some(mistake)) => (Outcome::Unreadable, Some(Points(0)), mistake.reason.clone()),
@@ -238,6 +240,7 @@ fn graded(item: &Item, answer: &Answer, mark: Option<&Mark>) -> GradedItem {
         _ => Vec::new(),
     };
     GradedItem {
+        number,
         id: item.id.clone(),
         prompt: item.prompt.clone(),
         answer: answer.text.clone(),

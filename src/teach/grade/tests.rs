@@ -256,7 +256,7 @@ fn every_format_has_the_same_maximum_and_says_what_is_not_marked_yet() {
     ];
     assert!(shown.replace("\n  with", " with").starts_with(&heads[0]), "{shown}");
     assert!(shown.contains(&heads[1]), "{shown}");
-    assert!(shown.contains("  exchange-tcp-time: 2 of 2, right\n"), "{shown}");
+    assert!(shown.contains("  1. exchange-tcp-time: 2 of 2, right\n"), "{shown}");
 
     let table = csv(&grades).expect("CSV");
     let rows: Vec<&str> = table.lines().collect();

@@ -37,7 +37,8 @@ pub(super) fn points(points: Points) -> String {
 /// Returns the lines for one item: its points, the answer and the feedback.
 pub(super) fn lines(item: &GradedItem) -> String {
     let points = item.points.map_or_else(|| "–".to_owned(), |points| points.to_string());
-    let mut lines = format!("  {}: {points} of {}, {}\n", item.id, item.max, item.outcome);
+    let GradedItem { number, id, max, outcome, .. } = item;
+    let mut lines = format!("  {number}. {id}: {points} of {max}, {outcome}\n");
     if !item.answer.is_empty() {
         let heads = std::iter::once("    answer: ").chain(std::iter::repeat("            "));
         let answer = heads.zip(item.answer.lines());

@@ -1,8 +1,11 @@
 //! An item whose answer is a number with a unit and a tolerance.
 
+use crate::lab::question::verdict::is_within;
+
 /// A number that the student calculates or observes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Number {
+    /// The right answer. It has at most two decimals, so that keys and quizzes show all of it.
     pub answer: f64,
     /// Maximum difference between an accepted number and the right answer, in the same unit.
     pub tolerance: f64,
@@ -34,12 +37,13 @@ impl Number {
         unit: &'static str,
         explanation: String,
     ) -> Self {
-        Self { answer, tolerance, unit, explanation, wrong: Vec::new() }
+        Self { answer: rounded(answer), tolerance, unit, explanation, wrong: Vec::new() }
     }
 
     /// Adds the wrong answer that a misconception leads to. Ignores a number that is too close to the right answer or
     /// to another wrong answer.
     pub(crate) fn wrong(mut self, value: f64, explanation: &'static str) -> Self {
+        let value = rounded(value);
         let is_apart = |other: f64| self.are_apart(value, other);
         if is_apart(self.answer) && self.wrong.iter().all(|it| is_apart(it.value)) {
             self.wrong.push(WrongNumber { value, explanation });
@@ -54,14 +58,14 @@ impl Number {
 
     /// Whether a student's number is right.
     pub(crate) fn accepts(&self, number: f64) -> bool {
-        (number - self.answer).abs() <= self.tolerance
+        is_within(number, self.answer, self.tolerance)
     }
 
     /// Returns the known mistake that leads to this number, if there is one: a number of another unit, or a misconception.
     pub(crate) fn misconception(&self, number: f64) -> Option<&'static str> {
         let in_unit = |(factor, _): &&(f64, &str)| self.accepts(number * factor);
         let of_unit = unit_mistakes(self.unit).iter().find(in_unit).map(|it| it.1);
-        let is_near = |wrong: &&WrongNumber| (number - wrong.value).abs() <= self.tolerance;
+        let is_near = |wrong: &&WrongNumber| is_within(number, wrong.value, self.tolerance);
         of_unit.or_else(|| self.wrong.iter().find(is_near).map(|wrong| wrong.explanation))
     }
 
@@ -69,6 +73,11 @@ impl Number {
         let text = format!("{:.2}", self.answer);
         format!("{} {}", text.trim_end_matches('0').trim_end_matches('.'), self.unit)
     }
+}
+
+/// Rounds a number to two decimals.
+fn rounded(number: f64) -> f64 {
+    (100.0 * number).round() / 100.0
 }
 
 /// Returns the factors between the wrong units and the unit of an answer, each with the explanation of the mistake.
@@ -100,6 +109,20 @@ mod tests {
         assert_eq!(number.misconception(50.0), None);
         assert!(number.accepts(81.0) && !number.accepts(81.1));
         assert_eq!(number.right_answer(), "80 ms");
+    }
+
+    /// 0.8 · 0.8 is a little more than 0.64 as a binary number, and 1 − 0.36² has more decimals than the key.
+    #[test]
+    fn both_edges_of_the_tolerance_that_the_key_prints_are_right() {
+        let shares = [0.8 * 0.8, 1.0 - 0.36 * 0.36, 0.55 * 0.55].map(|it| 100.0 * it);
+        for (answer, unit) in shares.map(|it| (it, "%")).into_iter().chain([(80.0, "ms")]) {
+            let number = Number::new(answer, 1.0, unit, String::new()).wrong(0.1 * 3.0, "a third");
+            let shown = number.right_answer().replace(&format!(" {unit}"), "");
+            let shown: f64 = shown.parse().expect("a number");
+            assert!(number.accepts(shown - 1.0) && number.accepts(shown + 1.0), "{number:?}");
+            assert!(!number.accepts(shown - 1.01) && !number.accepts(shown + 1.01), "{number:?}");
+            assert_eq!(number.misconception(1.3), Some("a third"));
+        }
     }
 
     #[test]

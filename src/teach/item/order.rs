@@ -26,7 +26,7 @@ impl Order {
         labels.filter_map(move |(at, label)| Some((label.as_str(), place(at)?)))
     }
 
-    pub(super) fn right_answer(&self) -> String {
+    pub(crate) fn right_answer(&self) -> String {
         let letters: Vec<String> = self.right.iter().map(|at| letter(*at).to_string()).collect();
         letters.join(" ")
     }
