@@ -1,8 +1,8 @@
 //! Points that a teacher gave by hand.
 
-use super::csv::active;
 use super::{Grade, GradedItem, Points};
 use crate::teach::class::{ID_COLUMNS, delimiter, one_line, plain};
+use crate::teach::formula::active;
 use crate::teach::mistake::Mistake;
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ impl Columns {
             return Err(advice.to_owned());
         }
         let field = |at: usize| row.get(at).unwrap_or_default().trim().to_owned();
-        let comment = active(&self.comment.map(field).unwrap_or_default()).to_owned();
+        let comment = active(&self.comment.map(field).unwrap_or_default());
         if row.len() > self.points && field(self.points).is_empty() {
             let is_empty = comment.is_empty();
             return if is_empty { Ok(None) } else { Err("a comment without points".to_owned()) };
