@@ -61,9 +61,10 @@ pub(crate) fn students(file: &[u8], id_column: Option<&str>) -> Result<Vec<Stude
     if mistakes.is_empty() { Ok(class.students) } else { Err(mistakes) }
 }
 
-fn not_utf8(file: &[u8], at: usize) -> Mistake {
+/// Returns the mistake of a file in which the octet at this index is not UTF-8.
+pub(super) fn not_utf8(file: &[u8], at: usize) -> Mistake {
     let line = line_at(file, at);
-    Mistake::at(line, "not UTF-8: save the list as CSV in UTF-8")
+    Mistake::at(line, "not UTF-8: save the file as CSV in UTF-8")
 }
 
 fn line_of(error: &csv::Error) -> usize {
