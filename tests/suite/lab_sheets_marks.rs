@@ -57,6 +57,21 @@ fn the_file_with_explanations_is_filled_in_and_read_as_marks() {
 }
 
 #[test]
+fn a_run_without_explanations_writes_no_file_that_is_in_the_way_of_the_next_run() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    let command = |path| format!("grade {path} --secret-file secret --explanations marks.csv");
+    let refused = bad(1, &mut desk.lab(&command("nosuch")));
+    assert!(refused.contains("no explanation to mark: marks.csv is not written"), "{refused}");
+    good_with_notes(&mut desk.lab(&command("sheets")));
+    assert!(!desk.path("marks.csv").exists(), "all explanations are empty");
+    let name = "sheets/s1/answers.toml";
+    desk.write(name, desk.read(name).replace("'''\n\n'''", "'Because.'"));
+    good_with_notes(&mut desk.lab(&command("sheets")));
+    assert_eq!(desk.read("marks.csv").lines().count(), 2);
+}
+
+#[test]
 fn a_missing_quote_in_the_marks_is_reported_with_its_line() {
     let desk = Desk::new();
     desk.sheets("exchange");

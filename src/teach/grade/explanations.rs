@@ -21,11 +21,9 @@ const LINE_BREAK: &str = " ¶ ";
 /// # Errors
 /// Returns an error if the rows cannot be written to memory.
 pub(crate) fn explanations(grades: &[Grade]) -> Result<String, ::csv::Error> {
-    let is_to_mark =
-        |item: &&GradedItem| matches!(item.outcome, Outcome::Unmarked | Outcome::Marked);
     let items = |grade| {
         let grade: &Grade = grade;
-        grade.items.iter().filter(is_to_mark).map(move |item| (grade, item))
+        grade.items.iter().filter(|item| item.has_row()).map(move |item| (grade, item))
     };
     let mut rows: Vec<(&Grade, &GradedItem)> = grades.iter().flat_map(items).collect();
     rows.sort_by_key(|(_, item)| &item.id);
