@@ -213,7 +213,8 @@ impl Procedure {
     }
 
     /// Returns the findings that theory fixes on every system, without a run: first with the lowest expected values, then
-    /// with the highest ones. A comparison (`<`, `>`) that holds for both holds on every system.
+    /// with the highest ones. A comparison that holds for both holds on every system, because no question compares two
+    /// ranges (a test checks this).
     #[cfg(feature = "teach")]
     pub(crate) fn certain_findings(&self, setting: &Setting) -> [Vec<Finding>; 2] {
         let is_certain = |it: &Prediction| it.varies.is_none();

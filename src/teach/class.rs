@@ -1,5 +1,6 @@
 //! Reads a class list in the CSV format that learning-management systems export.
 
+use super::formula::inert;
 use super::mistake::{Mistake, line_of as line_at, line_of_row};
 use crate::report::{escaped, plural};
 use std::collections::BTreeMap;
@@ -31,8 +32,6 @@ const MAX_STUDENTS: usize = 10_000;
 const MAX_ID_CHARACTERS: usize = 100;
 /// Maximum length of an identifier in octets. Most file systems accept file names of 255 octets.
 const MAX_ID_OCTETS: usize = 200;
-/// Characters at which a spreadsheet begins a formula.
-pub(super) const FORMULA_STARTS: [char; 4] = ['=', '+', '@', '-'];
 
 /// Reads a class list. `id_column` is the name of the column with the identifier, if the user gave one.
 ///
@@ -64,9 +63,10 @@ pub(crate) fn students(file: &[u8], id_column: Option<&str>) -> Result<Vec<Stude
     if mistakes.is_empty() { Ok(class.students) } else { Err(mistakes) }
 }
 
-fn not_utf8(file: &[u8], at: usize) -> Mistake {
+/// Returns the mistake of a file in which the octet at this index is not UTF-8.
+pub(super) fn not_utf8(file: &[u8], at: usize) -> Mistake {
     let line = line_at(file, at);
-    Mistake::at(line, "not UTF-8: save the list as CSV in UTF-8")
+    Mistake::at(line, "not UTF-8: save the file as CSV in UTF-8")
 }
 
 fn line_of(error: &csv::Error) -> usize {
@@ -252,8 +252,8 @@ pub(crate) fn folder(id: &str) -> Result<String, String> {
             "the id has more than {MAX_ID_CHARACTERS} characters or {MAX_ID_OCTETS} octets"
         ));
     }
-    if id.starts_with(FORMULA_STARTS) {
-        return Err(format!("the id {id:?} begins as a formula of a spreadsheet"));
+    if inert(id) != id {
+        return Err(format!("a spreadsheet would take the id {id:?} for a formula"));
     }
     let safe = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '@' | '.' | '+');
     let name: String = id.chars().map(|it| if safe(it) { it } else { '-' }).collect();
@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn a_folder_has_no_separator_and_no_hidden_name() {
         assert_eq!(folder("../a\\b").as_deref(), Ok("-a-b"));
-        for refused in ["a\nb", "a\u{202e}b", "=1+1", "+1", "@a", "-a"] {
+        for refused in ["a\nb", "a\u{202e}b", "=1+1", "+1", "@a", "-a", "＝1", "a;=1"] {
             assert!(folder(refused).is_err(), "{refused:?}");
         }
         assert!(folder(&"x".repeat(101)).is_err() && folder(&"語".repeat(67)).is_err());

@@ -4,6 +4,7 @@
 pub(crate) mod bank;
 pub(crate) mod class;
 pub(crate) mod draw;
+mod formula;
 pub(crate) mod grade;
 pub(crate) mod item;
 pub(crate) mod key;

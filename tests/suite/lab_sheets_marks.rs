@@ -55,15 +55,15 @@ fn the_file_with_explanations_is_filled_in_and_read_as_marks() {
     let unmarked = good_with_notes(&mut desk.grade(command));
     assert_eq!(unmarked.matches("not marked yet").count(), 2, "{unmarked}");
     let file = desk.read("marks.csv");
-    assert!(file.contains("s1,Jo Roe,loss-explanation,\"1: "), "{file}");
-    assert!(file.contains(",\"'=1+1 ¶ \"\"As\"\", I think\",3,,\n"), "{file}");
+    assert!(file.contains("\"s1\",\"Jo Roe\",\"loss-explanation\",\"1: "), "{file}");
+    assert!(file.contains(",\"'=1+1 ¶ \"\"As\"\", I think\",\"3\",\"\",\"\"\n"), "{file}");
     assert_eq!(file.lines().count(), 5, "{file}");
     // The empty file is readable too.
     let again =
         good_with_notes(&mut desk.grade("--format csv --class class.csv --marks marks.csv"));
     assert_eq!(again, unmarked);
     // As a spreadsheet saves the file in a country with decimal commas.
-    desk.write("marks.csv", file.replace(",3,,\n", ",3,\"1,5\",Good\n"));
+    desk.write("marks.csv", file.replace("\"\",\"\"\n", "\"1,5\",Good\n"));
     let marked = good(&mut desk.grade("--format csv --class class.csv --marks marks.csv"));
     let score = |row: &str| row.split(',').nth(9).map(str::to_owned);
     let scores: Vec<_> = marked.lines().skip(1).filter_map(score).collect();
@@ -71,9 +71,24 @@ fn the_file_with_explanations_is_filled_in_and_read_as_marks() {
     let refused = bad(1, &mut desk.grade("--explanations marks.csv --marks marks.csv"));
     assert!(refused.contains("marks.csv exists: name another file"), "{refused}");
     good(&mut desk.grade("--marks marks.csv --explanations next.csv"));
-    assert!(desk.read("next.csv").contains(",3,1.50,Good\n"));
+    assert!(desk.read("next.csv").contains(",\"3\",\"1.50\",\"Good\"\n"));
     let left = fs::read_dir(desk.path(".")).expect("readable").count();
     assert_eq!(left, 5, "class list, secret, sheets and two files with marks");
+}
+
+#[test]
+fn a_run_without_explanations_writes_no_file_that_is_in_the_way_of_the_next_run() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    let command = |path| format!("grade {path} --secret-file secret --explanations marks.csv");
+    let refused = bad(1, &mut desk.lab(&command("nosuch")));
+    assert!(refused.contains("no explanation to mark: marks.csv is not written"), "{refused}");
+    good_with_notes(&mut desk.lab(&command("sheets")));
+    assert!(!desk.path("marks.csv").exists(), "all explanations are empty");
+    let name = "sheets/s1/answers.toml";
+    desk.write(name, desk.read(name).replace("'''\n\n'''", "'Because.'"));
+    good_with_notes(&mut desk.lab(&command("sheets")));
+    assert_eq!(desk.read("marks.csv").lines().count(), 2);
 }
 
 #[test]

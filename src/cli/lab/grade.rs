@@ -12,8 +12,8 @@ use crate::teach::bank::Runs;
 use crate::teach::class::Student;
 use crate::teach::draw::Secret;
 use crate::teach::grade::{
-    Grade, Marks, autolab, csv, explanations, grade, gradescope, gradescope_refusal, json, junit,
-    text,
+    Grade, GradedItem, Marks, autolab, csv, explanations, grade, gradescope, gradescope_refusal,
+    json, junit, text,
 };
 use crate::teach::mistake::Mistake;
 use crate::teach::submission::read;
@@ -65,8 +65,13 @@ fn marks(path: Option<&Path>) -> Result<Marks, Failure> {
         .map_err(|mistake| Failure::Message(format!("{}:{mistake}", shown(path))))
 }
 
-/// Writes a file for the marks. Never replaces a file, because it may have marks.
+/// Writes a file for the marks. Never replaces a file, because it may have marks. Writes no file without rows: the file
+/// would be in the way of the next run.
 fn write_explanations(path: &Path, grades: &[Grade]) -> Result<(), Failure> {
+    if !grades.iter().flat_map(|grade| &grade.items).any(GradedItem::has_row) {
+        complain(&format!("daytime: no explanation to mark: {} is not written", shown(path)));
+        return Ok(());
+    }
     let cannot = |error: &dyn std::error::Error| {
         Failure::Message(format!("cannot write {}: {error}", shown(path)))
     };

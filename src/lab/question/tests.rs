@@ -1,12 +1,13 @@
 //! Checks every question of every lab against actual runs.
 
 use super::verdict::{Mark, Shown};
-use super::{AnswerForm, Question};
+use super::{AnswerForm, Condition, Question};
 use crate::lab::question::answer::Answer;
 use crate::lab::{
-    Engine, LABS, LabOption, LabOptions, Obstacle, OptionRange, Procedure, Report, Setting,
-    run_and_compare,
+    Comparand, Engine, LABS, LabOption, LabOptions, Obstacle, OptionRange, Procedure, Report,
+    Requirement, Setting, run_and_compare,
 };
+use crate::transport::Transport;
 use std::time::Duration;
 
 /// Returns a setting without options, and settings that each give one option a value from its range.
@@ -39,6 +40,41 @@ fn with(option: LabOption, at: u32) -> LabOptions {
         LabOption::Loss => LabOptions { loss: share, ..one },
         LabOption::Reorder => LabOptions { reorder: share, ..one },
     }
+}
+
+/// Returns the pairs of findings that a condition compares.
+fn compared(condition: &Condition) -> impl Iterator<Item = [(Transport, &'static str); 2]> {
+    let grounds = condition.0.iter().flatten();
+    grounds.filter_map(|ground| match ground.must {
+        Requirement::Equal(Comparand::Finding(transport, what))
+        | Requirement::Exceed(Comparand::Finding(transport, what))
+        | Requirement::FallBelow(Comparand::Finding(transport, what)) => {
+            Some([(ground.transport, ground.what), (transport, what)])
+        }
+        _ => None,
+    })
+}
+
+/// Sheets have the questions that the lowest and the highest predictions decide alike.
+#[test]
+fn no_question_compares_two_ranges_because_their_ends_do_not_decide_the_comparison() {
+    let mut count = 0;
+    for lab in LABS.iter().filter(|lab| lab.procedure_on(Engine::Sim).is_none()) {
+        for procedure in lab.procedures {
+            let mut certain = (procedure.predict)(&Setting::default());
+            certain.retain(|it| it.varies.is_none());
+            let find = |of| certain.iter().find(|it| (it.transport, it.what) == of);
+            let choices = lab.text.questions.iter().flat_map(Question::choices);
+            for pair in choices.filter_map(|it| it.is_right_if.as_ref()).flat_map(compared) {
+                let [Some(one), Some(other)] = pair.map(find) else { continue };
+                let is_one = one.expected.only().is_some() || other.expected.only().is_some();
+                assert!(is_one, "{}: {pair:?} are two ranges", lab.name);
+                count += 1;
+            }
+        }
+    }
+    let has_sockets = cfg!(all(feature = "client", feature = "server"));
+    assert!(count > 0 || !has_sockets, "no comparison was checked");
 }
 
 /// Runs each lab on each engine that this system supports, and calls `check` for each question that belongs to the run.

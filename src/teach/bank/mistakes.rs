@@ -64,13 +64,15 @@ fn length(packet: &PacketRow) -> Known {
 }
 
 fn flags(right: Flags) -> Known {
-    if !right.contains(Flags::ACK) {
-        let explanation =
-            "The first SYN has no ACK: the client has received nothing that it could acknowledge.";
-        return vec![(FieldValue::Flags(right | Flags::ACK), explanation)];
-    }
+    let with = |flag, explanation| (FieldValue::Flags(right | flag), explanation);
     let without = |flag, explanation| (FieldValue::Flags(right.without(flag)), explanation);
     vec![
+        with(
+            Flags::ACK,
+            "The first SYN has no ACK: the client has received nothing that it could acknowledge.",
+        ),
+        with(Flags::FIN, "FIN is needless: the packet does not close its direction."),
+        with(Flags::SYN, "SYN is needless: the packet does not open its direction."),
         without(Flags::ACK, "ACK is missing: every packet after the first SYN has this flag."),
         without(Flags::FIN, "FIN is missing: the packet closes its direction."),
         without(Flags::SYN, "SYN is missing: the packet opens its direction."),

@@ -5,6 +5,7 @@ use crate::lab::{self, Engine};
 use crate::teach::draw::{Secret, SheetName};
 use crate::teach::item::{FieldValue, Kind, Number, PacketField};
 use crate::transport::Transport;
+use crate::wire::decode::Flags;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -257,10 +258,19 @@ fn a_known_wrong_field_differs_from_the_right_one_and_the_usual_mistakes_are_kno
                 let reason = field.mistake(FieldValue::Number(right.wrapping_sub(1)));
                 assert!(reason.is_some_and(|it| it.contains("one too low")), "{field:?}");
             }
+            if let FieldValue::Flags(right) = field.answer {
+                let ack = right.contains(Flags::ACK);
+                assert!(ack || right == Flags::SYN, "the reasons are true of these: {right}");
+                for flag in [Flags::ACK, Flags::FIN, Flags::SYN] {
+                    let other =
+                        if right.contains(flag) { right.without(flag) } else { right | flag };
+                    assert!(field.mistake(FieldValue::Flags(other)).is_some(), "{other}");
+                }
+            }
             let reasons = known.entry(field.asked.name()).or_default();
             reasons.extend(field.wrong.iter().map(|it| it.explanation));
         }
     }
     let counts: Vec<usize> = known.values().map(BTreeSet::len).collect();
-    assert_eq!(counts, [2, 4, 1, 3], "{known:#?}");
+    assert_eq!(counts, [2, 6, 1, 3], "{known:#?}");
 }

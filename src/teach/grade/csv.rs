@@ -1,7 +1,7 @@
 //! Grades as CSV: the columns of nbgrader's export, and further ones after them.
 
 use super::Grade;
-use crate::teach::class::FORMULA_STARTS;
+use crate::teach::formula::inert;
 
 /// The columns of nbgrader's export.
 const NBGRADER_COLUMNS: [&str; 11] = [
@@ -63,15 +63,4 @@ fn row(grade: &Grade) -> [String; 16] {
         grade.unmarked_points().to_string(),
         grade.mistakes.len().to_string(),
     ]
-}
-
-/// Returns a text that no spreadsheet takes for a formula: an apostrophe before it makes it a text.
-pub(super) fn inert(text: &str) -> String {
-    let mark = if text.starts_with(FORMULA_STARTS) { "'" } else { "" };
-    format!("{mark}{text}")
-}
-
-/// Returns a text without the apostrophe that [`inert`] puts before it.
-pub(super) fn active(text: &str) -> &str {
-    text.strip_prefix('\'').filter(|it| it.starts_with(FORMULA_STARTS)).unwrap_or(text)
 }

@@ -1,16 +1,17 @@
 //! The explanations of all students as CSV, with empty columns for the marks. [`super::Marks`] reads the same file once
 //! the teacher has filled it in.
 
-use super::csv::{inert, text_of};
+use super::csv::text_of;
 use super::{Grade, GradedItem, Outcome};
 use crate::report::escaped;
+use crate::teach::formula::inert;
 use crate::teach::item::Criterion;
 use std::collections::HashMap;
 
 const COLUMNS: [&str; 8] =
     ["student_id", "name", "item", "rubric", "answer", "max_points", "points", "comment"];
 
-/// Maximum number of characters of an explanation in a cell. Spreadsheets hold 32 767.
+/// Maximum number of characters of an explanation in a cell, with escapes. Spreadsheets hold 32 767.
 const MAX_CHARACTERS: usize = 8_000;
 /// Takes the place of a line break. Each field has one line, so that a missing quote is found.
 const LINE_BREAK: &str = " ¶ ";
@@ -21,11 +22,9 @@ const LINE_BREAK: &str = " ¶ ";
 /// # Errors
 /// Returns an error if the rows cannot be written to memory.
 pub(crate) fn explanations(grades: &[Grade]) -> Result<String, ::csv::Error> {
-    let is_to_mark =
-        |item: &&GradedItem| matches!(item.outcome, Outcome::Unmarked | Outcome::Marked);
     let items = |grade| {
         let grade: &Grade = grade;
-        grade.items.iter().filter(is_to_mark).map(move |item| (grade, item))
+        grade.items.iter().filter(|item| item.has_row()).map(move |item| (grade, item))
     };
     let mut rows: Vec<(&Grade, &GradedItem)> = grades.iter().flat_map(items).collect();
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -34,7 +33,9 @@ pub(crate) fn explanations(grades: &[Grade]) -> Result<String, ::csv::Error> {
         places.entry(&item.id).or_insert(next);
     }
     rows.sort_by_key(|(_, item)| places.get(&*item.id));
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    // Some spreadsheets split a field without quotes at semicolons.
+    let always = ::csv::QuoteStyle::Always;
+    let mut writer = ::csv::WriterBuilder::new().quote_style(always).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for (grade, item) in rows {
         writer.write_record(row(grade, item))?;
@@ -64,11 +65,16 @@ fn row(grade: &Grade, item: &GradedItem) -> [String; 8] {
 /// Returns a student's text on one line, safe to print, and not longer than a cell may be.
 fn one_line(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let text = lines.join(LINE_BREAK);
-    match text.char_indices().nth(MAX_CHARACTERS) {
-        None => escaped(&text),
-        Some((end, _)) => format!("{} … (the rest is in the answer file)", escaped(&text[..end])),
+    let (mut cell, mut count) = (String::new(), 0);
+    for it in lines.join(LINE_BREAK).chars() {
+        let shown = escaped(it.encode_utf8(&mut [0; 4]));
+        count += shown.chars().count();
+        if count > MAX_CHARACTERS {
+            return cell + " … (the rest is in the answer file)";
+        }
+        cell += &shown;
     }
+    cell
 }
 
 #[cfg(test)]
@@ -134,6 +140,39 @@ mod tests {
         assert!(cell.ends_with("ä … (the rest is in the answer file)"));
         assert!(cell.chars().count() < 9_000 && !cell.contains(['\n', '\r']));
         assert!(rows[0].iter().all(|it| !it.starts_with(['=', '+', '-', '@', '\t', '\r'])));
+    }
+
+    #[test]
+    fn a_text_of_invisible_characters_is_cut_after_a_whole_escape() {
+        for (text, most) in [("\u{202e}", 1_000), ("ä\u{202e}", 888)] {
+            let rows = rows(&[graded_explanations("s1", &text.repeat(5_000), &[])]);
+            let cell = rows[0][4].strip_suffix(" … (the rest is in the answer file)").expect("cut");
+            assert_eq!(cell.matches("\\u{202e}").count(), most);
+            assert!(cell.chars().count() <= MAX_CHARACTERS && cell.ends_with(['}', 'ä']));
+        }
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_in_a_spreadsheet_that_splits_at_semicolons_or_tabs() {
+        let mark = ("loss-explanation", Points(100), "Good;=1;\t-1");
+        for text in ["Fine;=1+1;@SUM(1)", "\"; +1", "；\";\"＝1\";－1", "-1"] {
+            let table = explanations(&[graded_explanations("s1", text, &[mark])]).expect("a table");
+            for delimiter in [b',', b';', b'\t'] {
+                let mut builder = ::csv::ReaderBuilder::new();
+                let builder = builder.delimiter(delimiter).flexible(true).has_headers(false);
+                let mut count = 0;
+                for row in builder.from_reader(table.as_bytes()).records() {
+                    for cell in &row.expect("a row") {
+                        let start = cell.trim_start_matches([' ', '"', '\t']);
+                        assert!(!start.starts_with(['=', '+', '-', '@', '＝', '－']), "{table}");
+                        count += 1;
+                    }
+                }
+                assert!(count > 3, "{table}");
+            }
+            let marks = Marks::read(table.as_bytes()).expect("marks");
+            assert_eq!(marks.of("s1", mark.0).map(|it| &*it.comment), Some(mark.2));
+        }
     }
 
     #[test]

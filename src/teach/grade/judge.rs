@@ -220,6 +220,18 @@ mod tests {
     }
 
     #[test]
+    fn the_feedback_on_a_wrong_unit_is_true_in_any_unit_that_the_student_writes() {
+        for (answer, ratio) in
+            [("0.08", "short"), ("80 µs", "short"), ("80000", "long"), ("80 s", "long")]
+        {
+            let (points, feedback) = judge(&number(), answer).expect("an answer");
+            let wanted =
+                format!("This time is a thousand times too {ratio}: check the unit. Right: ");
+            assert!(points == Points(0) && feedback.starts_with(&wanted), "{answer}: {feedback}");
+        }
+    }
+
+    #[test]
     fn a_choice_is_a_letter_or_its_text() {
         let choice = |text: &str, is_right| Choice {
             text: text.to_owned(),

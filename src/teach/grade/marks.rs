@@ -1,8 +1,8 @@
 //! Points that a teacher gave by hand.
 
-use super::csv::active;
 use super::{Grade, GradedItem, Points};
-use crate::teach::class::{ID_COLUMNS, delimiter, one_line, plain};
+use crate::teach::class::{ID_COLUMNS, delimiter, not_utf8, one_line, plain};
+use crate::teach::formula::active;
 use crate::teach::mistake::{Mistake, line_of_row};
 use crate::teach::submission::excerpt;
 use std::collections::BTreeMap;
@@ -27,7 +27,8 @@ impl Marks {
     /// # Errors
     /// Returns an error for the first mistake in the file.
     pub(crate) fn read(file: &[u8]) -> Result<Self, Mistake> {
-        let text = String::from_utf8_lossy(file);
+        let text =
+            std::str::from_utf8(file).map_err(|error| not_utf8(file, error.valid_up_to()))?;
         let text = text.trim_start_matches('\u{feff}');
         let mut reader = ::csv::ReaderBuilder::new()
             .delimiter(delimiter(text))
@@ -100,11 +101,19 @@ impl Columns {
         else {
             return Err("the header needs student_id, item and points".to_owned());
         };
-        Ok(Self { count: header.len(), student, item, points, comment: column("comment") })
+        let comment = column("comment");
+        let read = [student, item, points].into_iter().chain(comment);
+        match read
+            .map(|at| &names[at])
+            .find(|name| names.iter().filter(|it| it == name).count() > 1)
+        {
+            None => Ok(Self { count: header.len(), student, item, points, comment }),
+            Some(name) => Err(format!("the header has two columns {name:?}: keep one")),
+        }
     }
 
     /// Reads a row: student and item, the points and the comment. Returns `None` for a row that the teacher has not
-    /// filled in.
+    /// filled in. Spreadsheets leave out empty fields at the end.
     fn row(&self, row: &::csv::StringRecord) -> Result<Option<Row>, String> {
         one_line(row)?;
         if row.iter().skip(self.count).any(|it| !it.trim().is_empty()) {
@@ -113,8 +122,11 @@ impl Columns {
             return Err(advice.to_owned());
         }
         let field = |at: usize| row.get(at).unwrap_or_default().trim().to_owned();
-        let comment = active(&self.comment.map(field).unwrap_or_default()).to_owned();
-        if row.len() > self.points && field(self.points).is_empty() {
+        let comment = active(&self.comment.map(field).unwrap_or_default());
+        if row.len() <= self.student.max(self.item) && row.iter().any(|it| !it.trim().is_empty()) {
+            return Err("no student or no item: a separator or a quote is missing".to_owned());
+        }
+        if field(self.points).is_empty() {
             let is_empty = comment.is_empty();
             return if is_empty { Ok(None) } else { Err("a comment without points".to_owned()) };
         }
@@ -179,6 +191,39 @@ mod tests {
     }
 
     #[test]
+    fn a_row_without_its_empty_fields_at_the_end_is_no_mark() {
+        let header = "id,name,item,answer,max_points,points,comment\n";
+        let file = format!("{header}s1,Jo,a,So.,3\ns2,Al,a,So.,3,2\ns3,Li,a\n,,\n\"\"\n");
+        let marks = Marks::read(file.as_bytes()).expect("marks");
+        assert_eq!(marks.of("s2", "a").map(|it| it.points), Some(Points(200)));
+        assert_eq!(marks.0.len(), 1);
+        let mistake = Marks::read(format!("{header}s1;Jo;a;So.;3;2\n").as_bytes());
+        assert!(mistake.expect_err("a wrong separator").reason.contains("a separator or a quote"));
+    }
+
+    #[test]
+    fn marks_that_are_not_utf_8_are_refused() {
+        let mistake = Marks::read(b"id,item,points,comment\ns1,a,1,Gut\ns2,a,1,M\xfcller\n");
+        let mistake = mistake.expect_err("not UTF-8");
+        assert!(mistake.line == 3 && mistake.reason.starts_with("not UTF-8"), "{mistake}");
+    }
+
+    #[test]
+    fn two_columns_of_the_same_name_are_refused() {
+        for (header, name) in [
+            ("id,item,points,points", "points"),
+            ("id,item,Points,comment,points", "points"),
+            ("id,item,points,comment,Comment", "comment"),
+            ("id,ID,item,points", "id"),
+        ] {
+            let mistake = Marks::read(format!("{header}\n").as_bytes()).expect_err("two columns");
+            let reason = format!("the header has two columns \"{name}\": keep one");
+            assert_eq!(mistake, Mistake::at(1, &reason));
+        }
+        assert!(Marks::read(b"id,student_id,item,points,note,note\n").is_ok());
+    }
+
+    #[test]
     fn a_missing_quote_has_its_line_and_swallows_no_mark() {
         for (file, line) in [
             ("id,item,points,comment\ns1,a,1,\"good\ns2,a,2,\ns3,a,1,\n", 2),
@@ -201,6 +246,6 @@ mod tests {
         assert_eq!(marks.of("s3", "a").map(|mark| mark.points), Some(Points(150)));
         let mistake = read("s1,a,,\ns2,a,,good\n").expect_err("a comment");
         assert_eq!(mistake, Mistake::at(3, "a comment without points"));
-        assert_eq!(read("s1,a\n").expect_err("no points").line, 2);
+        assert_eq!(read("s1\n").expect_err("no item").line, 2);
     }
 }

@@ -63,6 +63,11 @@ impl GradedItem {
     pub(crate) fn is_by_hand(&self) -> bool {
         !self.rubric.is_empty()
     }
+
+    /// Whether the answer has a row in the file with explanations: a teacher marks it, or has marked it.
+    pub(crate) const fn has_row(&self) -> bool {
+        matches!(self.outcome, Outcome::Unmarked | Outcome::Marked)
+    }
 }
 
 named! {

@@ -84,8 +84,8 @@ fn rounded(number: f64) -> f64 {
 const fn unit_mistakes(unit: &str) -> &'static [(f64, &'static str)] {
     match unit.as_bytes() {
         b"ms" => &[
-            (1e3, "This number is right in seconds, but not in milliseconds."),
-            (1e-3, "This time is a thousand times too long: the number is right in milliseconds."),
+            (1e3, "This time is a thousand times too short: check the unit."),
+            (1e-3, "This time is a thousand times too long: check the unit."),
         ],
         b"%" => &[(100.0, "This is the probability as a fraction: 1 is 100 %.")],
         _ => &[],
@@ -131,7 +131,7 @@ mod tests {
             let number = Number::new(42.25, 1.0, unit, String::new()).wrong(0.0, "nothing");
             number.misconception(given).unwrap_or_default()
         };
-        assert!(reason("ms", 0.042).contains("right in seconds"));
+        assert!(reason("ms", 0.042).contains("a thousand times too short"));
         assert!(reason("ms", 42_250.0).contains("a thousand times too long"));
         assert!(reason("%", 0.42).contains("as a fraction"));
         assert_eq!(

@@ -98,27 +98,35 @@ impl<'a> Lines<'a> {
     }
 
     /// Returns the number of lines of a text that ends with these quotes. A line inside the quotes is text, even if it
-    /// looks like an item, because students quote items. Only two lines show that the quotes are missing: an item
-    /// whose answer begins with the same quotes, and the only line of an item, below its comment. If the quotes are
-    /// missing, the text ends before the next item and its comment.
+    /// looks like an item, because students quote items. Three kinds of lines show that the quotes are missing: an item
+    /// whose answer begins with the same quotes, the only line of an item, below its comment, and the only lines of two
+    /// items. If the quotes are missing, the text ends before the next item and its comment.
     fn count_text(&self, first: usize, quotes: &str) -> usize {
-        let mut next_item = None;
+        let (mut next_item, mut only_ids) = (None, BTreeSet::new());
         for (at, line) in self.from(first + 1) {
             let item = self.opening(line).filter(|it| self.ids.contains(it.id));
-            let is_only = item.is_some_and(|it| self.counts.get(it.id).is_none_or(|it| *it == 1));
+            let only_id = item.map(|it| it.id).filter(|id| self.is_at_most_once(id));
             let is_below_heading = item.is_some() && is_heading(self.all[at - 1]);
-            if is_only || is_below_heading {
+            if only_id.is_some() || is_below_heading {
                 next_item.get_or_insert(at);
             }
             let is_outside = item.is_some_and(|it| it.value.starts_with(quotes));
-            if is_outside || is_only && is_below_heading {
+            if is_outside || only_id.is_some() && is_below_heading {
                 return self.count_above(first, next_item.unwrap_or(at));
             }
+            only_ids.extend(only_id);
             if has_quotes(line, quotes) {
-                return at + 1 - first;
+                // The quotes are those of another answer.
+                let other = next_item.filter(|_| only_ids.len() > 1);
+                return other.map_or(at + 1 - first, |end| self.count_above(first, end));
             }
         }
         self.count_above(first, next_item.unwrap_or(self.all.len()))
+    }
+
+    /// Whether at most one line begins with this identifier, followed by `=` or `:`.
+    fn is_at_most_once(&self, id: &str) -> bool {
+        self.counts.get(id).is_none_or(|count| *count == 1)
     }
 
     /// Returns the number of lines to the last one with text above `end`.

@@ -131,6 +131,23 @@ fn a_text_without_its_quotes_takes_no_other_item_even_if_the_item_is_there_twice
 }
 
 #[test]
+fn a_text_without_its_quotes_takes_no_other_items_even_if_a_later_answer_has_such_quotes() {
+    for (last, text) in [
+        ("=\n'''\nmore\n'''", "'''\nmore\n'''"),
+        ("= 'I wrote ''' as quotes'", "I wrote ''' as quotes'"),
+    ] {
+        let file = format!(
+            "\nloss-order = '''\nBecause TCP.\n\n\nloss-a = '1'\n\nloss-b = ''\n\nloss-explanation {last}\n"
+        );
+        let found = recovered(&file);
+        let all = texts(&found, ["loss-order", "loss-a", "loss-b", "loss-explanation"]);
+        assert_eq!(all, ["Because TCP.", "1", "", text], "{file}");
+        let wrong = found.answers.iter().filter(|it| it.mistake.is_some()).map(|it| &*it.id);
+        assert_eq!(wrong.collect::<Vec<_>>(), ["loss-order", "loss-explanation"]);
+    }
+}
+
+#[test]
 fn a_line_without_its_equals_sign_is_the_answer_to_its_own_item() {
     for line in [
         "loss-b: '80'",
