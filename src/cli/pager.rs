@@ -46,7 +46,8 @@ pub(super) fn is_running() -> bool {
 /// Shows text in the pager if it is longer than the screen. Returns false if nothing was shown, either because the text
 /// is short or because no pager can be run.
 ///
-/// The hint says what follows the pager. It is the first line in the pager and, in less, the prompt on every page.
+/// The hint, such as `q goes on`, says how to leave the pager. It is in the first line of the pager and, in less, in the
+/// prompt on every page.
 ///
 /// While the pager runs, no signal ends this process. Otherwise pager and shell would both read from the terminal. As
 /// with git, SIGTERM and SIGHUP end this process once the pager has exited. Ctrl-C and Ctrl-\ affect only the pager.
@@ -109,7 +110,7 @@ fn page(command: &str, text: &str, hint: Option<&str>) -> io::Result<bool> {
             ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),
             _ => Cow::Borrowed(text),
         };
-        let first = hint.map(|hint| format!("  {hint}\n")).unwrap_or_default();
+        let first = hint.map(|hint| format!("  {}.\n", with_next_page(hint))).unwrap_or_default();
         // A write error is ignored, because the user may quit the pager before it has read the whole text.
         let _ = input.write_all(first.as_bytes()).and_then(|()| input.write_all(text.as_bytes()));
     }
@@ -140,11 +141,16 @@ fn start(command: &str, hint: Option<&str>) -> io::Result<Child> {
 }
 
 /// Returns options of less that make the hint its prompt: the short one, and the longer ones that the user may have
-/// chosen with `-m` and `-M`. In a prompt of less, `?e(END) .` prints "(END) " on the last page.
+/// chosen with `-m` and `-M`. In a prompt of less, `?eA:B.` prints A on the last page and B before it.
 fn less_prompt(hint: &str) -> String {
+    let more = with_next_page(hint);
     // Characters with a meaning in a prompt of less need a backslash.
     let special = |it: char| "?:.%\\".contains(it);
     let escape = |it: char| if special(it) { format!("\\{it}") } else { it.to_string() };
-    let hint: String = hint.chars().map(escape).collect();
-    ["s", "m", "M"].map(|kind| format!("-P{kind}?e(END) .{hint}$ ")).concat()
+    let [last, more] = [hint, &more].map(|text| text.chars().map(escape).collect::<String>());
+    ["s", "m", "M"].map(|kind| format!("-P{kind}?e(END) {last}:{more}.$ ")).concat()
+}
+
+fn with_next_page(hint: &str) -> String {
+    format!("Space shows the next page, and {hint}")
 }

@@ -115,7 +115,11 @@ fn shortened(line: String) -> String {
 }
 
 fn wire(tables: &mut Tables, comparison: &Comparison) {
-    tables.heading("ON THE WIRE (IP packets in both directions; measured, unless marked derived)");
+    tables.heading(if has_derived(comparison) {
+        "ON THE WIRE (IP packets in both directions; measured, unless marked derived)"
+    } else {
+        "ON THE WIRE (IP packets in both directions, as measured)"
+    });
     let row = |tables: &mut Tables, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
         let cell = |side: &Side, words: &str| format!("{}\n{words}", packets(pick(side)));
         each(tables, comparison, label, |side| cell(side, tcp), |side| cell(side, udp));
@@ -142,6 +146,14 @@ fn wire(tables: &mut Tables, comparison: &Comparison) {
         "there is no connection to close",
     );
     row(tables, "total", |side| side.phases.total, "", "");
+}
+
+fn has_derived(Comparison { tcp, udp, .. }: &Comparison) -> bool {
+    let sides = [tcp, udp].into_iter().filter_map(|side| side.as_ref().ok());
+    let phases = sides.flat_map(|Side { phases, .. }| {
+        [phases.before, phases.exchange, phases.after, phases.total]
+    });
+    phases.into_iter().any(|phase| phase.provenance == Provenance::Derived)
 }
 
 /// Names the packets of the TCP exchange. One segment can carry both the reply and the FIN. If the server sends them in

@@ -13,7 +13,7 @@ use crate::lab::question::verdict::AnsweredQuestion;
 use crate::lab::{self, Lab, Procedure, Report, Setting};
 use crate::report::lab::ask::{self as text, Phase, Position};
 use crate::report::lab::{self as report, Detail, FinishedRun};
-use screen::Screen;
+use screen::{Screen, TO_LESSON, TO_QUESTIONS};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use terminal::Prompt;
@@ -163,7 +163,8 @@ impl Session<'_> {
     fn observe(&self, report: &Report, answers: &mut [AnsweredQuestion]) -> Result<(), Failure> {
         let (screen, detail) = (self.screen, self.arguments.detail());
         let observations = text::observations(report, detail, form(self.arguments));
-        self.go_on(screen.show(&observations))?;
+        let after = if answers.is_empty() { TO_LESSON } else { TO_QUESTIONS };
+        self.go_on(screen.show(&observations, after))?;
         let (values, count) = ((report.procedure.values)(&report.setting), answers.len());
         for (index, answer) in answers.iter_mut().enumerate() {
             let phase = if self.is_asking { Phase::Observation } else { Phase::Verdict };

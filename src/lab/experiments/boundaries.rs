@@ -1,6 +1,6 @@
 //! Lab `boundaries`: a server writes a reply octet by octet, and the lab counts the reads that the client needs.
 
-use crate::lab::loopback::{CallError, Pair, RecordedSocket, ctime_reply, failed};
+use crate::lab::loopback::{CallError, Pair, RecordedSocket, ctime_reply, failed, octets};
 use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting, Value,
@@ -14,10 +14,13 @@ use std::thread;
 
 pub(super) static LAB: Lab = lab!("boundaries", [PROCEDURE]);
 
-const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
-    .with(&[LabOption::Count.within(1..=MAX_WRITES)], |setting| {
-        vec![("count", writes(setting).to_string())]
-    });
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run).with(
+    &[LabOption::Count.within(1..=MAX_WRITES)],
+    |setting| {
+        let count = writes(setting);
+        vec![("count", count.to_string()), ("octets", octets(count as usize))]
+    },
+);
 
 /// Default number of writes: one for each octet of a reply in `ctime` syntax.
 const WRITES: u32 = 26;

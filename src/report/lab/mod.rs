@@ -125,7 +125,7 @@ fn drawn_on_loopback(lab: &Lab) -> &'static str {
     if lab.procedure_on(Engine::Netns).is_some() {
         "system calls; --engine netns draws the packets (Linux)"
     } else {
-        "system calls; on loopback this program records no packets"
+        "system calls; a lab on loopback records no packets"
     }
 }
 

@@ -92,8 +92,7 @@ impl<'a> Page<'a> {
             groups,
             legend: legend(&columns),
             note: (report.procedure.engine == Engine::Loopback).then(|| {
-                "The pictures show system calls: on loopback this program records no packets."
-                    .to_owned()
+                "The pictures show system calls: a lab on loopback records no packets.".to_owned()
             }),
             columns,
             remarks: report.remarks(),

@@ -5,8 +5,10 @@ use crate::cli::failure::Failure;
 use crate::cli::{alphabet, print, print_paged_with_hint};
 use std::io::{self, Write};
 
-/// Instructions for leaving the pager. Without them, a student only sees the prompt of `less`, which is a colon.
-const PAGER_HELP: &str = "Before the end, Space shows the next page; q goes on to the questions.";
+/// The effect of the key that leaves the pager before the questions, and if there are none. Without this text, a student
+/// only sees the prompt of `less`, a colon.
+pub(super) const TO_QUESTIONS: &str = "q goes on to the questions";
+pub(super) const TO_LESSON: &str = "q goes on to the lesson";
 
 /// The output stream for the questions and verdicts. If the user wants JSON, standard output contains only JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +42,11 @@ impl Screen {
         }
     }
 
-    /// Prints text that may be longer than the screen. The pager, if one is used, also shows [`PAGER_HELP`].
-    pub(super) fn show(self, text: &str) -> Result<(), Failure> {
+    /// Prints text that may be longer than the screen. The pager, if one is used, also shows the text `after`, which says how to
+    /// leave it.
+    pub(super) fn show(self, text: &str, after: &str) -> Result<(), Failure> {
         match self {
-            Self::Output => print_paged_with_hint(text, Some(PAGER_HELP)),
+            Self::Output => print_paged_with_hint(text, Some(after)),
             Self::Error | Self::Nowhere => self.print(text),
         }
     }

@@ -1,6 +1,6 @@
 //! Asks a student at the terminal.
 
-use super::screen::Screen;
+use super::screen::{Screen, TO_QUESTIONS};
 use crate::cli::failure::Failure;
 use crate::lab::question::answer::Answer;
 use crate::lab::{Question, Values};
@@ -43,7 +43,7 @@ impl Prompt<'_> {
                 "" => return Ok(None),
                 "?" => self.show_question(screen)?,
                 "r" if *phase != Phase::Prediction => {
-                    screen.show(self.observations)?;
+                    screen.show(self.observations, TO_QUESTIONS)?;
                     self.show_question(screen)?;
                 }
                 typed => match question.read(typed) {
