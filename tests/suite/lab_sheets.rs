@@ -439,21 +439,6 @@ fn the_status_of_grade_does_not_depend_on_a_reader_of_standard_output() {
     assert_eq!(status.expect("it runs").code(), Some(1));
 }
 
-#[test]
-fn gradescope_gets_the_reason_why_a_file_has_no_points() {
-    let desk = Desk::new();
-    desk.sheets("exchange");
-    let file = desk.read("sheets/s1/answers.toml");
-    desk.write("sheets/s1/answers.toml", file.replace("\ntag = \"", "\ntag = "));
-    let output =
-        run(&mut desk.lab("grade sheets/s1/answers.toml --secret-file secret --format gradescope"));
-    assert_eq!(output.status.code(), Some(1));
-    let result: Value = stdout(&output).parse().expect("JSON");
-    assert_eq!(result["score"], 0.0);
-    let reason = result["output"].as_str().expect("a text");
-    assert!(reason.contains("answers.toml:") && reason.contains("not TOML"), "{reason}");
-}
-
 /// Returns standard output of a command that succeeds and may write notes to standard error.
 pub fn good_with_notes(command: &mut Command) -> String {
     let output = run(command);

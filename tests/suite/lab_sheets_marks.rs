@@ -134,3 +134,18 @@ fn an_autograder_shows_why_other_files_of_the_student_have_no_grade() {
     }
     assert!(autolab.lines().last().is_some_and(|it| it.starts_with("{\"scores\":")), "{autolab}");
 }
+
+#[test]
+fn gradescope_gets_the_reason_why_a_file_has_no_points() {
+    let desk = Desk::new();
+    desk.sheets("exchange");
+    let file = desk.read("sheets/s1/answers.toml");
+    desk.write("sheets/s1/answers.toml", file.replace("\ntag = \"", "\ntag = "));
+    let output =
+        run(&mut desk.lab("grade sheets/s1/answers.toml --secret-file secret --format gradescope"));
+    assert_eq!(output.status.code(), Some(1));
+    let result: Value = stdout(&output).parse().expect("JSON");
+    assert_eq!(result["score"], 0.0);
+    let reason = result["output"].as_str().expect("a text");
+    assert!(reason.contains("answers.toml:") && reason.contains("not TOML"), "{reason}");
+}
