@@ -227,12 +227,14 @@ pub fn grade_answers(file: &[u8]) -> Result<String, Vec<String>> {
     let grades = std::slice::from_ref(&grade);
     let csv = grade::csv(grades).map_err(|error| vec![error.to_string()])?;
     let junit = grade::junit(grades).map_err(|error| vec![error.to_string()])?;
-    let (json, gradescope) = (grade::json(grades), grade::gradescope(&grade));
+    let explanations = grade::explanations(grades).map_err(|error| vec![error.to_string()])?;
+    let (json, gradescope) = (grade::json(grades), grade::gradescope(&grade, &[]));
     Ok([
         grade::text(grades),
         csv,
         junit,
-        grade::autolab(&grade),
+        explanations,
+        grade::autolab(&grade, &[]),
         json.to_string(),
         gradescope.to_string(),
     ]
