@@ -42,8 +42,8 @@ impl Screen {
         }
     }
 
-    /// Prints text that may be longer than the screen. The pager, if one is used, also shows the text `after`, which says how to
-    /// leave it.
+    /// Prints text that may be longer than the screen. The pager, if one is used, also shows the text `after`, which says
+    /// how to leave the pager.
     pub(super) fn show(self, text: &str, after: &str) -> Result<(), Failure> {
         match self {
             Self::Output => print_paged_with_hint(text, Some(after)),
